@@ -1,0 +1,56 @@
+"""Trains HistoryNet: colour, classification and parsing together (sections 3 and 5.1 of the paper).
+
+Run `python HistoryNet.py`; `--help` lists the parameters of config.py, `--dry-run` shows what would happen.
+"""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from historynet import commands
+from historynet.settings import Settings
+
+if TYPE_CHECKING:
+    from historynet.systems.system import System
+
+
+def build(settings: Settings, fields: Sequence[str]) -> "System":
+    """The networks and losses of section 3, to be trained on samples that hold the fields."""
+    # Imported here: --help and a mistyped option need none of TensorFlow.
+    from historynet import weights
+    from historynet.networks import Architecture
+    from historynet.networks.classifier import build_classifier
+    from historynet.networks.discriminator import build_discriminator
+    from historynet.networks.generator import build_generator
+    from historynet.systems.historynet import HistoryNet
+
+    architecture = Architecture("HistoryNet", settings.image_size, settings.width, settings.num_classes)
+
+    # Figure 2: G0 in yellow (VGG16, trained along), G1 in blue, the classification network G2 in red, the parsing
+    # network G3 in orange.
+    G = build_generator(architecture)
+    weights.load_vgg16(G, architecture, settings.vgg16_weights)
+    # The discriminator: D1 in green says how real each patch of colour is, D2 in purple finds G2's vector in it.
+    D1 = build_discriminator(architecture)
+    D2 = build_classifier(architecture)
+
+    return HistoryNet(
+        G,
+        D1,
+        D2,
+        # Eq. (1)
+        generator_loss={
+            "L_r": settings.lambda_rec,
+            "L_cls": settings.lambda_cls,
+            "L_par": settings.lambda_par,
+            "L_g": settings.lambda_g,
+            "L_info": settings.lambda_info,
+        },
+        penalty_weight=settings.lambda_gp,
+        learning_rate=settings.learning_rate,
+        architecture=architecture,
+        fields=fields,
+    )
+
+
+if __name__ == "__main__":
+    commands.train(__file__, build)

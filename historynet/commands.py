@@ -1,0 +1,199 @@
+"""The two commands behind every variant's scripts: train, and colorize a folder."""
+
+import json
+import math
+import runpy
+import shutil
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from historynet import backend, dataset, errors, images, settings
+from historynet.errors import HistoryNetError, InputError
+from historynet.settings import Settings
+
+Build = Callable[[Settings, Sequence[str]], Any]
+"""From the settings and the fields of a sample to a system (`historynet.systems.system.System`)."""
+
+
+def train(script: str, build: Build) -> None:
+    """A trainer's command line; ends the process with one of the exit codes of `errors`.
+
+    Args:
+        script: `__file__` of the trainer; config.py and dataclass.py stand beside it.
+        build: makes what is trained.
+    """
+    config = Path(script).resolve().with_name("config.py")
+    _run(lambda argv: _train(config, build, argv))
+
+
+def colorize(script: str, variant: str) -> None:
+    """A colorizer's command line; ends the process with one of the exit codes of `errors`.
+
+    Args:
+        script: `__file__` of colorization.py; config.py stands beside it.
+        variant: the variant whose models it takes.
+    """
+    config = Path(script).resolve().with_name("config.py")
+    _run(lambda argv: _colorize(config, variant, argv))
+
+
+def _run(command: Callable[[Sequence[str]], int]) -> None:
+    argv = sys.argv[1:]
+    try:
+        code = command(argv)
+    except HistoryNetError as error:
+        if "--debug" in argv:
+            traceback.print_exc()
+        print(f"error: {error}", file=sys.stderr)
+        code = error.exit_code
+    except KeyboardInterrupt:
+        print("\ninterrupted", file=sys.stderr)
+        code = errors.INTERRUPTED
+    sys.exit(code)
+
+
+def _train(config: Path, build: Build, argv: Sequence[str]) -> int:
+    parser = settings.make_parser(f"Trains {config.parent.name}'s networks.", settings.TRAIN, config)
+    parser.add_argument("--dry-run", action="store_true", help="show settings, data, networks and disk space, and stop")
+    parser.add_argument("--fresh", action="store_true", help="replace the models that MODEL_DIR already holds")
+    arguments = parser.parse_args(argv)
+    chosen, as_written = settings.resolve(arguments, config)
+    fields = runpy.run_path(str(config.with_name("dataclass.py")))["FIELDS"]
+
+    samples = dataset.open_dataset(
+        chosen.train_data,
+        fields,
+        chosen.sign_name,
+        chosen.num_classes,
+        chosen.train_parsing,
+        chosen.allow_missing_labels,
+        chosen.allow_missing_parsing,
+    )
+    there = sorted(path.name for path in chosen.model_dir.glob("my_model_*"))
+    if there and not arguments.fresh and not arguments.dry_run:
+        raise InputError(
+            f"{chosen.model_dir / there[-1]}: there are trained models already; name another run with --test-name, or "
+            "replace them with --fresh"
+        )
+    print(backend.start(chosen.gpu_id, chosen.seed), flush=True)
+    from historynet.evaluation import Evaluator
+
+    evaluator = Evaluator(chosen.test_data, chosen.num_test_images, chosen.seed, chosen.image_size, chosen.batch_size)
+    system = build(chosen, fields)
+    steps = math.ceil(len(samples) / chosen.batch_size)
+    steps = min(steps, chosen.steps_per_epoch or steps)
+    if arguments.dry_run:
+        _show(chosen, samples, evaluator, system, steps)
+        return errors.DONE
+    for path in there:
+        (chosen.model_dir / path).unlink()
+    images.write_atomically(
+        chosen.model_dir / "settings.json",
+        lambda temporary: temporary.write_text(json.dumps(as_written, indent=2) + "\n", encoding="utf-8"),
+    )
+    print(f"{len(samples)} pictures, {steps} steps an epoch; networks go to {chosen.model_dir}", flush=True)
+    left_out = _fit(chosen, samples, evaluator, system, steps)
+    if left_out:
+        print(f"{len(left_out)} training pictures could not be read and were left out")
+        return errors.SKIPPED
+    return errors.DONE
+
+
+def _fit(chosen: Settings, samples: dataset.Dataset, evaluator: Any, system: Any, steps: int) -> set[str]:
+    """Trains; the messages about pictures that were left out."""
+    from historynet import weights
+    from historynet.training import loop
+
+    left_out = set()
+
+    def report_broken(error: errors.PictureError) -> None:
+        if str(error) not in left_out:
+            left_out.add(str(error))
+            print(f"left out: {error}", file=sys.stderr)
+
+    def batches(epoch: int):
+        order = dataset.epoch_order(len(samples), chosen.seed, epoch)
+        return dataset.batches(
+            samples,
+            system.fields,
+            order,
+            chosen.batch_size,
+            chosen.image_size,
+            report_broken if chosen.skip_broken else None,
+        )
+
+    def save(epoch: int) -> None:
+        for name, network in system.networks.items():
+            weights.save(network, system.architecture, chosen.model_dir / f"my_model_{name}Epoch{epoch}.keras")
+
+    plan = loop.Plan(
+        epochs=chosen.num_epochs,
+        steps_per_epoch=steps,
+        batches=batches,
+        evaluate=lambda epoch: evaluator(system, chosen.out_dir / f"Epoch{epoch}"),
+        save=save,
+        log_dir=chosen.log_dir,
+        out_dir=chosen.out_dir,
+        seed=chosen.seed,
+    )
+    loop.train(system, plan)
+    return left_out
+
+
+def _show(chosen: Settings, samples: dataset.Dataset, evaluator: Any, system: Any, steps: int) -> None:
+    print("settings")
+    for name, value in settings.describe(chosen, settings.TRAIN):
+        print(f"  {name:22} {value}")
+    print("data")
+    print(f"  {'training pictures':22} {len(samples)}, {steps} steps an epoch")
+    if samples.labels is not None:
+        print(
+            f"  {'labels':22} {samples.has_label.sum()} pictures have one, {(~samples.has_label).sum()} have none, "
+            f"{samples.unused_labels} lines for pictures that are not there"
+        )
+    if "parsing" in system.fields:
+        missing = samples.parsing.count(None)
+        print(f"  {'parsing pictures':22} {len(samples) - missing} pictures have one, {missing} have none")
+    print(f"  {'test pictures':22} {len(evaluator)} colorized after each epoch")
+    print("networks")
+    parameters = {name: network.count_params() for name, network in system.networks.items()}
+    for name, count in parameters.items():
+        print(f"  {name:22} {count:,} parameters")
+    size = 4 * sum(parameters.values()) * chosen.num_epochs
+    folder = next(parent for parent in (chosen.model_dir, *chosen.model_dir.parents) if parent.exists())
+    free = shutil.disk_usage(folder).free
+    print("disk space")
+    print(f"  {'models':22} {size / 1e9:.2f} GB for {chosen.num_epochs} epochs in {chosen.model_dir}")
+    print(f"  {'free there':22} {free / 1e9:.2f} GB" + ("" if free > size else ": not enough"))
+
+
+def _colorize(config: Path, variant: str, argv: Sequence[str]) -> int:
+    parser = settings.make_parser(f"Colorizes pictures with a trained {variant}.", settings.COLORIZE, config)
+    parser.add_argument("inputs", nargs="*", type=Path, help="pictures or folders of pictures (default: TEST_DIR)")
+    arguments = parser.parse_args(argv)
+    chosen, _ = settings.resolve(arguments, config)
+    if not arguments.inputs and not chosen.test_dir.is_dir():
+        raise InputError(
+            f"{chosen.test_dir}: no such folder; put pictures there, name another with --test-dir, or name pictures on "
+            "the command line"
+        )
+    device = backend.start(chosen.gpu_id)
+    from historynet import weights
+    from historynet.colorizer import Colorizer, colorize_files, list_inputs, name_results
+
+    paths = list_inputs(arguments.inputs or [chosen.test_dir])
+    results = name_results(paths, chosen.result_dir)
+    model = weights.find_model(chosen.pretrained, chosen.model_dir)
+    print(f"{device}; colorizing with {model}", flush=True)
+    colorizer = Colorizer(model, variant)
+    with tqdm(total=len(paths), unit="picture", disable=None) as bar:
+        report = colorize_files(colorizer, paths, results, chosen.batch_size, bar.update)
+    print(f"{report.done} colorized into {chosen.result_dir}, {len(report.skipped)} skipped")
+    for reason in report.skipped:
+        print(f"skipped: {reason}", file=sys.stderr)
+    return errors.SKIPPED if report.skipped else errors.DONE

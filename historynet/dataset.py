@@ -1,0 +1,250 @@
+"""MHMD's folder layout -> a checked list of samples -> batches.
+
+`FOLDER/NAME.jpg` are the pictures, `FOLDER/sign.txt` their labels, `FOLDER_seg/NAME_seg.jpg` their parsing pictures.
+
+Batches are made by threads, not by tf.data: OpenCV must decode (the released program's pixels are to be met exactly),
+its errors arrive here as they are, with the file's name, and a broken picture can be left out without a hole in its
+batch.
+"""
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from historynet import color, images
+from historynet.errors import InputError, PictureError
+from historynet.parallel import batched, map_ahead
+
+PARSING_SUFFIX = "_seg"
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """The pictures of a folder with what is known of each.
+
+    Attributes:
+        folder: the pictures' folder.
+        names: file names, sorted.
+        labels: int32 (pictures, classes), or None if nobody asked for labels; zeros where `has_label` is False.
+        has_label: bool (pictures,).
+        parsing_folder: folder of the parsing pictures.
+        parsing: file names of the parsing pictures, None where there is none.
+        unused_labels: lines of the label file whose picture is not there.
+    """
+
+    folder: Path
+    names: list[str]
+    labels: np.ndarray | None
+    has_label: np.ndarray
+    parsing_folder: Path
+    parsing: list[str | None]
+    unused_labels: int = 0
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Some samples: their file names, and their fields as float32 arrays with the sample as first axis.
+
+    `label_weight` and `parsing_weight`, (batch,), are 0 where a sample has no label or parsing picture; their mean over
+    the batch is 1 (unless no sample has one), so that the mean of weight * loss is the mean over those that have one.
+    """
+
+    names: list[str]
+    fields: dict[str, np.ndarray]
+
+
+def open_dataset(
+    folder: Path,
+    fields: Sequence[str],
+    sign_name: str = "sign.txt",
+    num_classes: int = 42,
+    parsing_folder: Path | None = None,
+    allow_missing_labels: bool = False,
+    allow_missing_parsing: bool = False,
+) -> Dataset:
+    """Lists a folder and checks that each picture has what training needs; no picture is opened.
+
+    Args:
+        folder: the pictures.
+        fields: what the system reads of a batch; labels and parsing pictures are looked for only if it reads them.
+        sign_name: the label file's name in the folder.
+        num_classes: integers on each of its lines.
+        parsing_folder: `<folder>_seg` if None.
+        allow_missing_labels: accept pictures without a line, or no label file at all.
+        allow_missing_parsing: accept pictures without a parsing picture, or no folder of them.
+
+    Raises:
+        InputError: naming the file or the line and what to do.
+    """
+    if not folder.is_dir():
+        raise InputError(f"{folder}: no such folder; put the training pictures there or name another with --train-data")
+    names = images.list_pictures(folder)
+    labels, has_label, unused = None, np.zeros(len(names), bool), 0
+    if "label" in fields:
+        labels, has_label, unused = _read_labels(folder / sign_name, names, num_classes, allow_missing_labels)
+        if not allow_missing_labels and not has_label.all():
+            raise InputError(
+                f"{folder / sign_name}: no line for {names[int(np.argmin(has_label))]} "
+                f"({np.count_nonzero(~has_label)} of {len(names)} pictures have none); add it, or train without with "
+                "--allow-missing-labels"
+            )
+    parsing_folder = parsing_folder or folder.with_name(folder.name + PARSING_SUFFIX)
+    parsing = [None] * len(names)
+    if "parsing" in fields:
+        parsing = find_parsing(parsing_folder, names)
+        missing = [name for name, found in zip(names, parsing, strict=True) if found is None]
+        if missing and not allow_missing_parsing:
+            stem = os.path.splitext(missing[0])[0]
+            raise InputError(
+                f"{parsing_folder / (stem + PARSING_SUFFIX)}.*: no parsing picture for {missing[0]} ({len(missing)} of "
+                f"{len(names)} pictures have none); add it, or train without with --allow-missing-parsing"
+            )
+    return Dataset(folder, names, labels, has_label, parsing_folder, parsing, unused)
+
+
+def _read_labels(
+    path: Path, names: Sequence[str], num_classes: int, allow_missing: bool
+) -> tuple[np.ndarray, np.ndarray, int]:
+    """The labels of the named pictures, which of them have one, and the number of lines for other pictures."""
+    labels = np.zeros((len(names), num_classes), np.int32)
+    has_label = np.zeros(len(names), bool)
+    unused = 0
+    rows = {name: row for row, name in enumerate(names)}
+    try:
+        with path.open(encoding="utf-8") as lines:
+            for number, line in enumerate(lines, start=1):
+                # From the right, since a file name may hold spaces. A space at the end of the line is MHMD's habit.
+                name, *values = line.rsplit(maxsplit=num_classes) or [""]
+                row = rows.get(name.strip())
+                integers = [int(value) for value in values if value.isdecimal()]
+                too_many = row is None and name.split()[:1] and name.split()[0] in rows
+                if name and (len(integers) != num_classes or too_many):
+                    raise InputError(
+                        f"{path}, line {number}: {num_classes} integers of at least 0 are needed after the picture's "
+                        f"name; {_count_values(line)}"
+                    )
+                if row is not None:
+                    labels[row] = integers
+                    has_label[row] = True
+                elif name:
+                    unused += 1
+    except FileNotFoundError:
+        if not allow_missing:
+            raise InputError(
+                f"{path}: no label file; put it there, name another with --sign-name, or train without with "
+                "--allow-missing-labels"
+            ) from None
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
+    except UnicodeDecodeError:
+        raise InputError(f"{path}: not a text file in UTF-8") from None
+    return labels, has_label, unused
+
+
+def _count_values(line: str) -> str:
+    values = line.split()[1:]
+    wrong = next((value for value in values if not value.isdecimal()), None)
+    return f"there are {len(values)}" if wrong is None else f"{wrong!r} is none"
+
+
+def find_parsing(folder: Path, names: Sequence[str]) -> list[str | None]:
+    """The parsing picture NAME_seg.* of each picture NAME.*, or None; all None if there is no such folder."""
+    try:
+        with os.scandir(folder) as entries:
+            stems = {os.path.splitext(entry.name)[0]: entry.name for entry in entries}
+    except FileNotFoundError:
+        stems = {}
+    except OSError as error:
+        raise InputError(f"{folder}: the folder cannot be read ({error.strerror})") from None
+    return [stems.get(os.path.splitext(name)[0] + PARSING_SUFFIX) for name in names]
+
+
+def epoch_order(pictures: int, seed: int, epoch: int) -> np.ndarray:
+    """The order of an epoch's pictures: the same for the same seed and epoch, on any machine."""
+    return np.random.default_rng((seed, epoch)).permutation(pictures)
+
+
+def load_parsing(path: Path, size: int) -> np.ndarray:
+    """A parsing picture as the target of G3: the luminance of the drawn picture, float32 (size, size, 1) in 0..1."""
+    return color.network_lab(images.read_rgb(path), size)[..., :1]
+
+
+def load_sample(dataset: Dataset, index: int, image_size: int) -> dict[str, np.ndarray]:
+    """One sample: "L" and "ab", and "label" and "parsing" where the dataset was opened for them (zeros if missing).
+
+    Raises:
+        PictureError: if the picture or its parsing picture cannot be read.
+    """
+    lab = color.network_lab(images.read_rgb(dataset.folder / dataset.names[index]), image_size)
+    sample = {"L": lab[..., :1], "ab": lab[..., 1:]}
+    if dataset.labels is not None:
+        sample["label"] = dataset.labels[index].astype(np.float32)
+    parsing = dataset.parsing[index]
+    if parsing is not None:
+        sample["parsing"] = load_parsing(dataset.parsing_folder / parsing, image_size)
+    return sample
+
+
+def batches(
+    dataset: Dataset,
+    fields: Sequence[str],
+    order: Sequence[int],
+    batch_size: int,
+    image_size: int,
+    report_broken: Callable[[PictureError], None] | None = None,
+) -> Iterator[Batch]:
+    """The batches of an epoch, the last one smaller if need be, read ahead by threads.
+
+    Args:
+        dataset: the samples.
+        fields: the fields that each batch is to hold.
+        order: which samples, in which order.
+        batch_size: samples in a batch.
+        image_size: side of the pictures in a batch, pixels.
+        report_broken: told of each picture that cannot be read, which is then left out; if None, it is raised.
+    """
+
+    def load(index: int) -> tuple[int, dict[str, np.ndarray] | PictureError]:
+        try:
+            return index, load_sample(dataset, index, image_size)
+        except PictureError as error:
+            return index, error
+
+    def readable() -> Iterator[tuple[int, dict[str, np.ndarray]]]:
+        for index, sample in map_ahead(load, order, ahead=2 * batch_size):
+            if not isinstance(sample, PictureError):
+                yield index, sample
+            elif report_broken is None:
+                raise PictureError(f"{sample}; mend or remove it, or leave such pictures out with --skip-broken")
+            else:
+                report_broken(sample)
+
+    for samples in batched(readable(), batch_size):
+        yield _join(dataset, fields, samples, image_size)
+
+
+def _join(dataset: Dataset, fields: Sequence[str], samples: Sequence[tuple[int, Mapping]], image_size: int) -> Batch:
+    indices = [index for index, _ in samples]
+    joined = {}
+    for field in fields:
+        if field == "parsing":
+            none = np.zeros((image_size, image_size, 1), np.float32)
+            joined["parsing"] = np.stack([sample.get("parsing", none) for _, sample in samples])
+            joined["parsing_weight"] = _weights(["parsing" in sample for _, sample in samples])
+        else:
+            joined[field] = np.stack([sample[field] for _, sample in samples])
+            if field == "label":
+                joined["label_weight"] = _weights(dataset.has_label[indices])
+    return Batch([dataset.names[index] for index in indices], joined)
+
+
+def _weights(present: Sequence[bool]) -> np.ndarray:
+    """0 for the absent, and for the present what makes the mean 1."""
+    weights = np.asarray(present, np.float32)
+    return weights * (len(weights) / max(weights.sum(), 1))

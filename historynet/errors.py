@@ -1,0 +1,33 @@
+"""What a user can do wrong, and the exit code of each.
+
+A message is one line that names the file or the setting and says what to do about it.
+"""
+
+DONE = 0
+DEFECT = 1
+BAD_INPUT = 2
+SKIPPED = 3
+NOT_FINITE = 4
+INTERRUPTED = 130
+
+
+class HistoryNetError(Exception):
+    """An end of the program that the user can do something about."""
+
+    exit_code = DEFECT
+
+
+class InputError(HistoryNetError):
+    """A file, folder or setting that cannot be used as it is."""
+
+    exit_code = BAD_INPUT
+
+
+class PictureError(InputError):
+    """A picture that cannot be read. A run over a folder skips it; training stops unless told to go on."""
+
+
+class NotFiniteError(HistoryNetError):
+    """A loss or a gradient became NaN or infinite; nothing of that phase was applied."""
+
+    exit_code = NOT_FINITE

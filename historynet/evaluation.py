@@ -1,0 +1,118 @@
+"""How a system does on test pictures while it trains."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from historynet import color, dataset, figures, images, metrics
+from historynet.colorizer import name_results
+from historynet.errors import InputError, PictureError
+from historynet.parallel import batched, map_ahead
+from historynet.systems.system import System
+
+GRID_ROWS = 8
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What one look at the test pictures gave.
+
+    Attributes:
+        scores: means over the pictures: "psnr" (dB) and "ssim" of the colorized pictures, "psnr_gray" and "ssim_gray"
+            of the gray ones, "colorfulness" of the colorized and "colorfulness_true" of the originals.
+        grid: uint8 RGB, a few of the pictures beside their gray and original forms.
+    """
+
+    scores: dict[str, float]
+    grid: np.ndarray
+
+
+class Evaluator:
+    """Colorizes a fixed sample of a folder's pictures, at full size, and measures the results.
+
+    Args:
+        folder: the pictures; parsing pictures are taken from `<folder>_seg` where there are some.
+        sample: how many, or "all"; the same ones each time.
+        seed: of the choice.
+        image_size: side of the network's pictures, pixels.
+        batch_size: pictures that go through the network together.
+
+    Raises:
+        InputError: if the folder does not exist or holds no pictures.
+    """
+
+    def __init__(self, folder: Path, sample: int | str, seed: int, image_size: int, batch_size: int):
+        if not folder.is_dir():
+            raise InputError(f"{folder}: no such folder; put the test pictures there or name another with --test-data")
+        names = images.list_pictures(folder)
+        if sample != "all" and sample < len(names):
+            chosen = np.random.default_rng(seed).choice(len(names), sample, replace=False)
+            names = [names[i] for i in np.sort(chosen)]
+        parsing_folder = folder.with_name(folder.name + dataset.PARSING_SUFFIX)
+        self._pictures = [folder / name for name in names]
+        self._parsing = [found and parsing_folder / found for found in dataset.find_parsing(parsing_folder, names)]
+        self._image_size = image_size
+        self._batch_size = batch_size
+
+    def __len__(self) -> int:
+        return len(self._pictures)
+
+    def __call__(self, system: System, out_dir: Path) -> Evaluation:
+        """Writes OUT_DIR/NAME_reconstructed.jpg for each picture and measures the pictures as written but for JPEG.
+
+        Pictures that cannot be read are left out.
+
+        Raises:
+            InputError: if none can be read.
+        """
+        results = name_results(self._pictures, out_dir)
+        rows, scores = [], []
+        for row, measured in map_ahead(
+            lambda job: self._finish(*job, results), self._predicted(system), ahead=self._batch_size
+        ):
+            scores.append(measured)
+            if len(rows) < GRID_ROWS:
+                rows.append(row)
+        if not scores:
+            raise InputError(f"{self._pictures[0].parent}: none of the test pictures can be read")
+        titles = ["gray", "predicted", "original", "predicted parsing", "true parsing"]
+        used = [i for i in range(len(titles)) if any(row[i] is not None for row in rows)]
+        grid = figures.grid([[row[i] for i in used] for row in rows], [titles[i] for i in used])
+        return Evaluation({name: float(np.nanmean([score[name] for score in scores])) for name in scores[0]}, grid)
+
+    def _read(self, index: int) -> tuple[int, np.ndarray] | None:
+        try:
+            return index, images.read_rgb(self._pictures[index])
+        except PictureError:
+            return None
+
+    def _predicted(self, system: System) -> Iterator[tuple[int, np.ndarray, np.ndarray, np.ndarray | None]]:
+        """(index, picture, ab, parsing if the system predicts it) of each picture that can be read."""
+        readable = filter(None, map_ahead(self._read, range(len(self)), ahead=self._batch_size))
+        for batch in batched(readable, self._batch_size):
+            luminance = np.stack([color.network_lab(rgb, self._image_size)[..., :1] for _, rgb in batch])
+            outputs = {name: np.asarray(value) for name, value in system.predict(luminance).items()}
+            for i, (index, rgb) in enumerate(batch):
+                yield index, rgb, outputs["ab"][i], outputs["parsing"][i] if "parsing" in outputs else None
+
+    def _finish(
+        self, index: int, rgb: np.ndarray, ab: np.ndarray, parsing: np.ndarray | None, results: Sequence[Path]
+    ) -> tuple[list[np.ndarray | None], dict[str, float]]:
+        """Writes one result; its row of the grid, and its scores."""
+        colorized = color.with_chrominance(rgb, ab)
+        gray = color.to_gray(rgb)
+        images.write_rgb(results[index], colorized)
+        scores = {
+            "psnr": metrics.psnr(rgb, colorized),
+            "ssim": metrics.ssim(rgb, colorized),
+            "psnr_gray": metrics.psnr(rgb, gray),
+            "ssim_gray": metrics.ssim(rgb, gray),
+            "colorfulness": metrics.colorfulness(colorized),
+            "colorfulness_true": metrics.colorfulness(rgb),
+        }
+        if parsing is not None:
+            parsing = color.resize(np.dstack([(parsing * 255).astype(np.uint8)] * 3), *rgb.shape[:2])
+        true_parsing = self._parsing[index]
+        return [gray, colorized, rgb, parsing, true_parsing and images.read_rgb(true_parsing)], scores

@@ -1,0 +1,66 @@
+"""The losses of HistoryNet, section 3 of the paper: one pure function per equation.
+
+Each gives one value a sample, (batch,), averaged over the sample's pixels and channels (the paper writes the squared
+norm, which is the sum); whoever calls takes the mean over the batch. Colours and parsing are in 0..1.
+"""
+
+from keras import ops
+
+SMALLEST_PROBABILITY = 1e-7
+
+
+def _mean_squared_error(true, predicted):
+    return ops.mean(ops.square(predicted - true), axis=(1, 2, 3))
+
+
+def reconstruction(ab_true, ab):
+    """L_r, Eq. (2): (batch, size, size, 2) twice -> (batch,)."""
+    return _mean_squared_error(ab_true, ab)
+
+
+def parsing(parsing_true, parsing_predicted):
+    """L_par, Eq. (3): (batch, size, size, 1) twice -> (batch,)."""
+    return _mean_squared_error(parsing_true, parsing_predicted)
+
+
+def kl_divergence(p, q):
+    """sum p log(p / q) over the last axis, both sides cut to [1e-7, 1]: (batch, n) twice -> (batch,).
+
+    On vectors that are no distributions (`info`) it still is what the released program minimises: it has no gradient
+    where a component lies outside of [1e-7, 1].
+    """
+    p = ops.clip(p, SMALLEST_PROBABILITY, 1.0)
+    q = ops.clip(q, SMALLEST_PROBABILITY, 1.0)
+    return ops.sum(p * ops.log(p / q), axis=-1)
+
+
+def classification(label_true, label):
+    """L_cls, Eq. (4): (batch, classes) twice -> (batch,)."""
+    return kl_divergence(label_true, label)
+
+
+def info(vector, vector_found):
+    """L_info, Eq. (5): G2's vector and what D2 finds of it in the colours, (batch, n) twice -> (batch,)."""
+    return kl_divergence(vector, vector_found)
+
+
+def adversarial(patches_fake):
+    """L_g as the generator sees it, the middle term of Eq. (6): (batch, side, side, 1) -> (batch,)."""
+    return -ops.mean(patches_fake, axis=(1, 2, 3))
+
+
+def critic(patches_real, patches_fake):
+    """The first two terms of Eq. (6), negated, since D1 maximises them: (batch, side, side, 1) twice -> (batch,)."""
+    return ops.mean(patches_fake, axis=(1, 2, 3)) - ops.mean(patches_real, axis=(1, 2, 3))
+
+
+def mix(ab_real, ab_fake, alpha):
+    """A point on the line between real and generated colours, where the penalty looks; alpha (batch, 1, 1, 1)."""
+    return alpha * ab_real + (1 - alpha) * ab_fake
+
+
+def gradient_penalty(gradient):
+    """The last term of Eq. (6), from the gradient of D1's summed patches: (batch, size, size, 2) -> (batch,)."""
+    # A plain square root has no finite derivative at a zero gradient.
+    norm = ops.sqrt(ops.sum(ops.square(gradient), axis=(1, 2, 3)) + 1e-12)
+    return ops.square(norm - 1.0)

@@ -1,0 +1,48 @@
+"""The networks, as functional Keras graphs in which every layer has a name a person chose."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Variant:
+    """What tells one of the paper's variants from another.
+
+    Attributes:
+        outputs: what the generator gives, of "ab", "label", "parsing", "info".
+        color_convs: extra convolutions of the colour path G1 at 1/8, 1/4 and 1/2 of the picture's side.
+        parsing_convs: the same of the parsing path G3, after the point where G1 takes its features.
+    """
+
+    outputs: tuple[str, ...]
+    color_convs: tuple[int, int, int]
+    parsing_convs: tuple[int, int, int] | None = None
+
+
+VARIANTS = {
+    "HistoryNet": Variant(("ab", "label", "parsing", "info"), color_convs=(1, 2, 1), parsing_convs=(1, 2, 1)),
+}
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """Everything that the networks of one system must agree upon; saved with each of their files.
+
+    Attributes:
+        variant: a name in VARIANTS.
+        image_size: side of the pictures in pixels, a multiple of 8; 224 in the paper.
+        width: factor on every channel count; 1.0 is the paper's network.
+        num_classes: labels; 42 in the paper.
+    """
+
+    variant: str = "HistoryNet"
+    image_size: int = 224
+    width: float = 1.0
+    num_classes: int = 42
+
+    def channels(self, full: int) -> int:
+        """The channel count of a layer that has `full` channels in the paper."""
+        return max(1, round(full * self.width))
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        return VARIANTS[self.variant].outputs

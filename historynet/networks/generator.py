@@ -1,0 +1,91 @@
+"""The generator G of section 3 and Figure 2: from luminance to chrominance, labels and parsing."""
+
+import itertools
+
+import keras
+from keras import layers
+
+from historynet.networks import VARIANTS, Architecture, vgg16
+
+
+def build_generator(architecture: Architecture) -> keras.Model:
+    """G0 to G3 as one graph.
+
+    Returns:
+        A model from L (batch, size, size, 1) in 0..1 to a dict of the variant's outputs:
+        "ab" (batch, size, size, 2) in 0..1, "label" (batch, classes) in 0..1 with sum 1,
+        "parsing" (batch, size, size, 1) in 0..1, "info" (batch, 256 * width), linear.
+    """
+    variant = VARIANTS[architecture.variant]
+    size = architecture.image_size
+    channels = architecture.channels
+
+    def conv(x, filters, name, kernel=3, strides=1):
+        return layers.Conv2D(channels(filters), kernel, strides, "same", activation="relu", name=name)(x)
+
+    def conv_bn(x, filters, name, strides=1):
+        return layers.BatchNormalization(name=f"{name}_bn")(conv(x, filters, name, strides=strides))
+
+    def convs(x, count, filters, names):
+        for _ in range(count):
+            x = conv(x, filters, next(names))
+        return x
+
+    luminance = keras.Input((size, size, 1), name="L")
+    # G0 (yellow): low-level features. VGG16 wants three channels.
+    features = vgg16.features(layers.Concatenate(name="L_three_times")([luminance] * 3), architecture)
+
+    # G2 (red): what the picture is about, as a vector that the colour path and D2 get, and as labels.
+    x = conv_bn(features, 512, "global_conv1", strides=2)
+    x = conv_bn(x, 512, "global_conv2")
+    x = conv_bn(x, 512, "global_conv3", strides=2)
+    x = conv_bn(x, 512, "global_conv4")
+    flat = layers.Flatten(name="global_flatten")(x)
+    x = layers.Dense(channels(1024), name="info_dense1")(flat)
+    x = layers.Dense(channels(512), name="info_dense2")(x)
+    info = layers.Dense(channels(256), name="info")(x)
+    x = layers.Dense(channels(4096), name="label_dense1")(flat)
+    x = layers.Dense(channels(420), name="label_dense2")(x)
+    outputs = {"label": layers.Dense(architecture.num_classes, activation="softmax", name="label")(x), "info": info}
+
+    # G3 (orange), first half: parsing features at 1/8 of the side, which the colour path gets too.
+    parsing_names = (f"parsing_conv{i}" for i in itertools.count(1))
+    if variant.parsing_convs:
+        x = conv_bn(features, 512, "parsing_input1")
+        x = conv_bn(x, 512, "parsing_input2")
+        parsing = convs(convs(x, 1, 256, parsing_names), 1, 128, parsing_names)
+
+    # G1 (blue): the colour path, joined with G2's vector at every place, then with G3's features at 1/8, 1/4, 1/2.
+    x = conv_bn(features, 512, "color_input1")
+    x = conv_bn(x, 256, "color_input2")
+    x = layers.Concatenate(name="color_with_info")([x, _at_every_place(info, size // 8)])
+    color_names = (f"color_conv{i}" for i in itertools.count(1))
+    color = convs(conv(x, 256, "color_fusion", kernel=1), 1, 128, color_names)
+    for level, filters in enumerate((128, 64, 32)):
+        if level:
+            color = convs(_up(color, f"color_up{level}"), 1, filters, color_names)
+        if variant.parsing_convs:
+            if level:
+                parsing = convs(_up(parsing, f"parsing_up{level}"), 1, filters, parsing_names)
+            color = layers.Concatenate(name=f"color_with_parsing{level + 1}")([color, parsing])
+            parsing = convs(parsing, variant.parsing_convs[level], filters, parsing_names)
+        color = convs(color, variant.color_convs[level], filters, color_names)
+
+    def head(x, filters, name):
+        x = layers.Conv2D(filters, 3, padding="same", activation="sigmoid", name=f"{name}_half")(x)
+        return _up(x, name)
+
+    outputs["ab"] = head(color, 2, "ab")
+    if variant.parsing_convs:
+        outputs["parsing"] = head(parsing, 1, "parsing")
+    return keras.Model(luminance, {name: outputs[name] for name in variant.outputs}, name="generator")
+
+
+def _up(x, name):
+    return layers.UpSampling2D(2, interpolation="nearest", name=name)(x)
+
+
+def _at_every_place(vector, side):
+    """(batch, n) -> (batch, side, side, n)."""
+    x = layers.RepeatVector(side * side, name="info_repeat")(vector)
+    return layers.Reshape((side, side, vector.shape[-1]), name="info_map")(x)

@@ -1,0 +1,298 @@
+"""A variant's parameters: the constants of its config.py, a saved run over them, the command line over both.
+
+Each setting is declared once, below: its name, what it accepts, what it means and in which unit, and which of the two
+commands reads it. config.py's FOO_BAR is `--foo-bar` on the command line and `foo_bar` here.
+"""
+
+import argparse
+import dataclasses
+import difflib
+import json
+import os
+import runpy
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from historynet.errors import InputError
+
+TRAIN = "train"
+COLORIZE = "colorize"
+
+VGG16_WORDS = ("imagenet", "none")
+"""What VGG16_WEIGHTS can be besides a file."""
+
+
+# What a setting accepts: each function turns a constant of config.py, a JSON value or the text of the command line into
+# the value, and raises ValueError with what is wanted.
+
+
+def _integer(at_least: int, multiple_of: int = 1, optional: bool = False, word: str | None = None) -> Callable:
+    def accept(value: Any) -> int | str | None:
+        if (optional and value in (None, "")) or (word and value == word):
+            return value or None
+        try:
+            number = int(value) if isinstance(value, str) else value
+        except ValueError:
+            number = None
+        if not isinstance(number, int) or isinstance(number, bool) or number < at_least or number % multiple_of:
+            raise ValueError(
+                f"an integer of at least {at_least}"
+                + (f" and a multiple of {multiple_of}" if multiple_of > 1 else "")
+                + (f", or {word!r}" if word else "")
+            )
+        return number
+
+    return accept
+
+
+def _number(at_least: float = 0.0, above: bool = False) -> Callable:
+    def accept(value: Any) -> float:
+        try:
+            number = float(value)
+        except (TypeError, ValueError):
+            number = float("nan")
+        if isinstance(value, bool) or not (at_least < number < 1e9 or (number == at_least and not above)):
+            raise ValueError(f"a number {'above' if above else 'of at least'} {at_least:g}")
+        return number
+
+    return accept
+
+
+def _boolean(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError("True or False")
+    return value
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise ValueError("a text that is not empty")
+    return value
+
+
+def _gpu_ids(value: Any) -> str:
+    parts = str(value).split(",")
+    if str(value).lower() != "cpu" and not all(part.strip().isdigit() for part in parts):
+        raise ValueError("GPU numbers such as 0 or 0,1, or 'cpu'")
+    return str(value).lower()
+
+
+def _setting(accept: Callable, commands: str, group: str, text: str, path: bool = False, optional: bool = False) -> Any:
+    return dataclasses.field(
+        metadata={"accept": accept, "commands": commands, "group": group, "help": text, "path": path, "none": optional}
+    )
+
+
+_BOTH = f"{TRAIN} {COLORIZE}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Every parameter of a run, checked. Paths are absolute."""
+
+    test_name: str = _setting(_text, _BOTH, "run", "name of the run; {TEST_NAME} in a path stands for it")
+    gpu_id: str = _setting(_gpu_ids, _BOTH, "run", "number of the GPU to use, or 'cpu'")
+    seed: int = _setting(_integer(0), TRAIN, "run", "seed of the initial weights, the order of the pictures and alpha")
+
+    train_data: Path = _setting(_text, TRAIN, "data", "folder of the training pictures", path=True)
+    train_parsing: Path | None = _setting(
+        _text,
+        TRAIN,
+        "data",
+        "folder of the parsing pictures NAME_seg.*; none: <TRAIN_DATA>_seg",
+        path=True,
+        optional=True,
+    )
+    test_data: Path = _setting(_text, TRAIN, "data", "folder of the pictures colorized after each epoch", path=True)
+    sign_name: str = _setting(_text, TRAIN, "data", "name of the label file in the training folder")
+    num_classes: int = _setting(_integer(1), TRAIN, "data", "number of labels a picture has in the label file")
+    allow_missing_labels: bool = _setting(
+        _boolean, TRAIN, "data", "train with pictures that have no line in the label file; they are left out of L_cls"
+    )
+    allow_missing_parsing: bool = _setting(
+        _boolean, TRAIN, "data", "train with pictures that have no parsing picture; they are left out of L_par"
+    )
+    skip_broken: bool = _setting(_boolean, TRAIN, "data", "leave out training pictures that cannot be read")
+
+    image_size: int = _setting(_integer(16, multiple_of=8), TRAIN, "network", "side of the networks' pictures, pixels")
+    width: float = _setting(
+        _number(above=True), TRAIN, "network", "factor on every channel count; 1.0 is the paper's network"
+    )
+    vgg16_weights: str = _setting(
+        _text,
+        TRAIN,
+        "network",
+        "initial weights of G0: 'imagenet' (downloaded by Keras), 'none' (random) or a .h5 file",
+    )
+
+    batch_size: int = _setting(_integer(1), _BOTH, "training", "pictures in one batch")
+    num_epochs: int = _setting(_integer(1), TRAIN, "training", "passes over the training pictures")
+    steps_per_epoch: int | None = _setting(
+        _integer(1, optional=True),
+        TRAIN,
+        "training",
+        "batches in one epoch; none: all pictures, the last batch smaller",
+    )
+    learning_rate: float = _setting(_number(above=True), TRAIN, "training", "step size of Adam (section 5.1)")
+    lambda_rec: float = _setting(_number(), TRAIN, "training", "weight of the colour loss L_r, Eq. (2)")
+    lambda_cls: float = _setting(_number(), TRAIN, "training", "weight of the classification loss L_cls, Eq. (4)")
+    lambda_par: float = _setting(_number(), TRAIN, "training", "weight of the parsing loss L_par, Eq. (3)")
+    lambda_g: float = _setting(_number(), TRAIN, "training", "weight of the adversarial loss L_g, Eq. (6)")
+    lambda_info: float = _setting(
+        _number(), TRAIN, "training", "weight of the classifier network's loss L_info, Eq. (5)"
+    )
+    lambda_gp: float = _setting(_number(), TRAIN, "training", "weight of the gradient penalty in Eq. (6)")
+    num_test_images: int | str = _setting(
+        _integer(1, word="all"), TRAIN, "training", "test pictures colorized after each epoch, or 'all'"
+    )
+
+    model_dir: Path = _setting(_text, _BOTH, "results", "folder of the trained networks", path=True)
+    out_dir: Path = _setting(_text, TRAIN, "results", "folder of the test pictures colorized while training", path=True)
+    log_dir: Path = _setting(_text, TRAIN, "results", "folder of the TensorBoard logs and loss curves", path=True)
+
+    pretrained: str = _setting(
+        _text,
+        COLORIZE,
+        "colorizing",
+        "generator to colorize with: a file, or a name in MODEL_DIR with or without extension",
+    )
+    test_dir: Path = _setting(_text, COLORIZE, "colorizing", "folder of the pictures to colorize", path=True)
+    result_dir: Path = _setting(_text, COLORIZE, "colorizing", "folder of the colorized pictures", path=True)
+
+
+_FIELDS = {field.name: field for field in dataclasses.fields(Settings)}
+
+
+def _accept(name: str, value: Any, where: str) -> Any:
+    metadata = _FIELDS[name].metadata
+    if metadata["none"] and value in (None, ""):
+        return None
+    try:
+        return metadata["accept"](value)
+    except ValueError as wanted:
+        raise InputError(f"{where}: {value!r} will not do; it takes {wanted}") from None
+
+
+def _accept_all(values: Mapping[str, Any], source: Path, as_written: Callable[[str], str]) -> dict[str, Any]:
+    accepted = {}
+    for name, value in values.items():
+        if name not in _FIELDS:
+            near = difflib.get_close_matches(name, _FIELDS, n=1)
+            hint = f"; did you mean {as_written(near[0])}?" if near else ""
+            raise InputError(f"{source}: there is no setting {as_written(name)}{hint}")
+        accepted[name] = _accept(name, value, f"{source}, {as_written(name)}")
+    return accepted
+
+
+def _read_constants(path: Path) -> dict[str, Any]:
+    """The constants of a config.py, by their names here."""
+    try:
+        constants = runpy.run_path(str(path))
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
+    except Exception as error:
+        raise InputError(f"{path}: {type(error).__name__}: {error}") from None
+    values = {name.lower(): value for name, value in constants.items() if name.isupper()}
+    accepted = _accept_all(values, path, str.upper)
+    missing = [name.upper() for name in _FIELDS if name not in accepted]
+    if missing:
+        raise InputError(f"{path}: {', '.join(missing)} missing")
+    return accepted
+
+
+def _read_saved(path: Path) -> dict[str, Any]:
+    """The settings that an earlier run saved."""
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
+    except ValueError:
+        values = None
+    if not isinstance(values, dict):
+        raise InputError(f"{path}: not a settings.json of an earlier run")
+    return _accept_all(values, path, str)
+
+
+class _Parser(argparse.ArgumentParser):
+    """An argument parser whose complaints are our one-line errors."""
+
+    def error(self, message: str) -> None:
+        raise InputError(f"{self.prog}: {message} (--help lists the options)")
+
+
+def _option(name: str) -> str:
+    return "--" + name.replace("_", "-")
+
+
+def make_parser(description: str, command: str, config: Path) -> argparse.ArgumentParser:
+    """A parser with one option for each setting that the command reads, explained with its default in config.py."""
+    parser = _Parser(
+        description=description,
+        epilog=f"Defaults are the constants of {config}. Paths there are relative to the project's folder, on the "
+        "command line to the current one.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--config", type=Path, metavar="FILE", help="settings.json of an earlier run, to run it again")
+    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    defaults = _read_constants(config)
+    groups = {}
+    for name, field in _FIELDS.items():
+        if command not in field.metadata["commands"].split():
+            continue
+        group = field.metadata["group"]
+        if group not in groups:
+            groups[group] = parser.add_argument_group(group)
+        text = f"{field.metadata['help']} (default: {defaults[name]})".replace("%", "%%")
+        if field.type is bool:
+            groups[group].add_argument(
+                _option(name), action=argparse.BooleanOptionalAction, default=argparse.SUPPRESS, help=text
+            )
+        else:
+            groups[group].add_argument(_option(name), default=argparse.SUPPRESS, metavar="VALUE", help=text)
+    return parser
+
+
+def resolve(arguments: argparse.Namespace, config: Path) -> tuple[Settings, dict[str, Any]]:
+    """The settings of a run, and the same as they were written, to be saved with the run.
+
+    The written form keeps {TEST_NAME} and relative paths, so that a saved run can be moved or renamed.
+
+    Raises:
+        InputError: naming the file or the option, and what it accepts.
+    """
+    written = _read_constants(config)
+    if arguments.config is not None:
+        written |= _read_saved(arguments.config)
+    for name, value in vars(arguments).items():
+        if name in _FIELDS:
+            value = _accept(name, value, _option(name))
+            if _is_path(name, value, Path.cwd()):
+                value = os.path.abspath(value)
+            written[name] = value
+    root = config.resolve().parent.parent
+    values = dict(written)
+    for name, value in written.items():
+        if _is_path(name, value, root):
+            path = root / value.replace("{TEST_NAME}", written["test_name"])
+            values[name] = path if _FIELDS[name].metadata["path"] else str(path)
+    return Settings(**values), written
+
+
+def _is_path(name: str, value: Any, folder: Path) -> bool:
+    """Whether the value is a path to be read from the folder; two settings are either a path or a word."""
+    if name == "vgg16_weights":
+        return value not in VGG16_WORDS
+    if name == "pretrained":
+        return (folder / value).is_file()
+    return _FIELDS[name].metadata["path"] and value is not None
+
+
+def describe(settings: Settings, command: str) -> Sequence[tuple[str, Any]]:
+    """(NAME, value) of each setting that the command reads, in the order of their declaration."""
+    return [
+        (name.upper(), getattr(settings, name))
+        for name, field in _FIELDS.items()
+        if command in field.metadata["commands"].split()
+    ]
