@@ -51,14 +51,11 @@ def _network_luminance(rgb: np.ndarray, size: int) -> np.ndarray:
 
 
 def _as_rgb(picture: np.ndarray) -> np.ndarray:
-    if (
-        picture.dtype != np.uint8
-        or picture.ndim not in (2, 3)
-        or picture.shape[2:] not in ((), (3,))
-        or not picture.size
-    ):
+    gray_or_rgb = picture.ndim == 2 or picture.shape[2:] == (3,)
+    if picture.dtype != np.uint8 or not gray_or_rgb or not picture.size:
         raise InputError(
-            f"a picture must be a uint8 array (height, width, 3) or (height, width), not {picture.dtype} {picture.shape}"
+            "a picture must be a uint8 array (height, width, 3) or (height, width), "
+            f"not {picture.dtype} {picture.shape}"
         )
     return picture if picture.ndim == 3 else np.dstack([picture] * 3)
 

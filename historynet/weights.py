@@ -7,6 +7,7 @@ plain JSON only.
 import dataclasses
 import io
 import json
+import os
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -162,8 +163,8 @@ def _download_vgg16() -> Path:
             keras.utils.get_file(name, address, cache_subdir="models", file_hash="6d6bbae143d832006294945121d1f1fc")
         )
     except Exception as error:  # urllib, sockets and Keras' own checks each raise their own
-        folder = Path(keras.config.keras_home()) / "models"
-        reason = str(error).splitlines()[0].split(": ")[-1]
+        folder = Path(os.environ.get("KERAS_HOME", Path.home() / ".keras")) / "models"
+        reason = str(error).splitlines()[0].split(": ")[-1].removeprefix("None -- ")
         raise InputError(
             f"VGG16's ImageNet weights could not be downloaded ({reason}): put {name} from {address} into {folder}, "
             "or name it with --vgg16-weights FILE, or give --vgg16-weights none to start from random weights"

@@ -53,7 +53,7 @@ class Plan:
         evaluate: epoch -> a look at the test pictures.
         save: epoch -> saves the networks.
         log_dir: TensorBoard's files, losses.csv, epochs.csv and losses.png.
-        out_dir: the grids EpochN.jpg.
+        out_dir: the grids EpochN.png.
         seed: of the phases' random numbers.
     """
 
@@ -116,7 +116,7 @@ def _log_looks(looks: Looks, epoch: int, best: tuple[float, int] | None, plan: P
     for name, value in looks.scores.items():
         tf.summary.scalar(f"test/{name}", value, epoch)
     tf.summary.image("test/pictures", looks.grid[None], epoch)
-    images.write_rgb(plan.out_dir / f"Epoch{epoch}.jpg", looks.grid)
+    images.write_rgb(plan.out_dir / f"Epoch{epoch}.png", looks.grid)
     if best is None or looks.scores["psnr"] > best[0]:
         best = (looks.scores["psnr"], epoch)
     tf.summary.scalar("test/best_epoch", best[1], epoch)

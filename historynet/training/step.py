@@ -13,7 +13,7 @@ from historynet.systems.system import Phase, System
 _NOT_FINITE = "is not finite"
 
 
-class _Tools:
+class StepTools:
     """`historynet.systems.system.Tools` in TensorFlow."""
 
     def __init__(self, seed: int, step: tf.Tensor):
@@ -81,13 +81,13 @@ class Step:
 
     def _update(self, batch: Mapping[str, tf.Tensor], step: tf.Tensor) -> dict[str, tf.Tensor]:
         once = {name: tf.stop_gradient(value) for name, value in self._system.once(batch).items()}
-        tools = _Tools(self._seed, step)
+        tools = StepTools(self._seed, step)
         losses = {}
         for phase in self._system.phases:
             losses |= self._run(phase, batch, once, tools)
         return losses
 
-    def _run(self, phase: Phase, batch: Mapping, once: Mapping, tools: _Tools) -> dict[str, tf.Tensor]:
+    def _run(self, phase: Phase, batch: Mapping, once: Mapping, tools: StepTools) -> dict[str, tf.Tensor]:
         variables = {name: self._system.networks[name].trainable_variables for name in phase.objectives}
         with tf.GradientTape(watch_accessed_variables=False, persistent=True) as tape:
             for network_variables in variables.values():

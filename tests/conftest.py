@@ -1,0 +1,84 @@
+"""Small data sets made by code, the reference files where there are some, and the scripts run as users run them."""
+
+import os
+import runpy
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture
+def reference():
+    """The folder of reference files: HISTORYNET_REFERENCE, or ../shared; the test is skipped where there is none."""
+    folder = Path(os.environ.get("HISTORYNET_REFERENCE", ROOT.parent / "shared"))
+    if not folder.is_dir():
+        pytest.skip("no reference files: HISTORYNET_REFERENCE names no folder and there is no ../shared")
+    return folder
+
+
+def write_picture(path, seed=0, size=(40, 30)):
+    """A smooth coloured picture, width x height, in the format of the name."""
+    rng = np.random.default_rng(seed)
+    small = rng.integers(0, 256, (4, 4, 3), np.uint8)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    assert cv2.imwrite(str(path), cv2.resize(small, size, interpolation=cv2.INTER_CUBIC))
+
+
+def label_line(name, position=0, classes=42, end=" \n"):
+    return " ".join([name, *("1" if i == position else "0" for i in range(classes))]) + end
+
+
+@pytest.fixture
+def mhmd(tmp_path):
+    """Five training pictures with labels and parsing, three test pictures, in MHMD's layout."""
+    folder = tmp_path / "DATASET"
+    names = [f"{i:04}.jpg" for i in range(5)]
+    for i, name in enumerate(names):
+        write_picture(folder / "dataset_train" / name, i)
+        write_picture(folder / "dataset_train_seg" / f"{i:04}_seg.jpg", 100 + i)
+    # The released program's kind of line has a space at the end; others do not.
+    lines = [label_line(name, i, end=" \n" if i % 2 else "\n") for i, name in enumerate(names)]
+    (folder / "dataset_train" / "sign.txt").write_text("".join(lines))
+    for i in range(3):
+        write_picture(folder / "dataset_second" / f"t{i}.png", 200 + i, (33, 47))
+    return folder
+
+
+TINY = ("--width", "0.03125", "--image-size", "32", "--vgg16-weights", "none", "--batch-size", "2", "--num-epochs", "1")
+
+
+def train_arguments(mhmd, *more):
+    """Command line of a training of a few seconds; results go beside the data."""
+    results = mhmd.parent
+    return [
+        *("--train-data", mhmd / "dataset_train", "--test-data", mhmd / "dataset_second"),
+        *("--model-dir", results / "MODEL", "--out-dir", results / "OUT", "--log-dir", results / "LOG"),
+        *TINY,
+        *more,
+    ]
+
+
+@pytest.fixture
+def run(monkeypatch, capsys):
+    """Runs a script of a variant in this process: (exit code, standard output, standard error)."""
+
+    def run_script(script, *arguments):
+        monkeypatch.setattr(sys, "argv", [script, *map(str, arguments)])
+        with pytest.raises(SystemExit) as end:
+            runpy.run_path(str(ROOT / script), run_name="__main__")
+        out, err = capsys.readouterr()
+        return end.value.code, out, err
+
+    return run_script
+
+
+def run_process(script, *arguments, cwd=None):
+    """Runs a script in a process of its own, from another folder if wanted."""
+    command = [sys.executable, str(ROOT / script), *map(str, arguments)]
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)

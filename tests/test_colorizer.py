@@ -1,0 +1,96 @@
+import numpy as np
+import pytest
+from conftest import write_picture
+
+from historynet import Colorizer, color, images
+from historynet.colorizer import colorize_files, list_inputs, name_results
+from historynet.errors import InputError
+from historynet.networks import Architecture
+from historynet.networks.generator import build_generator
+
+
+@pytest.fixture(scope="module")
+def generator():
+    return build_generator(Architecture(image_size=32, width=1 / 32))
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (224, 224), (37, 501), (501, 37)])
+@pytest.mark.parametrize("channels", [(), (3,)])
+def test_any_size_and_gray(generator, shape, channels):
+    picture = np.random.default_rng(0).integers(0, 256, shape + channels, np.uint8)
+    result = Colorizer(generator)(picture)
+    assert result.shape == (*shape, 3)
+    assert result.dtype == np.uint8
+
+
+def test_a_picture_is_coloured_by_what_the_network_says(generator):
+    """Step by step, with OpenCV alone, as the released program does."""
+    import cv2
+
+    rgb = np.random.default_rng(1).integers(0, 256, (45, 60, 3), np.uint8)
+    small = cv2.cvtColor(cv2.resize(rgb, (32, 32)), cv2.COLOR_RGB2Lab)
+    ab = np.asarray(generator(small[None, ..., :1] / np.float32(255))["ab"])[0]
+    lab = cv2.cvtColor(rgb, cv2.COLOR_RGB2Lab)
+    lab[..., 1:] = cv2.resize((ab * 255).clip(0, 255).astype(np.uint8), (60, 45))
+    expected = cv2.cvtColor(lab, cv2.COLOR_Lab2RGB)
+    assert np.abs(Colorizer(generator)(rgb).astype(int) - expected).max() <= 3
+    assert (Colorizer(generator)(rgb) == expected).mean() > 0.99
+
+
+@pytest.mark.parametrize(
+    "picture", [np.zeros((4, 4)), np.zeros((4, 4, 4), np.uint8), np.zeros((0, 4), np.uint8), np.zeros(4, np.uint8)]
+)
+def test_what_is_no_picture_is_refused(generator, picture):
+    with pytest.raises(InputError, match="uint8 array"):
+        Colorizer(generator)(picture)
+
+
+def test_many_files_are_the_same_as_one_by_one(generator, tmp_path):
+    paths = [tmp_path / f"in/{i}.png" for i in range(7)]
+    for i, path in enumerate(paths):
+        write_picture(path, i, (20 + 5 * i, 30))
+    colorizer = Colorizer(generator)
+    results = name_results(paths, tmp_path / "out")
+    seen = []
+    report = colorize_files(colorizer, paths, results, batch_size=3, progress=seen.append)
+    assert (report.done, report.skipped, sum(seen)) == (7, [], 7)
+    for path, result in zip(paths, results, strict=True):
+        rgb = images.read_rgb(path)
+        images.write_rgb(tmp_path / "one.jpg", colorizer(rgb))
+        one, many = images.read_rgb(tmp_path / "one.jpg"), images.read_rgb(result)
+        assert many.shape == rgb.shape
+        assert np.abs(one.astype(int) - many).max() <= 3
+
+
+def test_luminance_is_kept_at_full_size(generator, tmp_path):
+    rgb = color.to_gray(np.random.default_rng(2).integers(90, 160, (64, 64, 3), np.uint8))
+    before = color.rgb_to_lab(rgb)[..., 0].astype(int)
+    after = color.rgb_to_lab(Colorizer(generator)(rgb))[..., 0].astype(int)
+    assert np.abs(after - before).mean() < 1.5
+
+
+def test_a_broken_file_is_skipped_by_name(generator, tmp_path):
+    for name in ("a.jpg", "c.jpg"):
+        write_picture(tmp_path / name)
+    (tmp_path / "b.jpg").write_bytes(b"broken")
+    paths = list_inputs([tmp_path])
+    report = colorize_files(Colorizer(generator), paths, name_results(paths, tmp_path / "out"), batch_size=2)
+    assert report.done == 2
+    assert len(report.skipped) == 1
+    assert "b.jpg" in report.skipped[0]
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["a_reconstructed.jpg", "c_reconstructed.jpg"]
+
+
+def test_names_of_results(tmp_path):
+    paths = [tmp_path / name for name in ("a.jpg", "a.PNG", "b.c.jpeg")]
+    names = [path.name for path in name_results(paths, tmp_path)]
+    assert names == ["a.jpg_reconstructed.jpg", "a.PNG_reconstructed.jpg", "b.c_reconstructed.jpg"]
+    with pytest.raises(InputError, match="one by one"):
+        name_results([tmp_path / "x/a.jpg", tmp_path / "y/a.jpg"], tmp_path)
+
+
+def test_inputs_that_are_not_there(tmp_path):
+    with pytest.raises(InputError, match="no such file"):
+        list_inputs([tmp_path / "none.jpg"])
+    with pytest.raises(InputError, match="no pictures"):
+        list_inputs([tmp_path])

@@ -1,0 +1,192 @@
+"""Each command line from end to end, on data of a few small pictures."""
+
+import json
+import re
+
+import pytest
+from conftest import label_line, run_process, train_arguments, write_picture
+
+from historynet import images
+
+TRAIN = "SOURCE_HistoryNet/HistoryNet.py"
+COLORIZE = "SOURCE_HistoryNet/colorization.py"
+
+
+def colorize_arguments(mhmd, *more):
+    results = mhmd.parent
+    return ["--model-dir", results / "MODEL", "--result-dir", results / "COLORIZED", *more]
+
+
+@pytest.mark.slow
+def test_train_then_colorize_as_users_do(mhmd, tmp_path):
+    trained = run_process(TRAIN, *train_arguments(mhmd, "--num-epochs", 2), cwd=tmp_path)
+    assert trained.returncode == 0, trained.stderr
+    assert trained.stderr == ""
+    for part in ("CPU", "epoch 2/2  step 3/3", "images/s", "left", "best", "psnr", "ssim"):
+        assert part in trained.stdout
+    for name in ("L_r", "L_cls", "L_par", "L_g", "L_info", "critic", "penalty"):
+        assert f"  {name} " in trained.stdout
+    models = {path.name for path in (tmp_path / "MODEL").iterdir()}
+    assert models == {"settings.json"} | {
+        f"my_model_{name}Epoch{epoch}.keras"
+        for name in ("colorization", "discriminator", "classifier")
+        for epoch in (0, 1)
+    }
+    assert json.loads((tmp_path / "MODEL/settings.json").read_text())["batch_size"] == 2
+    assert {path.name for path in (tmp_path / "OUT/Epoch1").iterdir()} == {f"t{i}_reconstructed.jpg" for i in range(3)}
+    # Gray, predicted, original and predicted parsing; there is no parsing of the test pictures.
+    assert images.read_rgb(tmp_path / "OUT/Epoch1.png").shape[0] == 28 + 3 * 228
+    logs = {path.name.split(".tfevents")[0] for path in (tmp_path / "LOG").iterdir()}
+    assert logs == {"events.out", "losses.csv", "losses.png", "epochs.csv"}
+    assert len((tmp_path / "LOG/losses.csv").read_text().splitlines()) == 1 + 6
+
+    arguments = colorize_arguments(
+        mhmd, "--test-dir", mhmd / "dataset_second", "--pretrained", "my_model_colorizationEpoch1"
+    )
+    colorized = run_process(COLORIZE, *arguments, cwd=tmp_path)
+    assert colorized.returncode == 0, colorized.stderr
+    assert "3 colorized" in colorized.stdout
+    assert images.read_rgb(tmp_path / "COLORIZED/t0_reconstructed.jpg").shape == (47, 33, 3)
+
+
+@pytest.fixture
+def model(mhmd, run):
+    code, _, err = run(TRAIN, *train_arguments(mhmd, "--steps-per-epoch", 1))
+    assert code == 0, err
+    return mhmd.parent / "MODEL/my_model_colorizationEpoch0.keras"
+
+
+def test_colorizing_plain_arguments_and_a_broken_file(mhmd, model, run, tmp_path):
+    write_picture(tmp_path / "one.BMP", 1, (9, 7))
+    (tmp_path / "broken.png").write_bytes(b"broken")
+    code, out, err = run(
+        COLORIZE,
+        *colorize_arguments(mhmd, "--pretrained", model),
+        *(tmp_path / "one.BMP", tmp_path / "broken.png", mhmd / "dataset_second"),
+    )
+    assert code == 3
+    assert "4 colorized" in out
+    assert "1 skipped" in out
+    assert re.search(r"skipped: .*broken.png: not a picture", err)
+    assert len(list((tmp_path / "COLORIZED").iterdir())) == 4
+
+
+def test_trained_models_are_not_replaced_unasked(mhmd, model, run):
+    before = model.read_bytes()
+    code, _, err = run(TRAIN, *train_arguments(mhmd))
+    assert code == 2
+    assert "--fresh" in err
+    assert model.read_bytes() == before
+    code, _, _ = run(TRAIN, *train_arguments(mhmd, "--fresh", "--steps-per-epoch", 1, "--seed", 5))
+    assert code == 0
+    assert model.read_bytes() != before
+
+
+def test_a_saved_run_gives_the_same_numbers(mhmd, model, run, tmp_path):
+    first = (tmp_path / "LOG/losses.csv").read_text()
+    again = ("--config", tmp_path / "MODEL/settings.json", "--model-dir", tmp_path / "M2", "--log-dir", tmp_path / "L2")
+    code, _, _ = run(TRAIN, *again)
+    assert code == 0
+    assert (tmp_path / "L2/losses.csv").read_text() == first
+
+
+def test_dry_run_shows_and_writes_nothing(mhmd, run, tmp_path):
+    code, out, _ = run(TRAIN, *train_arguments(mhmd, "--dry-run"))
+    assert code == 0
+    for part in ("BATCH_SIZE", "5, 3 steps", "5 pictures have one", "parameters", "GB", "colorization"):
+        assert part in out
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["DATASET"]
+
+
+def test_own_photographs_without_labels_and_parsing(mhmd, run):
+    (mhmd / "dataset_train/sign.txt").unlink()
+    (mhmd / "dataset_train_seg").rename(mhmd / "elsewhere")
+    code, _, err = run(TRAIN, *train_arguments(mhmd, "--steps-per-epoch", 1))
+    assert code == 2
+    assert "--allow-missing-labels" in err
+    flags = ("--allow-missing-labels", "--allow-missing-parsing", "--steps-per-epoch", 1)
+    code, out, err = run(TRAIN, *train_arguments(mhmd, *flags))
+    assert code == 0, err
+    assert "L_cls 0  L_par 0" in out
+
+
+def test_skip_broken_leaves_out_and_says_so(mhmd, run):
+    (mhmd / "dataset_train/0002.jpg").write_bytes(b"")
+    code, _, err = run(TRAIN, *train_arguments(mhmd))
+    assert code == 2
+    assert re.search(r"0002.jpg: the file is empty; .*--skip-broken", err)
+    code, out, err = run(TRAIN, *train_arguments(mhmd, "--skip-broken", "--fresh"))
+    assert code == 3
+    assert "left out" in err
+    assert "1 training pictures" in out
+
+
+def test_not_finite_stops_with_the_pictures_names(mhmd, run, tmp_path):
+    code, _, err = run(TRAIN, *train_arguments(mhmd, "--learning-rate", 1e8, "--num-epochs", 20))
+    assert code == 4
+    assert re.search(r"error: \S+ is not finite at step \d+; its pictures: 000\d.jpg", err)
+    assert "Traceback" not in err
+
+
+def wrong_labels(folder):
+    (folder / "sign.txt").write_text("".join(label_line(f"{i:04}.jpg", classes=41) for i in range(5)))
+
+
+@pytest.mark.parametrize(
+    ("prepare", "arguments", "words"),
+    [
+        (None, ["--train-data", "nowhere"], "nowhere.*no such folder.*--train-data"),
+        (lambda f: (f / "empty").mkdir(), ["--train-data", "empty"], "empty: no pictures"),
+        (lambda f: (f / "sign.txt").unlink(), [], "sign.txt: no label file"),
+        (wrong_labels, [], "sign.txt, line 1: 42 integers"),
+        (lambda f: (f / "../dataset_train_seg/0001_seg.jpg").unlink(), [], "0001_seg.*no parsing picture"),
+        (lambda f: (f / "../dataset_train_seg/0001_seg.jpg").write_text("x"), [], "0001_seg.jpg: not a picture"),
+        (lambda f: (f / "0001.jpg").write_text("x"), [], "0001.jpg: not a picture"),
+        (None, ["--vgg16-weights", "no.h5", "--width", "1"], "no.h5: cannot be read"),
+        (None, ["--vgg16-weights", "imagenet"], "--width 1"),
+        (None, ["--batch-size", "0"], "--batch-size: '0'.*at least 1"),
+        (None, ["--test-data", "nowhere"], "nowhere.*no such folder.*--test-data"),
+        (None, ["--model-dir", "DATASET/dataset_train/0000.jpg"], "0000.jpg.*cannot be written"),
+    ],
+)
+def test_what_is_wrong_is_said_in_one_line(mhmd, run, monkeypatch, prepare, arguments, words):
+    if prepare:
+        prepare(mhmd / "dataset_train")
+    monkeypatch.chdir(mhmd / "dataset_train" if "empty" in arguments else mhmd.parent)
+    code, _, err = run(TRAIN, *train_arguments(mhmd, *arguments))
+    assert code == 2
+    assert len(err.splitlines()) == 1
+    assert re.search(f"^error: .*{words}", err)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--pretrained", "none"], "none: no such model"),
+        (["--pretrained", "text.keras"], "text.keras: not a model file"),
+        (["--test-dir", "nowhere"], "nowhere: no such folder"),
+        (["--batch-size", "x"], "--batch-size"),
+        (["none.jpg"], "none.jpg: no such file"),
+    ],
+)
+def test_what_is_wrong_with_colorizing_is_said_in_one_line(mhmd, run, monkeypatch, tmp_path, arguments, words):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "text.keras").write_text("text")
+    code, _, err = run(COLORIZE, *colorize_arguments(mhmd, "--test-dir", mhmd / "dataset_second", *arguments))
+    assert code == 2
+    assert len(err.splitlines()) == 1
+    assert re.search(f"^error: .*{words}", err)
+
+
+def test_debug_shows_the_traceback(mhmd, run):
+    code, _, err = run(TRAIN, *train_arguments(mhmd, "--train-data", "nowhere", "--debug"))
+    assert code == 2
+    assert "Traceback" in err
+
+
+def test_help_is_quick_and_needs_no_tensorflow(tmp_path):
+    (tmp_path / "tensorflow.py").write_text("raise SystemExit('TensorFlow was imported')")
+    for script in (TRAIN, COLORIZE):
+        result = run_process(script, "--help", cwd=tmp_path)
+        assert result.returncode == 0
+        assert "--test-name" in result.stdout

@@ -1,0 +1,146 @@
+import numpy as np
+import pytest
+from conftest import label_line, write_picture
+
+from historynet import color, dataset, images
+from historynet.errors import InputError, PictureError
+
+FIELDS = ("L", "ab", "label", "parsing")
+
+
+def batches(samples, order=None, fields=FIELDS, size=2, **more):
+    order = range(len(samples)) if order is None else order
+    return list(dataset.batches(samples, fields, order, size, 32, **more))
+
+
+def test_fields_of_a_batch(mhmd):
+    samples = dataset.open_dataset(mhmd / "dataset_train", FIELDS)
+    batch = batches(samples)[0]
+    assert batch.names == ["0000.jpg", "0001.jpg"]
+    rgb = images.read_rgb(mhmd / "dataset_train" / "0001.jpg")
+    lab = color.network_lab(rgb, 32)
+    np.testing.assert_array_equal(batch.fields["L"][1], lab[..., :1])
+    np.testing.assert_array_equal(batch.fields["ab"][1], lab[..., 1:])
+    drawn = images.read_rgb(mhmd / "dataset_train_seg" / "0001_seg.jpg")
+    np.testing.assert_array_equal(batch.fields["parsing"][1], color.network_lab(drawn, 32)[..., :1])
+    np.testing.assert_array_equal(batch.fields["label"], np.eye(42)[:2])
+    assert all(value.dtype == np.float32 for value in batch.fields.values())
+
+
+def test_golden_batch(reference):
+    """The released program's own arrays, from the same files."""
+    steps = np.load(reference / "golden/HistoryNet/steps.npz")
+    samples = dataset.open_dataset(reference / "data/ccp_mhmd/dataset_train", FIELDS)
+    for k in range(3):
+        order = [samples.names.index(name) for name in steps[f"names_{k}"]]
+        (batch,) = dataset.batches(samples, FIELDS, order, 2, 224)
+        for field, name in (("L", "L"), ("ab", "AB"), ("label", "sign"), ("parsing", "seg")):
+            np.testing.assert_array_equal(batch.fields[field], steps[f"{name}_{k}"].astype(np.float32), err_msg=field)
+
+
+def test_both_kinds_of_label_line_and_names_with_spaces(tmp_path):
+    for name in ("a b.jpg", "c.jpg", "d.jpg"):
+        write_picture(tmp_path / name)
+    lines = [
+        label_line("a b.jpg", 41, end="\n"),
+        "\n",
+        label_line("c.jpg", 41, end=" \n"),
+        "d.jpg " + "2 7 " * 21 + "\r\n",
+        label_line("gone.jpg"),
+    ]
+    (tmp_path / "sign.txt").write_text("".join(lines))
+    samples = dataset.open_dataset(tmp_path, ("L", "ab", "label"))
+    assert samples.labels[:, 41].tolist() == [1, 1, 7]
+    assert samples.labels.sum() == 1 + 1 + 21 * 9
+    assert samples.unused_labels == 1
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        (label_line("a.jpg", classes=41), "line 1.*there are 41"),
+        (label_line("a.jpg", classes=43), "line 1.*there are 43"),
+        (label_line("a.jpg").replace("1", "x"), "line 1.*'x'"),
+        (label_line("a.jpg").replace("1", "-1"), "line 1.*'-1'"),
+        (label_line("a.jpg").replace("1", "0.5"), "line 1.*'0.5'"),
+        (label_line("b.jpg"), "no line for a.jpg"),
+        ("", "no line for a.jpg"),
+    ],
+)
+def test_bad_label_lines_are_named(tmp_path, line, words):
+    write_picture(tmp_path / "a.jpg")
+    (tmp_path / "sign.txt").write_text(line)
+    with pytest.raises(InputError, match=rf"sign.txt.*{words}"):
+        dataset.open_dataset(tmp_path, FIELDS, allow_missing_parsing=True)
+
+
+def test_missing_label_file_parsing_and_folder_are_named(mhmd):
+    (mhmd / "dataset_train_seg/0003_seg.jpg").unlink()
+    with pytest.raises(InputError, match=r"0003_seg.*1 of 5.*--allow-missing-parsing"):
+        dataset.open_dataset(mhmd / "dataset_train", FIELDS)
+    (mhmd / "dataset_train/sign.txt").unlink()
+    with pytest.raises(InputError, match=r"sign.txt.*--allow-missing-labels"):
+        dataset.open_dataset(mhmd / "dataset_train", FIELDS)
+    with pytest.raises(InputError, match="nowhere"):
+        dataset.open_dataset(mhmd / "nowhere", FIELDS)
+
+
+def test_what_is_missing_is_masked(mhmd):
+    (mhmd / "dataset_train_seg/0001_seg.jpg").unlink()
+    lines = (mhmd / "dataset_train/sign.txt").read_text().splitlines(keepends=True)
+    (mhmd / "dataset_train/sign.txt").write_text("".join(lines[2:]))
+    samples = dataset.open_dataset(
+        mhmd / "dataset_train", FIELDS, allow_missing_labels=True, allow_missing_parsing=True
+    )
+    fields = batches(samples, size=4)[0].fields
+    # Weights have mean 1, so that mean(weight * loss) is the mean over those that have a label.
+    np.testing.assert_array_equal(fields["label_weight"], [0, 0, 2, 2])
+    np.testing.assert_allclose(fields["parsing_weight"], np.array([1, 0, 1, 1]) * 4 / 3, rtol=1e-6)
+    assert not fields["label"][:2].any()
+    assert not fields["parsing"][1].any()
+
+
+def test_own_photographs_without_anything(mhmd):
+    (mhmd / "dataset_train/sign.txt").unlink()
+    for path in (mhmd / "dataset_train_seg").iterdir():
+        path.unlink()
+    (mhmd / "dataset_train_seg").rmdir()
+    samples = dataset.open_dataset(
+        mhmd / "dataset_train", FIELDS, allow_missing_labels=True, allow_missing_parsing=True
+    )
+    fields = batches(samples)[0].fields
+    assert not fields["label_weight"].any()
+    assert not fields["parsing_weight"].any()
+
+
+def test_last_batch_is_smaller_not_dropped(mhmd):
+    samples = dataset.open_dataset(mhmd / "dataset_train", FIELDS)
+    assert [len(batch.names) for batch in batches(samples)] == [2, 2, 1]
+
+
+def test_order_is_a_shuffle_by_seed_and_epoch():
+    first = dataset.epoch_order(100, seed=1, epoch=0)
+    assert sorted(first) == list(range(100))
+    np.testing.assert_array_equal(first, dataset.epoch_order(100, seed=1, epoch=0))
+    assert (first != dataset.epoch_order(100, seed=1, epoch=1)).any()
+    assert (first != dataset.epoch_order(100, seed=2, epoch=0)).any()
+    assert (first != np.arange(100)).any()
+
+
+@pytest.mark.parametrize("broken", ["dataset_train/0002.jpg", "dataset_train_seg/0002_seg.jpg"])
+def test_broken_picture_stops_or_is_left_out(mhmd, broken):
+    (mhmd / broken).write_bytes(b"broken")
+    samples = dataset.open_dataset(mhmd / "dataset_train", FIELDS)
+    with pytest.raises(PictureError, match=r"0002.*--skip-broken"):
+        batches(samples)
+    reported = []
+    # The batches before the end stay full.
+    names = [batch.names for batch in batches(samples, report_broken=reported.append)]
+    assert names == [["0000.jpg", "0001.jpg"], ["0003.jpg", "0004.jpg"]]
+    assert len(reported) == 1
+
+
+def test_parsing_folder_of_another_name(mhmd):
+    (mhmd / "dataset_train_seg").rename(mhmd / "drawn")
+    samples = dataset.open_dataset(mhmd / "dataset_train", FIELDS, parsing_folder=mhmd / "drawn")
+    assert None not in samples.parsing

@@ -1,0 +1,104 @@
+import os
+
+import cv2
+import numpy as np
+import pytest
+from conftest import write_picture
+
+from historynet import images
+from historynet.errors import InputError, PictureError
+
+
+@pytest.fixture
+def picture():
+    return cv2.resize(np.random.default_rng(3).integers(0, 256, (5, 4, 3), np.uint8), (37, 21))
+
+
+@pytest.mark.parametrize("extension", ["png", "tif", "tiff", "bmp", "PNG", "BMP"])
+def test_lossless_formats_come_back_equal(tmp_path, picture, extension):
+    path = tmp_path / f"a b ü.{extension}"
+    images.write_rgb(path, picture)
+    np.testing.assert_array_equal(images.read_rgb(path), picture)
+
+
+@pytest.mark.parametrize("extension", ["jpg", "jpeg", "webp", "JPG"])
+def test_lossy_formats_come_back_alike(tmp_path, picture, extension):
+    images.write_rgb(tmp_path / f"a.{extension}", picture)
+    assert np.abs(images.read_rgb(tmp_path / f"a.{extension}").astype(int) - picture).mean() < 6
+
+
+def test_jpeg_has_opencvs_default_quality(tmp_path, picture):
+    images.write_rgb(tmp_path / "a.jpg", picture)
+    _, expected = cv2.imencode(".jpg", picture[..., ::-1])
+    assert (tmp_path / "a.jpg").read_bytes() == expected.tobytes()
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_gray_and_alpha_become_rgb(tmp_path, dtype):
+    scale = np.iinfo(dtype).max // 255
+    gray = (np.arange(256).reshape(16, 16) * scale).astype(dtype)
+    cv2.imwrite(str(tmp_path / "gray.png"), gray)
+    cv2.imwrite(str(tmp_path / "alpha.png"), np.dstack([gray, gray, gray, gray[::-1]]))
+    expected = np.dstack([np.arange(256, dtype=np.uint8).reshape(16, 16)] * 3)
+    for name in ("gray.png", "alpha.png"):
+        np.testing.assert_array_equal(images.read_rgb(tmp_path / name), expected)
+
+
+def test_orientation_is_honoured(tmp_path, picture):
+    path = tmp_path / "a.jpg"
+    images.write_rgb(path, picture)
+    data = path.read_bytes()
+    # A minimal EXIF block: one entry, orientation (0x0112) 6, "turn right to view".
+    tiff = b"MM\x00*\x00\x00\x00\x08\x00\x01\x01\x12\x00\x03\x00\x00\x00\x01\x00\x06\x00\x00\x00\x00\x00\x00"
+    exif = b"Exif\x00\x00" + tiff
+    path.write_bytes(data[:2] + b"\xff\xe1" + (len(exif) + 2).to_bytes(2, "big") + exif + data[2:])
+    assert images.read_rgb(path).shape == (37, 21, 3)
+
+
+def test_every_truncation_of_a_jpeg_is_refused(tmp_path):
+    write_picture(tmp_path / "a.jpg", size=(64, 64))
+    data = (tmp_path / "a.jpg").read_bytes()
+    for tenth in range(10):
+        (tmp_path / "cut.jpg").write_bytes(data[: len(data) * tenth // 10])
+        with pytest.raises(PictureError, match="cut.jpg"):
+            images.read_rgb(tmp_path / "cut.jpg")
+
+
+@pytest.mark.parametrize("content", [b"", b"not a picture", b"<html></html>", b"\x89PNG\r\n\x1a\n" + bytes(40)])
+def test_what_is_no_picture_is_refused_by_name(tmp_path, content):
+    (tmp_path / "x.png").write_bytes(content)
+    with pytest.raises(PictureError, match="x.png"):
+        images.read_rgb(tmp_path / "x.png")
+
+
+def test_folder_pipe_and_missing_file_are_refused(tmp_path):
+    (tmp_path / "folder.jpg").mkdir()
+    os.mkfifo(tmp_path / "pipe.jpg")
+    for name in ("folder.jpg", "pipe.jpg", "none.jpg"):
+        with pytest.raises(PictureError, match=name):
+            images.read_rgb(tmp_path / name)
+
+
+def test_a_failed_write_leaves_what_was_there(tmp_path):
+    path = tmp_path / "a.bin"
+    path.write_bytes(b"old")
+
+    def fail(temporary):
+        temporary.write_bytes(b"half")
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(InputError, match=r"a.bin.*No space left"):
+        images.write_atomically(path, fail)
+    assert [p.name for p in tmp_path.iterdir()] == ["a.bin"]
+    assert path.read_bytes() == b"old"
+
+
+def test_listing_takes_pictures_only_in_any_case(tmp_path):
+    for name in ("b.JPG", "a.jpeg", "c.Tiff", "d.webp", "sign.txt", "e.gif"):
+        (tmp_path / name).touch()
+    assert images.list_pictures(tmp_path) == ["a.jpeg", "b.JPG", "c.Tiff", "d.webp"]
+
+
+def test_listing_nothing_is_an_error(tmp_path):
+    with pytest.raises(InputError, match="no pictures"):
+        images.list_pictures(tmp_path)

@@ -1,0 +1,92 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from historynet.losses import historynet as losses
+from historynet.training.step import StepTools
+
+rng = np.random.default_rng(0)
+
+
+def test_reconstruction_and_parsing_are_means_over_pixels():
+    true, predicted = rng.random((2, 3, 8, 8, 2), np.float32)
+    expected = [np.mean((t - p) ** 2) for t, p in zip(true, predicted, strict=True)]
+    np.testing.assert_allclose(losses.reconstruction(true, predicted), expected, rtol=1e-6)
+    np.testing.assert_allclose(losses.parsing(true, predicted), expected, rtol=1e-6)
+
+
+def test_kl_divergence_of_distributions():
+    p, q = rng.dirichlet(np.ones(42), (2, 5))
+    expected = (p * np.log(p / q)).sum(-1)
+    np.testing.assert_allclose(losses.classification(p.astype("f4"), q.astype("f4")), expected, rtol=1e-4)
+    np.testing.assert_allclose(losses.classification(p.astype("f4"), p.astype("f4")), 0, atol=1e-6)
+
+
+def test_kl_divergence_of_a_one_hot_label_is_the_log_of_its_probability():
+    label = np.eye(42, dtype=np.float32)[[7]]
+    predicted = np.full((1, 42), 1 / 42, np.float32)
+    # The 41 zeros count as 1e-7 each.
+    expected = np.log(42) + 41 * 1e-7 * np.log(1e-7 * 42)
+    np.testing.assert_allclose(losses.classification(label, predicted), [expected], rtol=1e-5)
+
+
+def test_info_is_cut_to_positive_values_up_to_one():
+    vector = np.array([[-2.0, 0.5, 3.0]], np.float32)
+    found = np.array([[0.25, -1.0, 0.5]], np.float32)
+    p, q = np.array([1e-7, 0.5, 1.0]), np.array([0.25, 1e-7, 0.5])
+    np.testing.assert_allclose(losses.info(vector, found), [(p * np.log(p / q)).sum()], rtol=1e-5)
+
+
+def test_info_has_no_gradient_outside():
+    found = tf.constant([[0.25, -1.0, 1.5]])
+    with tf.GradientTape() as tape:
+        tape.watch(found)
+        value = losses.info(tf.constant([[0.5, 0.5, 0.5]]), found)
+    np.testing.assert_allclose(tape.gradient(value, found), [[-0.5 / 0.25, 0, 0]], rtol=1e-6)
+
+
+def test_critic_and_adversarial_have_opposite_wishes():
+    real, fake = rng.standard_normal((2, 3, 4, 4, 1)).astype("f4")
+    np.testing.assert_allclose(losses.critic(real, fake), fake.mean((1, 2, 3)) - real.mean((1, 2, 3)), rtol=1e-5)
+    np.testing.assert_allclose(losses.adversarial(fake), -fake.mean((1, 2, 3)), rtol=1e-5)
+
+
+@pytest.mark.parametrize("norm", [0.0, 0.5, 1.0, 3.0])
+def test_penalty_of_a_linear_critic_is_closed_form(norm):
+    """The gradient of <w, x> is w, whatever x: the penalty is (|w| - 1)^2."""
+    w = rng.standard_normal((1, 6, 6, 2)).astype("f4")
+    w *= norm / np.linalg.norm(w)
+    gradient = StepTools(0, tf.constant(0)).input_gradient(
+        lambda ab: tf.reduce_sum(ab * w, axis=(1, 2, 3)), tf.constant(rng.random((4, 6, 6, 2)), tf.float32)
+    )
+    np.testing.assert_allclose(losses.gradient_penalty(gradient), [(norm - 1) ** 2] * 4, atol=1e-5)
+
+
+def test_penalty_of_a_quadratic_critic_and_its_second_derivative():
+    """Of c |x|^2 / 2 the gradient is c x; the penalty's derivative in c is 2 (c |x| - 1) |x|."""
+    x = tf.constant(rng.standard_normal((2, 3, 3, 2)), tf.float32)
+    length = np.sqrt((x.numpy() ** 2).sum((1, 2, 3)))
+    c = tf.Variable(0.7)
+    with tf.GradientTape() as tape:
+        gradient = StepTools(0, tf.constant(0)).input_gradient(
+            lambda ab: c * tf.reduce_sum(ab**2, axis=(1, 2, 3)) / 2, x
+        )
+        penalty = tf.reduce_sum(losses.gradient_penalty(gradient))
+    np.testing.assert_allclose(penalty, ((0.7 * length - 1) ** 2).sum(), rtol=1e-5)
+    np.testing.assert_allclose(tape.gradient(penalty, c), (2 * (0.7 * length - 1) * length).sum(), rtol=1e-4)
+
+
+def test_penalty_has_a_finite_derivative_at_a_zero_gradient():
+    zero = tf.zeros((1, 2, 2, 2))
+    with tf.GradientTape() as tape:
+        tape.watch(zero)
+        value = losses.gradient_penalty(zero)
+    assert np.isfinite(tape.gradient(value, zero).numpy()).all()
+
+
+def test_mix_goes_from_generated_to_real():
+    real, fake = rng.random((2, 2, 4, 4, 2))
+    alpha = np.array([1.0, 0.25]).reshape(2, 1, 1, 1)
+    mixed = losses.mix(real, fake, alpha)
+    np.testing.assert_array_equal(mixed[0], real[0])
+    np.testing.assert_allclose(mixed[1], 0.25 * real[1] + 0.75 * fake[1])

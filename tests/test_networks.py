@@ -1,0 +1,138 @@
+import csv
+from collections import Counter
+
+import keras
+import numpy as np
+import pytest
+
+from historynet.networks import Architecture
+from historynet.networks.classifier import build_classifier
+from historynet.networks.discriminator import build_discriminator
+from historynet.networks.generator import build_generator
+
+TINY = Architecture(image_size=32, width=1 / 32)
+
+
+@pytest.fixture(scope="module")
+def generator():
+    return build_generator(Architecture())
+
+
+def test_parameters_of_the_papers_networks(generator):
+    assert generator.count_params() == 158_941_017
+    assert build_discriminator(Architecture()).count_params() == 2_764_737
+    assert build_classifier(Architecture()).count_params() == 32_909_504
+
+
+def signature(kind, units, kernel, strides, activation, inputs):
+    return (kind, units, kernel, strides, activation, tuple(inputs))
+
+
+def table_signatures(path):
+    """What each layer of a table computes, from the inputs on: two graphs with equal ones are the same graph."""
+    signatures, found = {}, []
+    with path.open(newline="") as file:
+        for row in csv.DictReader(file):
+            inputs = [signatures[name] for name in row["inputs"].split(" + ") if name]
+            name, kind = row["layer"], row["type"]
+            if kind == "Model (nested)":
+                continue
+            if kind == "InputLayer":
+                # The nested model's input is the outer one's; its name in the table is the nested model's output.
+                signatures[name] = "input"
+                continue
+            strides = row["strides"]
+            units = row["units"].strip("[]").replace(" ", "")
+            if kind == "UpSampling2D":
+                units, strides = "", row["kernel"]
+            value = signature(kind, units, row["kernel"] if "Conv" in kind else "", strides, row["activation"], inputs)
+            signatures[name] = value
+            if name.startswith("model_"):
+                signatures[name.split("/")[0]] = value
+            found.append(value)
+    return found
+
+
+def model_signatures(model):
+    signatures, found = {}, []
+    for layer in model.layers:
+        kind = type(layer).__name__
+        if kind == "InputLayer" or layer.name == "L_three_times":
+            # The released program repeats L outside of its graph.
+            signatures[layer.name] = "input"
+            continue
+        parents = [node.operation.name for node in layer._inbound_nodes[0].parent_nodes]
+        inputs = [signatures[name] for name in parents]
+        units = kernel = strides = activation = ""
+        if kind == "Conv2D":
+            assert layer.padding == "same"
+            units, kernel = str(layer.filters), "x".join(map(str, layer.kernel_size))
+            strides, activation = "x".join(map(str, layer.strides)), layer.activation.__name__
+        elif kind == "Dense":
+            units, activation = str(layer.units), layer.activation.__name__
+        elif kind == "BatchNormalization":
+            activation = f"momentum={layer.momentum} eps={layer.epsilon}"
+        elif kind == "LeakyReLU":
+            activation = f"alpha={layer.negative_slope}"
+        elif kind == "MaxPooling2D":
+            strides = "x".join(map(str, layer.strides))
+        elif kind == "UpSampling2D":
+            assert layer.interpolation == "nearest"
+            strides = "x".join(map(str, layer.size))
+        elif kind == "RepeatVector":
+            units = str(layer.n)
+        elif kind == "Reshape":
+            units = ",".join(map(str, layer.target_shape))
+        signatures[layer.name] = signature(kind, units, kernel, strides, activation, inputs)
+        found.append(signatures[layer.name])
+    return found
+
+
+@pytest.mark.parametrize(
+    ("table", "build"),
+    [
+        ("HistoryNet_generator.csv", build_generator),
+        ("HistoryNet_discriminator.csv", build_discriminator),
+        ("HistoryNet_classifier.csv", build_classifier),
+    ],
+)
+def test_layers_are_the_released_programs(reference, table, build):
+    ours, theirs = model_signatures(build(Architecture())), table_signatures(reference / "spec" / table)
+    # The released program flattens the same tensor twice; everything else stands there as often as here.
+    assert set(ours) == set(theirs)
+    counts = Counter(theirs)
+    counts.subtract(ours)
+    assert {value[0] for value, count in counts.items() if count} <= {"Flatten"}
+
+
+def test_outputs(generator):
+    shapes = {name: tensor.shape[1:] for name, tensor in generator.output.items()}
+    assert shapes == {"ab": (224, 224, 2), "label": (42,), "parsing": (224, 224, 1), "info": (256,)}
+    assert build_discriminator(Architecture()).output.shape[1:] == (28, 28, 1)
+    assert build_classifier(Architecture()).output.shape[1:] == (256,)
+
+
+def test_ranges_of_the_outputs():
+    outputs = build_generator(TINY)(np.random.default_rng(0).random((3, 32, 32, 1)))
+    outputs = {name: np.asarray(value) for name, value in outputs.items()}
+    np.testing.assert_allclose(outputs["label"].sum(-1), 1, rtol=1e-5)
+    for name in ("ab", "parsing"):
+        assert outputs[name].min() > 0
+        assert outputs[name].max() < 1
+
+
+def test_width_scales_every_channel_count_but_the_outputs():
+    half, full = build_generator(Architecture(width=0.5)), build_generator(Architecture())
+    for a, b in zip(half.layers, full.layers, strict=True):
+        if isinstance(a, keras.layers.Conv2D | keras.layers.Dense) and a.name not in (
+            "ab_half",
+            "parsing_half",
+            "label",
+        ):
+            assert 2 * a.kernel.shape[-1] == b.kernel.shape[-1], a.name
+
+
+def test_every_layer_has_a_name_of_its_own():
+    for build in (build_generator, build_discriminator, build_classifier):
+        first, second = ([layer.name for layer in build(TINY).layers] for _ in range(2))
+        assert first == second

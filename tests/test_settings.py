@@ -1,0 +1,122 @@
+import dataclasses
+import json
+
+import pytest
+from conftest import ROOT
+
+from historynet import settings
+from historynet.errors import InputError
+
+CONFIG = ROOT / "SOURCE_HistoryNet/config.py"
+
+
+def resolve(*arguments, command=settings.TRAIN, config=CONFIG):
+    return settings.resolve(settings.make_parser("", command, config).parse_args(list(arguments)), config)[0]
+
+
+def test_defaults_are_the_papers():
+    chosen = resolve()
+    assert (chosen.batch_size, chosen.num_epochs, chosen.learning_rate) == (16, 8, 2e-5)
+    assert (chosen.lambda_rec, chosen.lambda_cls, chosen.lambda_par) == (1, 0.003, 0.003)
+    assert (chosen.lambda_g, chosen.lambda_info, chosen.lambda_gp) == (0.1, 0.003, 1)
+    assert (chosen.image_size, chosen.num_classes, chosen.width, chosen.sign_name) == (224, 42, 1, "sign.txt")
+    assert chosen.num_test_images == 64
+
+
+def test_paths_of_config_are_the_projects_and_of_the_command_line_the_callers(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    chosen = resolve("--train-data", "mine")
+    assert chosen.train_data == tmp_path / "mine"
+    assert chosen.test_data == ROOT / "DATASET/dataset_second"
+    assert chosen.model_dir == ROOT / "MODEL/HistoryNet"
+
+
+def test_the_name_of_the_run_moves_its_folders():
+    chosen = resolve("--test-name", "other")
+    assert chosen.model_dir == ROOT / "MODEL/other"
+    assert chosen.log_dir == ROOT / "RESULT/other/logs"
+
+
+def test_every_constant_is_an_option_of_a_command_and_explained():
+    help_texts = [settings.make_parser("", command, CONFIG).format_help() for command in ("train", "colorize")]
+    for field in dataclasses.fields(settings.Settings):
+        option = "--" + field.name.replace("_", "-")
+        assert any(option in text for text in help_texts), option
+        assert field.metadata["help"]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--batch-size", "0"],
+        ["--batch-size", "2.5"],
+        ["--num-epochs", "-1"],
+        ["--image-size", "100"],
+        ["--width", "0"],
+        ["--width", "nan"],
+        ["--learning-rate", "0"],
+        ["--learning-rate", "inf"],
+        ["--lambda-g", "-1"],
+        ["--num-test-images", "some"],
+        ["--gpu-id", "one"],
+        ["--test-name", " "],
+        ["--no-such-option"],
+        ["--batch-size"],
+    ],
+)
+def test_a_value_out_of_range_is_named(arguments):
+    with pytest.raises(InputError, match=arguments[0]):
+        resolve(*arguments)
+
+
+def test_words_and_optional_values():
+    assert resolve("--num-test-images", "all").num_test_images == "all"
+    assert resolve("--steps-per-epoch", "7").steps_per_epoch == 7
+    assert resolve().steps_per_epoch is None
+    assert resolve("--allow-missing-labels").allow_missing_labels is True
+    assert resolve("--gpu-id", "0,1").gpu_id == "0,1"
+
+
+def test_vgg16_weights_is_a_word_or_a_path(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert resolve().vgg16_weights == "imagenet"
+    assert resolve("--vgg16-weights", "none").vgg16_weights == "none"
+    assert resolve("--vgg16-weights", "vgg.h5").vgg16_weights == str(tmp_path / "vgg.h5")
+
+
+def test_a_saved_run_can_be_run_again(tmp_path):
+    parser = settings.make_parser("", settings.TRAIN, CONFIG)
+    first, written = settings.resolve(parser.parse_args(["--batch-size", "3", "--train-data", str(tmp_path)]), CONFIG)
+    saved = tmp_path / "settings.json"
+    saved.write_text(json.dumps(written))
+    assert resolve("--config", str(saved)) == first
+    assert resolve("--config", str(saved), "--batch-size", "4").batch_size == 4
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (("BATCH_SIZE = 16", "BATCH_SIZE = '16 '"), None),
+        (("BATCH_SIZE = 16", "BATCH_SIZE = None"), "BATCH_SIZE.*None"),
+        (("BATCH_SIZE = 16", "BATCH_SICE = 16"), "BATCH_SICE.*BATCH_SIZE"),
+        (("BATCH_SIZE = 16", ""), "BATCH_SIZE missing"),
+        (("BATCH_SIZE = 16", "BATCH_SIZE ="), "SyntaxError"),
+        (("ALLOW_MISSING_LABELS = False", "ALLOW_MISSING_LABELS = 'no'"), "True or False"),
+    ],
+)
+def test_a_config_that_will_not_do_is_named(tmp_path, change, words):
+    config = tmp_path / "variant/config.py"
+    config.parent.mkdir()
+    config.write_text(CONFIG.read_text().replace(*change))
+    if words is None:
+        assert resolve(config=config).batch_size == 16
+    else:
+        with pytest.raises(InputError, match=rf"config.py.*{words}"):
+            resolve(config=config)
+
+
+@pytest.mark.parametrize("content", ["[]", "{", '{"speed": 1}', '{"batch_size": 0}'])
+def test_a_damaged_saved_run_is_named(tmp_path, content):
+    (tmp_path / "settings.json").write_text(content)
+    with pytest.raises(InputError, match="settings.json"):
+        resolve("--config", str(tmp_path / "settings.json"))

@@ -1,0 +1,275 @@
+"""The generic step: with a toy system it has never heard of, and with HistoryNet."""
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from historynet.errors import NotFiniteError
+from historynet.losses import historynet as losses
+from historynet.networks import Architecture
+from historynet.networks.classifier import build_classifier
+from historynet.networks.discriminator import build_discriminator
+from historynet.networks.generator import build_generator
+from historynet.systems.historynet import HistoryNet
+from historynet.systems.system import Phase
+from historynet.training.step import Step
+
+
+class Toy:
+    """Another system: one dense layer that learns to double, and one that follows the first."""
+
+    architecture = None
+    fields = ("L",)
+
+    def __init__(self, rate=0.1):
+        networks = ("first", "second")
+        self.networks = {name: keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)]) for name in networks}
+        self.optimizers = {name: keras.optimizers.SGD(rate) for name in networks}
+        self.phases = (Phase({"first": {"double": 1.0}}, self.double), Phase({"second": {"follow": 0.5}}, self.follow))
+
+    def once(self, batch):
+        return {"target": 2 * batch["L"]}
+
+    def double(self, batch, once, tools):
+        return {"double": ops.sum(ops.square(self.networks["first"](batch["L"]) - once["target"]), axis=-1)}
+
+    def follow(self, batch, once, tools):
+        first, second = (network(batch["L"]) for network in self.networks.values())
+        return {"follow": ops.sum(ops.square(first - second), axis=-1)}
+
+
+def test_a_system_the_step_has_never_heard_of():
+    toy = Toy()
+    step = Step(toy, seed=0)
+    x = np.array([[1.0], [3.0]], np.float32)
+    (w1, b1), (w2, b2) = (network.get_weights() for network in toy.networks.values())
+    values = step({"L": x}, 0)
+
+    # By hand: gradient descent on the mean over the batch; the second phase sees the first network after its update.
+    error = x @ w1 + b1 - 2 * x
+    assert values["double"] == pytest.approx((error**2).mean(), rel=1e-5)
+    w1, b1 = w1 - 0.1 * (2 * error * x).mean(), b1 - 0.1 * (2 * error).mean()
+    np.testing.assert_allclose(toy.networks["first"].get_weights()[0], w1, rtol=1e-5)
+    apart = x @ w1 + b1 - (x @ w2 + b2)
+    assert values["follow"] == pytest.approx((apart**2).mean(), rel=1e-4)
+    w2 = w2 + 0.1 * 0.5 * (2 * apart * x).mean()
+    np.testing.assert_allclose(toy.networks["second"].get_weights()[0], w2, rtol=1e-4)
+
+    for i in range(300):
+        values = step({"L": x[: 1 + i % 2]}, i)
+    assert max(values.values()) < 1e-3
+
+
+def test_what_is_not_finite_stops_before_it_is_applied():
+    toy = Toy()
+    step = Step(toy, seed=0)
+    x = np.array([[1.0]], np.float32)
+    step({"L": x}, 0)
+    before = [network.get_weights() for network in toy.networks.values()]
+    for bad in (np.nan, np.inf):
+        with pytest.raises(NotFiniteError, match="double is not finite at step 7"):
+            step({"L": np.array([[bad]], np.float32)}, 7)
+    after = [network.get_weights() for network in toy.networks.values()]
+    for a, b in zip(before, after, strict=True):
+        np.testing.assert_equal(a, b)
+
+
+def test_a_gradient_that_is_not_finite_stops_too():
+    toy = Toy()
+    # The value of the root is finite at zero, its derivative is not.
+    toy.phases = (
+        Phase({"first": {"root": 1.0}}, lambda b, o, t: {"root": ops.sqrt(0 * toy.networks["first"](b["L"]))[:, 0]}),
+    )
+    with pytest.raises(NotFiniteError, match="gradient-of-first"):
+        Step(toy, seed=0)({"L": np.ones((1, 1), np.float32)}, 0)
+
+
+WEIGHTS = {"L_r": 1.0, "L_cls": 0.003, "L_par": 0.003, "L_g": 0.1, "L_info": 0.003}
+
+
+def make_system(learning_rate=1e-3, **weights):
+    keras.utils.set_random_seed(3)
+    architecture = Architecture(image_size=32, width=1 / 32)
+    return HistoryNet(
+        build_generator(architecture),
+        build_discriminator(architecture),
+        build_classifier(architecture),
+        generator_loss=WEIGHTS | weights,
+        penalty_weight=10.0,
+        learning_rate=learning_rate,
+        architecture=architecture,
+        fields=("L", "ab", "label", "parsing"),
+    )
+
+
+@pytest.fixture
+def batch():
+    rng = np.random.default_rng(0)
+    fields = {
+        "L": rng.random((4, 32, 32, 1)),
+        "ab": rng.random((4, 32, 32, 2)),
+        "label": np.eye(42)[:4],
+        "label_weight": np.ones(4),
+        "parsing": rng.random((4, 32, 32, 1)),
+        "parsing_weight": np.ones(4),
+    }
+    return {name: value.astype(np.float32) for name, value in fields.items()}
+
+
+def run_losses(batch, seed):
+    system = make_system()
+    system.phases = system.phases[1:]
+    return Step(system, seed)(batch, 0)
+
+
+def snapshot(system):
+    return {
+        f"{name}/{variable.path}": variable.numpy().copy()
+        for name, network in system.networks.items()
+        for variable in network.variables
+    }
+
+
+def changed(before, after):
+    return {name for name in before if (before[name] != after[name]).any()}
+
+
+def test_named_losses(batch):
+    values = Step(make_system(), seed=0)(batch, 0)
+    assert list(values) == ["L_r", "L_cls", "L_par", "L_g", "L_info", "critic", "penalty", "classifier"]
+    assert all(np.isfinite(list(values.values())))
+
+
+def test_losses_are_those_of_the_networks_before_the_update(batch):
+    """Computed again with NumPy from what the networks give."""
+    system = make_system(learning_rate=1e-12)
+    made = {name: np.asarray(value) for name, value in system.G(batch["L"], training=True).items()}
+    patches = np.asarray(system.D1([batch["L"], made["ab"]]))
+    values = Step(system, seed=0)(batch, 0)
+    assert values["L_r"] == pytest.approx(np.mean((made["ab"] - batch["ab"]) ** 2), rel=1e-4)
+    assert values["L_par"] == pytest.approx(np.mean((made["parsing"] - batch["parsing"]) ** 2), rel=1e-4)
+    assert values["L_cls"] == pytest.approx(-np.log(made["label"][np.arange(4), np.arange(4)]).mean(), rel=1e-3)
+    assert values["L_g"] == pytest.approx(-patches.mean(), rel=1e-3)
+    real = np.asarray(system.D1([batch["L"], batch["ab"]]))
+    assert values["critic"] == pytest.approx(patches.mean() - real.mean(), rel=1e-2)
+
+
+def run_phase(system, batch, index):
+    """One of the system's phases alone: the paths of the variables that it moved."""
+    system.phases = system.phases[index : index + 1]
+    before = snapshot(system)
+    Step(system, seed=0)(batch, 0)
+    return changed(before, snapshot(system))
+
+
+def trainable(system, *names):
+    return {f"{name}/{v.path}" for name in names for v in system.networks[name].trainable_variables}
+
+
+def test_generator_phase_moves_the_generator_alone(batch):
+    system = make_system()
+    moved = run_phase(system, batch, 0)
+    all_trainable = trainable(system, *system.networks)
+    assert moved & all_trainable == trainable(system, "colorization")
+    # What else changes are moving statistics of batch normalisation.
+    assert all("moving_" in path for path in moved - all_trainable)
+
+
+def test_critic_phase_moves_critic_and_classifier_alone(batch):
+    system = make_system()
+    moved = run_phase(system, batch, 1)
+    all_trainable = trainable(system, *system.networks)
+    expected = trainable(system, "discriminator", "classifier")
+    # The last bias of a critic adds the same to real and generated patches: its gradient is zero.
+    assert expected - moved <= {"discriminator/patches/bias"}
+    assert moved & all_trainable <= expected
+    assert any("colorization" in path and "moving_mean" in path for path in moved)
+
+
+def test_first_adam_step_is_the_closed_form(batch):
+    """After one step Adam's averages are the gradient itself: it moves by lr * g / (|g| + epsilon)."""
+    import tensorflow as tf
+
+    system = make_system(learning_rate=1e-3)
+    kernel = system.D2.get_layer("classifier_info").kernel
+    tensors = {name: tf.constant(value) for name, value in batch.items()}
+    system.phases = system.phases[1:]
+    once = system.once(tensors)
+    with tf.GradientTape() as tape:
+        fake = system.G(tensors["L"], training=True)["ab"]
+        loss = tf.reduce_mean(losses.info(once["info"], system.D2(fake, training=True)))
+    gradient = tape.gradient(loss, kernel.value).numpy()
+    assert (gradient != 0).any()
+    before = kernel.numpy().copy()
+    # The same system again: the tape above has moved the statistics of batch normalisation.
+    system = make_system(learning_rate=1e-3)
+    system.phases = system.phases[1:]
+    Step(system, seed=0)(batch, 0)
+    moved = system.D2.get_layer("classifier_info").kernel.numpy() - before
+    np.testing.assert_allclose(moved, -1e-3 * gradient / (np.abs(gradient) + 1e-7), rtol=0.02, atol=1e-6)
+
+
+def test_heads_without_weight_get_no_gradient(batch):
+    system = make_system(L_cls=0.0, L_par=0.0, L_info=0.0)
+    moved = run_phase(system, batch, 0)
+    still = {path for path in trainable(system, "colorization") if path not in moved}
+    assert {path.split("/")[1] for path in still} == {
+        "label",
+        "label_dense1",
+        "label_dense2",
+        "parsing_conv8",
+        "parsing_half",
+    }
+
+
+def test_masked_samples_do_not_count(batch):
+    """A batch in which two samples have a label gives the L_cls and L_par of these two."""
+    masked = batch | {
+        "label_weight": np.array([0, 2, 0, 2], np.float32),
+        "parsing_weight": np.array([2, 0, 2, 0], np.float32),
+    }
+    other = masked | {"label": batch["label"].copy(), "parsing": batch["parsing"].copy()}
+    other["label"][[0, 2]], other["parsing"][[1, 3]] = 0, 0
+    made = {name: np.asarray(value) for name, value in make_system().G(batch["L"], training=True).items()}
+    for fields in (masked, other):
+        values = Step(make_system(), seed=0)(fields, 0)
+        assert values["L_cls"] == pytest.approx(-np.log(made["label"][[1, 3], [1, 3]]).mean(), rel=1e-3)
+        error = ((made["parsing"] - batch["parsing"]) ** 2)[[0, 2]].mean()
+        assert values["L_par"] == pytest.approx(error, rel=1e-4)
+
+
+def test_same_seed_same_numbers(batch):
+    first, second, other = (run_losses(batch, seed) for seed in (5, 5, 6))
+    assert first == second
+    # Only alpha depends on this seed, and with it the penalty.
+    assert {name for name in first if first[name] != other[name]} == {"penalty"}
+
+
+def test_penalty_is_the_released_programs_sum(batch):
+    """The gradient of the summed patch map, at the mixture that alpha gives, once more with a plain tape."""
+    import tensorflow as tf
+
+    system = make_system(learning_rate=1e-12)
+    fake = system.G(batch["L"], training=True)["ab"]
+    alpha = np.array([0.1, 0.4, 0.7, 1.0], np.float32).reshape(4, 1, 1, 1)
+
+    class Fixed:
+        def uniform(self, shape):
+            return tf.constant(alpha)
+
+        def input_gradient(self, function, point):
+            with tf.GradientTape() as tape:
+                tape.watch(point)
+                total = tf.reduce_sum(function(point))
+            return tape.gradient(total, point)
+
+    tensors = {name: tf.constant(value) for name, value in batch.items()}
+    named = system.phases[1].losses(tensors, system.once(tensors), Fixed())
+    point = tf.constant(alpha * batch["ab"] + (1 - alpha) * np.asarray(fake))
+    with tf.GradientTape() as tape:
+        tape.watch(point)
+        total = tf.reduce_sum(system.D1([tensors["L"], point]))
+    lengths = np.sqrt((tape.gradient(total, point).numpy() ** 2).sum((1, 2, 3)))
+    np.testing.assert_allclose(named["penalty"], (lengths - 1) ** 2, rtol=1e-3)
+    assert losses.mix(batch["ab"], np.asarray(fake), alpha)[3] == pytest.approx(batch["ab"][3])
