@@ -187,27 +187,23 @@ def test_critic_phase_moves_critic_and_classifier_alone(batch):
     assert any("colorization" in path and "moving_mean" in path for path in moved)
 
 
-def test_first_adam_step_is_the_closed_form(batch):
-    """After one step Adam's averages are the gradient itself: it moves by lr * g / (|g| + epsilon)."""
-    import tensorflow as tf
-
-    system = make_system(learning_rate=1e-3)
-    kernel = system.D2.get_layer("classifier_info").kernel
-    tensors = {name: tf.constant(value) for name, value in batch.items()}
-    system.phases = system.phases[1:]
-    once = system.once(tensors)
-    with tf.GradientTape() as tape:
-        fake = system.G(tensors["L"], training=True)["ab"]
-        loss = tf.reduce_mean(losses.info(once["info"], system.D2(fake, training=True)))
-    gradient = tape.gradient(loss, kernel.value).numpy()
-    assert (gradient != 0).any()
-    before = kernel.numpy().copy()
-    # The same system again: the tape above has moved the statistics of batch normalisation.
+def test_first_adam_step_has_the_size_of_the_learning_rate(batch):
+    """After one step Adam's averages are the gradient itself: it moves by lr * g / (|g| + 1e-7)."""
     system = make_system(learning_rate=1e-3)
     system.phases = system.phases[1:]
+    before = system.D1.get_layer("critic_conv1").kernel.numpy()
     Step(system, seed=0)(batch, 0)
-    moved = system.D2.get_layer("classifier_info").kernel.numpy() - before
-    np.testing.assert_allclose(moved, -1e-3 * gradient / (np.abs(gradient) + 1e-7), rtol=0.02, atol=1e-6)
+    moved = np.abs(system.D1.get_layer("critic_conv1").kernel.numpy() - before)
+    assert np.median(moved) == pytest.approx(1e-3, rel=1e-2)
+    assert moved.max() <= 1e-3 * (1 + 1e-3)
+
+
+def test_optimisers_are_the_papers():
+    for optimizer in make_system(learning_rate=2e-5).optimizers.values():
+        config = optimizer.get_config()
+        assert isinstance(optimizer, keras.optimizers.Adam)
+        assert (config["beta_1"], config["beta_2"], config["epsilon"]) == (0.5, 0.999, 1e-7)
+        assert config["learning_rate"] == pytest.approx(2e-5)
 
 
 def test_heads_without_weight_get_no_gradient(batch):

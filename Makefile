@@ -1,0 +1,43 @@
+# `make demo` and `make test` set everything up by themselves, once; `make setup` does only that.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: help setup demo test lint bench clean
+
+help:
+	@echo "make demo   train a small network on a few photographs and colorize their gray versions (minutes)"
+	@echo "make test   run the tests"
+	@echo "make lint   check the code's form"
+	@echo "make bench  measure speed"
+	@echo "make setup  only install what is needed, into $(VENV)"
+	@echo "make clean  remove $(VENV)"
+
+setup: $(READY)
+
+$(READY): requirements.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || \
+	  { echo "error: $$($(PYTHON) --version) will not do: Python 3.11, 3.12 or 3.13 is needed; name one with make PYTHON=python3.12"; exit 2; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
+	  { echo "error: Python's venv module is missing: apt install $$($(PYTHON) -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])')"; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@touch $@
+
+demo: $(READY)
+	$(BIN)/python Util/demo.py
+
+test: $(READY)
+	$(BIN)/python -m pytest
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+bench: $(READY)
+	$(BIN)/python -m benchmarks.speed
+
+clean:
+	rm -rf $(VENV)
