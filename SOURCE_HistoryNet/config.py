@@ -35,7 +35,9 @@ LAMBDA_CLS = 0.003
 LAMBDA_PAR = 0.003
 LAMBDA_G = 0.1
 LAMBDA_INFO = 0.003
-LAMBDA_GP = 1.0
+# Eq. (6) prints no weight for the gradient penalty; Gulrajani et al. (2017), whom it follows, and the released program
+# use 10. With 1 the colours were seen to run away from their targets within 60 steps.
+LAMBDA_GP = 10.0
 NUM_TEST_IMAGES = 64
 
 # Results of training

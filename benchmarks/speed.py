@@ -73,7 +73,7 @@ def main() -> None:
         build_discriminator(architecture),
         build_classifier(architecture),
         generator_loss=weights,
-        penalty_weight=1.0,
+        penalty_weight=10.0,
         learning_rate=2e-5,
         architecture=architecture,
         fields=("L", "ab", "label", "parsing"),
@@ -95,7 +95,7 @@ def main() -> None:
     # Forward and backward are about three times a forward pass; the critic sees real, generated and mixed colours, and
     # the mixture's gradient is differentiated once more.
     operations = {name: forward_operations(network) for name, network in system.networks.items()}
-    needed = 5 * operations["colorization"] + 13 * operations["discriminator"] + 6 * operations["classifier"]
+    needed = 5 * operations["colorization"] + 13 * operations["discriminator"] + 5 * operations["classifier"]
     figures = {
         "machine": platform.processor() or platform.machine(),
         "cores": CORES,

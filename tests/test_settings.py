@@ -18,7 +18,7 @@ def test_defaults_are_the_papers():
     chosen = resolve()
     assert (chosen.batch_size, chosen.num_epochs, chosen.learning_rate) == (16, 8, 2e-5)
     assert (chosen.lambda_rec, chosen.lambda_cls, chosen.lambda_par) == (1, 0.003, 0.003)
-    assert (chosen.lambda_g, chosen.lambda_info, chosen.lambda_gp) == (0.1, 0.003, 1)
+    assert (chosen.lambda_g, chosen.lambda_info, chosen.lambda_gp) == (0.1, 0.003, 10)
     assert (chosen.image_size, chosen.num_classes, chosen.width, chosen.sign_name) == (224, 42, 1, "sign.txt")
     assert chosen.num_test_images == 64
 
