@@ -30,10 +30,11 @@ PHOTOGRAPHS = ("astronaut.png", "chelsea.png", "coffee.png", "motorcycle_left.pn
 CROPS = 64
 CROP_SIDE = 256
 SEGMENTS = 60
-NUM_EPOCHS = 6
+NUM_EPOCHS = 9
 TRAINING = {
     "--vgg16-weights": "none",
     "--width": 0.25,
+    "--image-size": 160,
     "--batch-size": 8,
     "--num-epochs": NUM_EPOCHS,
     # The paper's 2e-5 is for ten days; with few steps the colours need a larger share, too.

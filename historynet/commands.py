@@ -54,6 +54,14 @@ def _run(command: Callable[[Sequence[str]], int]) -> None:
     except KeyboardInterrupt:
         print("\ninterrupted", file=sys.stderr)
         code = errors.INTERRUPTED
+    except Exception as error:
+        # TensorFlow's error by its name: this module does not import it before it must.
+        if not isinstance(error, MemoryError) and type(error).__name__ != "ResourceExhaustedError":
+            raise
+        print(
+            "error: out of memory; lower --batch-size, or train with a lower --width or --image-size", file=sys.stderr
+        )
+        code = errors.BAD_INPUT
     sys.exit(code)
 
 

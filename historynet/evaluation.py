@@ -82,16 +82,10 @@ class Evaluator:
         grid = figures.grid([[row[i] for i in used] for row in rows], [titles[i] for i in used])
         return Evaluation({name: float(np.nanmean([score[name] for score in scores])) for name in scores[0]}, grid)
 
-    def _read(self, index: int) -> tuple[int, np.ndarray] | None:
-        try:
-            return index, images.read_rgb(self._pictures[index])
-        except PictureError:
-            return None
-
     def _predicted(self, system: System) -> Iterator[tuple[int, np.ndarray, np.ndarray, np.ndarray | None]]:
         """(index, picture, ab, parsing if the system predicts it) of each picture that can be read."""
-        readable = filter(None, map_ahead(self._read, range(len(self)), ahead=self._batch_size))
-        for batch in batched(readable, self._batch_size):
+        pictures = enumerate(map_ahead(_read, self._pictures, ahead=self._batch_size))
+        for batch in batched(((i, rgb) for i, rgb in pictures if rgb is not None), self._batch_size):
             luminance = np.stack([color.network_lab(rgb, self._image_size)[..., :1] for _, rgb in batch])
             outputs = {name: np.asarray(value) for name, value in system.predict(luminance).items()}
             for i, (index, rgb) in enumerate(batch):
@@ -114,5 +108,12 @@ class Evaluator:
         }
         if parsing is not None:
             parsing = color.resize(np.dstack([(parsing * 255).astype(np.uint8)] * 3), *rgb.shape[:2])
-        true_parsing = self._parsing[index]
-        return [gray, colorized, rgb, parsing, true_parsing and images.read_rgb(true_parsing)], scores
+        return [gray, colorized, rgb, parsing, _read(self._parsing[index])], scores
+
+
+def _read(path: Path | None) -> np.ndarray | None:
+    """The picture; None if there is none, or one that cannot be read, which is no reason to stop a training."""
+    try:
+        return path and images.read_rgb(path)
+    except PictureError:
+        return None

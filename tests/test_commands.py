@@ -22,7 +22,7 @@ def test_train_then_colorize_as_users_do(mhmd, tmp_path):
     trained = run_process(TRAIN, *train_arguments(mhmd, "--num-epochs", 2), cwd=tmp_path)
     assert trained.returncode == 0, trained.stderr
     assert trained.stderr == ""
-    for part in ("CPU", "epoch 2/2  step 3/3", "images/s", "left", "best", "psnr", "ssim"):
+    for part in ("CPU", "Epoch1 (2/2)  step 3/3", "images/s", "left", "best", "psnr", "ssim"):
         assert part in trained.stdout
     for name in ("L_r", "L_cls", "L_par", "L_g", "L_info", "critic", "penalty"):
         assert f"  {name} " in trained.stdout
@@ -190,3 +190,29 @@ def test_help_is_quick_and_needs_no_tensorflow(tmp_path):
         result = run_process(script, "--help", cwd=tmp_path)
         assert result.returncode == 0
         assert "--test-name" in result.stdout
+
+
+def test_out_of_memory_says_what_to_lower(mhmd, run, monkeypatch):
+    import tensorflow as tf
+
+    from historynet.training.step import Step
+
+    def no_memory(*arguments):
+        raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor with shape[16,64,224,224]")
+
+    monkeypatch.setattr(Step, "_call", no_memory)
+    code, _, err = run(TRAIN, *train_arguments(mhmd))
+    assert code == 2
+    assert err.splitlines()[-1].startswith("error: out of memory; lower --batch-size")
+
+
+def test_broken_test_pictures_do_not_stop_a_training(mhmd, run, tmp_path):
+    (mhmd / "dataset_second/t1.png").write_bytes(b"broken")
+    (mhmd / "dataset_second_seg").mkdir()
+    (mhmd / "dataset_second_seg/t0_seg.png").write_bytes(b"broken")
+    code, _, err = run(TRAIN, *train_arguments(mhmd, "--steps-per-epoch", 1))
+    assert code == 0, err
+    assert {path.name for path in (tmp_path / "OUT/Epoch0").iterdir()} == {
+        "t0_reconstructed.jpg",
+        "t2_reconstructed.jpg",
+    }

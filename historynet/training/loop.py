@@ -127,8 +127,8 @@ def _log_looks(looks: Looks, epoch: int, best: tuple[float, int] | None, plan: P
             rows.writeheader()
         rows.writerow({"epoch": epoch} | dict(looks.scores) | {"best_epoch": best[1]})
     scores = "  ".join(f"{name} {value:.4g}" for name, value in looks.scores.items())
-    mark = "best so far" if best[1] == epoch else f"best: epoch {best[1]} with PSNR {best[0]:.4g}"
-    print(f"epoch {epoch}: {scores}  ({mark})", flush=True)
+    mark = "best so far" if best[1] == epoch else f"best: Epoch{best[1]} with PSNR {best[0]:.4g}"
+    print(f"Epoch{epoch}: {scores}  ({mark})", flush=True)
     return best
 
 
@@ -143,6 +143,7 @@ class Progress:
         self._times = deque([(time.monotonic(), 0)], maxlen=20)
         self._terminal = sys.stdout.isatty()
         self._shown = -math.inf
+        self._shown_step = 0
 
     def show(self, losses: Mapping[str, float], pictures: int) -> None:
         self.steps += 1
@@ -154,12 +155,13 @@ class Progress:
             self._print()
 
     def close(self) -> None:
-        if self.steps:
+        if self._shown_step < self.steps:
             self._print()
-            if self._terminal:
-                print()
+        if self._terminal:
+            print()
 
     def _print(self) -> None:
+        self._shown_step = self.steps
         (first, before), (last, after) = self._times[0], self._times[-1]
         rate = (after - before) / (last - first)
         all_steps = self._plan.epochs * self._plan.steps_per_epoch
@@ -167,7 +169,7 @@ class Progress:
         left = round(seconds / max(1, len(self._times) - 1))
         means = {name: np.mean([losses[name] for losses in self._recent]) for name in self._recent[-1]}
         line = (
-            f"epoch {self._epoch + 1}/{self._plan.epochs}  step {self.steps}/{self._plan.steps_per_epoch}"
+            f"Epoch{self._epoch} ({self._epoch + 1}/{self._plan.epochs})  step {self.steps}/{self._plan.steps_per_epoch}"
             f"  {rate:.1f} images/s  {left // 3600}:{left // 60 % 60:02}:{left % 60:02} left  "
             + "  ".join(f"{name} {value:.4g}" for name, value in means.items())
         )

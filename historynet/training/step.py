@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from historynet import backend
-from historynet.errors import InputError, NotFiniteError
+from historynet.errors import NotFiniteError
 from historynet.systems.system import Phase, System
 
 _NOT_FINITE = "is not finite"
@@ -43,7 +43,6 @@ class Step:
 
     Raises:
         NotFiniteError: naming the loss that is NaN or infinite; nothing of its phase has been applied then.
-        InputError: out of memory.
     """
 
     def __init__(self, system: System, seed: int):
@@ -68,11 +67,6 @@ class Step:
                 {name: tf.convert_to_tensor(value) for name, value in batch.items()}, tf.constant(step, tf.int64)
             )
             return {name: float(value) for name, value in losses.items()}
-        except tf.errors.ResourceExhaustedError:
-            size = len(next(iter(batch.values())))
-            raise InputError(
-                f"out of memory at a batch of {size}: lower --batch-size, --width or --image-size"
-            ) from None
         except tf.errors.InvalidArgumentError as error:
             line = next((line for line in str(error).splitlines() if _NOT_FINITE in line), None)
             if line is None:
