@@ -49,7 +49,13 @@ def _width(picture: np.ndarray, height: int) -> int:
 
 
 def plot_curves(curves: Mapping[str, Sequence[float]], path: Path, smoothing: int) -> None:
-    """Draws each curve over the step in a plot of its own, its moving mean over `smoothing` steps on top, as PNG."""
+    """Draws each curve over the step in a plot of its own, its moving mean on top, as PNG.
+
+    Args:
+        curves: values by name, one a step.
+        path: the file.
+        smoothing: steps of the moving mean; a sixth of a curve that is shorter than six times that.
+    """
     import matplotlib.figure  # takes a second to import
 
     columns = 3
@@ -60,7 +66,7 @@ def plot_curves(curves: Mapping[str, Sequence[float]], path: Path, smoothing: in
         values = np.asarray(values, float)
         steps = np.arange(1, len(values) + 1)
         axes.plot(steps, values, color="0.75", linewidth=0.8)
-        window = min(smoothing, len(values))
+        window = max(1, min(smoothing, len(values) // 6))
         smooth = np.convolve(values, np.ones(window) / window, mode="valid")
         axes.plot(steps[window - 1 :], smooth, color="tab:blue", label=f"mean of {window} steps")
         axes.set_title(name)

@@ -164,12 +164,12 @@ class Progress:
         self._shown_step = self.steps
         (first, before), (last, after) = self._times[0], self._times[-1]
         rate = (after - before) / (last - first)
-        all_steps = self._plan.epochs * self._plan.steps_per_epoch
-        seconds = (all_steps - self._epoch * self._plan.steps_per_epoch - self.steps) * (last - first)
+        epochs, steps = self._plan.epochs, self._plan.steps_per_epoch
+        seconds = ((epochs - self._epoch) * steps - self.steps) * (last - first)
         left = round(seconds / max(1, len(self._times) - 1))
         means = {name: np.mean([losses[name] for losses in self._recent]) for name in self._recent[-1]}
         line = (
-            f"Epoch{self._epoch} ({self._epoch + 1}/{self._plan.epochs})  step {self.steps}/{self._plan.steps_per_epoch}"
+            f"Epoch{self._epoch} ({self._epoch + 1}/{epochs})  step {self.steps}/{steps}"
             f"  {rate:.1f} images/s  {left // 3600}:{left // 60 % 60:02}:{left % 60:02} left  "
             + "  ".join(f"{name} {value:.4g}" for name, value in means.items())
         )
