@@ -25,17 +25,18 @@ IMAGE_SIZE = 224
 WIDTH = 1.0
 VGG16_WEIGHTS = "imagenet"
 
-# Training: section 5.1 of the paper, and the weights of Eq. (1)
+# Training: section 5.1 of the paper; the loss weights of Eq. (1), or those that the released program has
 BATCH_SIZE = 16
 NUM_EPOCHS = 8
 STEPS_PER_EPOCH = None
 LEARNING_RATE = 2e-5
-LAMBDA_REC = 1.0
-LAMBDA_CLS = 0.003
-LAMBDA_PAR = 0.003
-LAMBDA_G = 0.1
-LAMBDA_INFO = 0.003
-LAMBDA_GP = 1.0
+LOSSES = "paper"
+LAMBDA_REC = {"paper": 1.0, "released": 2.0}
+LAMBDA_CLS = {"paper": 0.003, "released": 0.002}
+LAMBDA_PAR = {"paper": 0.003, "released": 0.002}
+LAMBDA_G = {"paper": 0.1, "released": 0.1}
+LAMBDA_INFO = {"paper": 0.003, "released": 0.002}
+LAMBDA_GP = {"paper": 1.0, "released": 10.0}
 NUM_TEST_IMAGES = 64
 
 # Results of training

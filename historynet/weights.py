@@ -9,7 +9,7 @@ import io
 import json
 import os
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import h5py
@@ -24,6 +24,10 @@ from historynet.networks.discriminator import build_discriminator
 from historynet.networks.generator import build_generator
 
 BUILDERS = {"generator": build_generator, "discriminator": build_discriminator, "classifier": build_classifier}
+
+# The files that Keras downloads, and their MD5.
+_VGG16_WHOLE = ("vgg16_weights_tf_dim_ordering_tf_kernels.h5", "64373286793e3c8b2b4e3219cbf3544b")
+_VGG16_NOTOP = ("vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5", "6d6bbae143d832006294945121d1f1fc")
 
 _MEMBER = "historynet.json"
 _ARRAYS = "model.weights.h5"
@@ -135,14 +139,15 @@ def find_model(pretrained: str, model_dir: Path) -> Path:
     )
 
 
-def load_vgg16(generator: keras.Model, architecture: Architecture, source: str) -> None:
-    """Initialises G0 from VGG16 (section 5.1).
+def load_vgg16(network: keras.Model, architecture: Architecture, source: str, whole: bool = False) -> None:
+    """Initialises G0 (section 5.1), or the teacher, from VGG16.
 
     Args:
-        generator: its layers block1_conv1 to block4_conv3 are filled.
-        architecture: of the generator.
-        source: "imagenet" for the weights that Keras downloads, "none" to leave G0 random, or a file in Keras' layout
-            (vgg16_weights_tf_dim_ordering_tf_kernels.h5, with or without "_notop").
+        network: a generator, whose layers block1_conv1 to block4_conv3 are filled, or the teacher.
+        architecture: of the network.
+        source: "imagenet" for the weights that Keras downloads, "none" to leave them random, or a file in Keras' layout
+            (vgg16_weights_tf_dim_ordering_tf_kernels.h5; for a generator also the one with "_notop").
+        whole: whether the network is VGG16 as a whole.
 
     Raises:
         InputError: if the weights cannot be had or do not fit.
@@ -151,17 +156,21 @@ def load_vgg16(generator: keras.Model, architecture: Architecture, source: str) 
         return
     if architecture.width != 1:
         raise InputError("VGG16's weights fit --width 1 only: with another width give --vgg16-weights none")
-    path = _download_vgg16() if source == "imagenet" else Path(source)
-    assign(generator, _vgg16_arrays(path), path, complete=False)
+    if whole and architecture.image_size != 224:
+        raise InputError(
+            "VGG16's dense layers fit --image-size 224 only: with another size give --vgg16-weights none (a random "
+            "teacher)"
+        )
+    path = _download_vgg16(whole) if source == "imagenet" else Path(source)
+    needed = [layer.name for layer in network.layers if layer.weights] if whole else vgg16.layer_names()
+    assign(network, _vgg16_arrays(path, needed), path, complete=whole)
 
 
-def _download_vgg16() -> Path:
-    name = "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5"
+def _download_vgg16(whole: bool) -> Path:
+    name, digest = _VGG16_WHOLE if whole else _VGG16_NOTOP
     address = f"https://storage.googleapis.com/tensorflow/keras-applications/vgg16/{name}"
     try:
-        return Path(
-            keras.utils.get_file(name, address, cache_subdir="models", file_hash="6d6bbae143d832006294945121d1f1fc")
-        )
+        return Path(keras.utils.get_file(name, address, cache_subdir="models", file_hash=digest))
     except Exception as error:  # urllib, sockets and Keras' own checks each raise their own
         folder = Path(os.environ.get("KERAS_HOME", Path.home() / ".keras")) / "models"
         reason = str(error).splitlines()[0].split(": ")[-1].removeprefix("None -- ")
@@ -171,13 +180,14 @@ def _download_vgg16() -> Path:
         ) from None
 
 
-def _vgg16_arrays(path: Path) -> Arrays:
-    """Kernel and bias of the convolutions that G0 has, from Keras' VGG16 file."""
+def _vgg16_arrays(path: Path, needed: Sequence[str]) -> Arrays:
+    """Kernel and bias of the layers that are needed, from Keras' VGG16 file."""
     layers = _legacy_layers(path)
-    missing = [name for name in vgg16.layer_names() if name not in layers]
+    missing = [name for name in needed if name not in layers]
     if missing:
-        raise InputError(f"{path}: not VGG16's weights (there is no layer {missing[0]!r})")
-    return {name: list(layers[name].values()) for name in vgg16.layer_names()}
+        hint = f"; {_VGG16_WHOLE[0]} is needed" if missing[0] == "fc1" else ""
+        raise InputError(f"{path}: not VGG16's weights (there is no layer {missing[0]!r}){hint}")
+    return {name: list(layers[name].values()) for name in needed}
 
 
 def _legacy_layers(path: Path) -> Mapping[str, Mapping[str, np.ndarray]]:

@@ -49,6 +49,31 @@ def test_train_then_colorize_as_users_do(mhmd, tmp_path):
     assert images.read_rgb(tmp_path / "COLORIZED/t0_reconstructed.jpg").shape == (47, 33, 3)
 
 
+VARIANTS = [
+    ("SOURCE_Parsing/HistoryNet_Parsing.py", "L_r L_cls L_par L_g critic penalty"),
+    ("SOURCE_Classifier/HistoryNet_Classifier.py", "L_r L_cls L_g L_info critic penalty classifier"),
+    ("Baseline/Baseline.py", "L_r L_cls L_g critic penalty"),
+]
+
+
+@pytest.mark.parametrize(("script", "losses"), VARIANTS, ids=[script.split("/")[0] for script, _ in VARIANTS])
+def test_the_other_variants_train_and_colorize(mhmd, run, tmp_path, script, losses):
+    if "Parsing" not in script:
+        (mhmd / "dataset_train_seg").rename(tmp_path / "nobody needs these")
+    if "Baseline" in script:
+        (mhmd / "dataset_train/sign.txt").unlink()
+    code, out, err = run(script, *train_arguments(mhmd, "--steps-per-epoch", 2))
+    assert code == 0, err
+    assert ("the teacher is random" in out) == ("Baseline" in script)
+    assert (tmp_path / "LOG/losses.csv").read_text().splitlines()[0] == ",".join(["epoch", "step", *losses.split()])
+    assert (tmp_path / "MODEL/my_model_classifierEpoch0.keras").exists() == ("classifier" in losses)
+    folder = script.split("/")[0]
+    arguments = colorize_arguments(mhmd, "--pretrained", "my_model_colorizationEpoch0", mhmd / "dataset_second")
+    code, out, err = run(f"{folder}/colorization.py", *arguments)
+    assert code == 0, err
+    assert "3 colorized" in out
+
+
 @pytest.fixture
 def model(mhmd, run):
     code, _, err = run(TRAIN, *train_arguments(mhmd, "--steps-per-epoch", 1))
@@ -186,7 +211,7 @@ def test_debug_shows_the_traceback(mhmd, run):
 
 def test_help_is_quick_and_needs_no_tensorflow(tmp_path):
     (tmp_path / "tensorflow.py").write_text("raise SystemExit('TensorFlow was imported')")
-    for script in (TRAIN, COLORIZE):
+    for script in (TRAIN, COLORIZE, *(script for script, _ in VARIANTS)):
         result = run_process(script, "--help", cwd=tmp_path)
         assert result.returncode == 0
         assert "--test-name" in result.stdout
