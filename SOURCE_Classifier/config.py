@@ -22,6 +22,9 @@ SKIP_BROKEN = False
 IMAGE_SIZE = 224
 WIDTH = 1.0
 VGG16_WEIGHTS = "imagenet"
+INIT_GENERATOR = None
+INIT_DISCRIMINATOR = None
+INIT_CLASSIFIER = None
 
 # Training: section 5.1 of the paper; the loss weights of Eq. (1), or those that the released program has
 BATCH_SIZE = 16

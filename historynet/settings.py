@@ -169,6 +169,21 @@ class Settings:
         "initial weights of G0: 'imagenet' (downloaded by Keras), 'none' (random) or a .h5 file",
     )
 
+    init_generator: Path | None = _setting(
+        _text,
+        TRAIN,
+        "network",
+        "generator to go on training from: a .keras, .weights.h5 or released .h5 file; VGG16 is not needed then",
+        path=True,
+        optional=True,
+    )
+    init_discriminator: Path | None = _setting(
+        _text, TRAIN, "network", "the same for the discriminator D1", path=True, optional=True
+    )
+    init_classifier: Path | None = _setting(
+        _text, TRAIN, "network", "the same for the classifier network D2", path=True, optional=True, part=_INFO
+    )
+
     batch_size: int = _setting(_integer(1), _BOTH, "training", "pictures in one batch")
     num_epochs: int = _setting(_integer(1), TRAIN, "training", "passes over the training pictures")
     steps_per_epoch: int | None = _setting(
@@ -271,7 +286,7 @@ def _read_saved(path: Path, known: Collection[str]) -> dict[str, Any]:
     return _accept_all(values, known, path, str)
 
 
-class _Parser(argparse.ArgumentParser):
+class Parser(argparse.ArgumentParser):
     """An argument parser whose complaints are our one-line errors."""
 
     def error(self, message: str) -> None:
@@ -284,7 +299,7 @@ def _option(name: str) -> str:
 
 def make_parser(description: str, command: str, config: Path) -> argparse.ArgumentParser:
     """A parser with one option for each setting of config.py that the command reads, explained with its default."""
-    parser = _Parser(
+    parser = Parser(
         description=description,
         epilog=f"Defaults are the constants of {config}. Paths there are relative to the project's folder, on the "
         "command line to the current one.",

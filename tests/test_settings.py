@@ -10,7 +10,7 @@ from historynet.errors import InputError
 CONFIG = ROOT / "SOURCE_HistoryNet/config.py"
 LABELS = {"num_classes", "sign_name", "allow_missing_labels"}
 PARSING = {"train_parsing", "allow_missing_parsing", "lambda_par"}
-INFO = {"lambda_info"}
+INFO = {"lambda_info", "init_classifier"}
 
 
 def resolve(*arguments, command=settings.TRAIN, config=CONFIG):

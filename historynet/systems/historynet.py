@@ -1,6 +1,7 @@
 """HistoryNet and the variants of its ablation (section 5.3): the networks G, D1 and D2, trained in turn."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import keras
 from keras import ops
@@ -16,7 +17,7 @@ from historynet.systems.system import Phase, Tensors, Tools
 
 
 class Start:
-    """The networks of a variant as training begins with them: random, but for what VGG16 knows.
+    """The networks of a variant as training begins with them: random but for G0, or from the files of --init-...
 
     Args:
         variant: a name in VARIANTS.
@@ -30,16 +31,23 @@ class Start:
     def generator(self) -> keras.Model:
         """G, with G0 from VGG16 (section 5.1)."""
         network = build_generator(self.architecture)
-        weights.load_vgg16(network, self.architecture, self._settings.vgg16_weights)
-        return network
+        if self._settings.init_generator is None:
+            weights.load_vgg16(network, self.architecture, self._settings.vgg16_weights)
+            return network
+        return self._filled(network, self._settings.init_generator)
 
     def discriminator(self) -> keras.Model:
         """D1."""
-        return build_discriminator(self.architecture)
+        return self._filled(build_discriminator(self.architecture), self._settings.init_discriminator)
 
     def classifier(self) -> keras.Model:
         """D2."""
-        return build_classifier(self.architecture)
+        return self._filled(build_classifier(self.architecture), self._settings.init_classifier)
+
+    def _filled(self, network: keras.Model, path: Path | None) -> keras.Model:
+        if path is not None:
+            weights.fill(network, self.architecture, path)
+        return network
 
     def teacher(self) -> keras.Model:
         """VGG16, whole and frozen."""
