@@ -17,18 +17,23 @@ FIRST_NUMBERS = {
 
 def make_up_weights(network):
     """Gives a network of ours the made-up weights of the reference files."""
-    seed, gain = SEEDS_AND_GAINS[network.name]
     for i, variable in enumerate(w for layer in network.layers for w in layer.weights):
-        n = np.random.RandomState(seed + i).randn(997)
-        values = {
-            "kernel": n * np.sqrt(2 / np.prod(variable.shape[:-1])) * gain,
-            "bias": 0.02 * n,
-            "beta": 0.02 * n,
-            "gamma": 1 + 0.1 * n,
-            "moving_mean": 0.05 * n,
-            "moving_variance": 1 + 0.2 * np.abs(n),
-        }[variable.name]
-        variable.assign(np.resize(values.astype(np.float32), variable.shape))
+        variable.assign(made_up_array(network.name, i, variable.name, variable.shape))
+
+
+def made_up_array(network, i, variable, shape):
+    """The made-up array i of a network: 997 random numbers, repeated."""
+    seed, gain = SEEDS_AND_GAINS[network]
+    n = np.random.RandomState(seed + i).randn(997)
+    values = {
+        "kernel": n * np.sqrt(2 / np.prod(shape[:-1])) * gain,
+        "bias": 0.02 * n,
+        "beta": 0.02 * n,
+        "gamma": 1 + 0.1 * n,
+        "moving_mean": 0.05 * n,
+        "moving_variance": 1 + 0.2 * np.abs(n),
+    }[variable]
+    return np.resize(values.astype(np.float32), shape)
 
 
 def write_released_file(path, network, variant="HistoryNet", whole=True, suffix="_1"):
