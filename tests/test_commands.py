@@ -3,10 +3,11 @@
 import json
 import re
 
+import numpy as np
 import pytest
 from conftest import label_line, run_process, train_arguments, write_picture
 
-from historynet import images
+from historynet import images, weights
 
 TRAIN = "SOURCE_HistoryNet/HistoryNet.py"
 COLORIZE = "SOURCE_HistoryNet/colorization.py"
@@ -105,6 +106,40 @@ def test_trained_models_are_not_replaced_unasked(mhmd, model, run):
     code, _, _ = run(TRAIN, *train_arguments(mhmd, "--fresh", "--steps-per-epoch", 1, "--seed", 5))
     assert code == 0
     assert model.read_bytes() != before
+
+
+def test_training_goes_on_from_files(mhmd, model, run, tmp_path):
+    names = {"generator": "colorization", "discriminator": "discriminator", "classifier": "classifier"}
+    files = [
+        argument
+        for kind, name in names.items()
+        for argument in (f"--init-{kind}", tmp_path / f"MODEL/my_model_{name}Epoch0.keras")
+    ]
+    # VGG16 is not needed then, and nothing is learnt at this rate.
+    more = (
+        "--vgg16-weights",
+        "imagenet",
+        "--learning-rate",
+        "1e-30",
+        "--steps-per-epoch",
+        1,
+        "--model-dir",
+        tmp_path / "M2",
+    )
+    code, _, err = run(TRAIN, *train_arguments(mhmd, *files, *more))
+    assert code == 0, err
+    for name in ("discriminator", "classifier"):
+        before, after = (weights.load(tmp_path / f"{f}/my_model_{name}Epoch0.keras", name)[0] for f in ("MODEL", "M2"))
+        for a, b in zip(before.trainable_variables, after.trainable_variables, strict=True):
+            np.testing.assert_allclose(a.numpy(), b.numpy(), atol=1e-12)
+    wrong = ("--init-generator", tmp_path / "MODEL/my_model_discriminatorEpoch0.keras", "--fresh")
+    code, _, err = run(TRAIN, *train_arguments(mhmd, *wrong))
+    assert code == 2
+    assert re.search("^error: .*discriminatorEpoch0.keras: this is a discriminator; a generator is needed", err)
+    script = "SOURCE_Classifier/HistoryNet_Classifier.py"
+    code, _, err = run(script, *train_arguments(mhmd, *files[:2], "--model-dir", tmp_path / "M3"))
+    assert code == 2
+    assert "this is a HistoryNet model; SOURCE_Classifier needs a HistoryNet_Classifier model" in err
 
 
 def test_a_saved_run_gives_the_same_numbers(mhmd, model, run, tmp_path):
