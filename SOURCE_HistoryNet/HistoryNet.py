@@ -16,27 +16,15 @@ if TYPE_CHECKING:
 def build(settings: Settings, fields: Sequence[str]) -> "System":
     """The networks and losses of section 3, to be trained on samples that hold the fields."""
     # Imported here: --help and a mistyped option need none of TensorFlow.
-    from historynet import weights
-    from historynet.networks import Architecture
-    from historynet.networks.classifier import build_classifier
-    from historynet.networks.discriminator import build_discriminator
-    from historynet.networks.generator import build_generator
-    from historynet.systems.historynet import HistoryNet
+    from historynet.systems.historynet import HistoryNet, Start
 
-    architecture = Architecture("HistoryNet", settings.image_size, settings.width, settings.num_classes)
-
-    # Figure 2: G0 in yellow (VGG16, trained along), G1 in blue, the classification network G2 in red, the parsing
-    # network G3 in orange.
-    G = build_generator(architecture)
-    weights.load_vgg16(G, architecture, settings.vgg16_weights)
-    # The discriminator: D1 in green says how real each patch of colour is, D2 in purple finds G2's vector in it.
-    D1 = build_discriminator(architecture)
-    D2 = build_classifier(architecture)
-
+    start = Start("HistoryNet", settings)
     return HistoryNet(
-        G,
-        D1,
-        D2,
+        # Figure 2: G0 in yellow (VGG16, trained along), G1 in blue, classification G2 in red, parsing G3 in orange.
+        G=start.generator(),
+        # The discriminator: D1 in green says how real each patch of colour is, D2 in purple finds G2's vector in it.
+        D1=start.discriminator(),
+        D2=start.classifier(),
         # Eq. (1)
         generator_loss={
             "L_r": settings.lambda_rec,
@@ -47,7 +35,7 @@ def build(settings: Settings, fields: Sequence[str]) -> "System":
         },
         penalty_weight=settings.lambda_gp,
         learning_rate=settings.learning_rate,
-        architecture=architecture,
+        architecture=start.architecture,
         fields=fields,
     )
 

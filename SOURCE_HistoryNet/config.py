@@ -24,20 +24,23 @@ SKIP_BROKEN = False
 IMAGE_SIZE = 224
 WIDTH = 1.0
 VGG16_WEIGHTS = "imagenet"
+INIT_GENERATOR = None
+INIT_DISCRIMINATOR = None
+INIT_CLASSIFIER = None
 
-# Training: section 5.1 of the paper, and the weights of Eq. (1)
+# Training: section 5.1 of the paper; the loss weights of Eq. (1), or those that the released program has
 BATCH_SIZE = 16
 NUM_EPOCHS = 8
 STEPS_PER_EPOCH = None
 LEARNING_RATE = 2e-5
-LAMBDA_REC = 1.0
-LAMBDA_CLS = 0.003
-LAMBDA_PAR = 0.003
-LAMBDA_G = 0.1
-LAMBDA_INFO = 0.003
-# Eq. (6) prints no weight for the gradient penalty; Gulrajani et al. (2017), whom it follows, and the released program
-# use 10. With 1 the colours were seen to run away from their targets within 60 steps.
-LAMBDA_GP = 10.0
+LOSSES = "paper"
+LAMBDA_REC = {"paper": 1.0, "released": 2.0}
+LAMBDA_CLS = {"paper": 0.003, "released": 0.002}
+LAMBDA_PAR = {"paper": 0.003, "released": 0.002}
+LAMBDA_G = {"paper": 0.1, "released": 0.1}
+LAMBDA_INFO = {"paper": 0.003, "released": 0.002}
+# Eq. (6) prints no weight for the gradient penalty; 10 is Gulrajani et al.'s (2017), whom it follows, too.
+LAMBDA_GP = {"paper": 10.0, "released": 10.0}
 NUM_TEST_IMAGES = 64
 
 # Results of training

@@ -1,4 +1,4 @@
-"""The two commands behind every variant's scripts: train, and colorize a folder."""
+"""The two commands behind every variant's scripts: train, and colorize a folder; and a third for model files."""
 
 import json
 import math
@@ -40,6 +40,11 @@ def colorize(script: str, variant: str) -> None:
     """
     config = Path(script).resolve().with_name("config.py")
     _run(lambda argv: _colorize(config, variant, argv))
+
+
+def model_files() -> None:
+    """The command line `python -m historynet.weights`; ends the process with one of the exit codes of `errors`."""
+    _run(_model_files)
 
 
 def _run(command: Callable[[Sequence[str]], int]) -> None:
@@ -205,3 +210,23 @@ def _colorize(config: Path, variant: str, argv: Sequence[str]) -> int:
     for reason in report.skipped:
         print(f"skipped: {reason}", file=sys.stderr)
     return errors.SKIPPED if report.skipped else errors.DONE
+
+
+def _model_files(argv: Sequence[str]) -> int:
+    parser = settings.Parser(prog="python -m historynet.weights", description="Says or changes what model files are.")
+    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    actions = parser.add_subparsers(dest="action", required=True)
+    inspect = actions.add_parser("inspect", help="say which network a file holds, and list its arrays")
+    inspect.add_argument("file", type=Path)
+    convert = actions.add_parser("convert", help="turn a released .h5, or a .weights.h5, into a .keras file of ours")
+    convert.add_argument("source", metavar="IN", type=Path)
+    convert.add_argument("target", metavar="OUT.keras", type=Path)
+    arguments = parser.parse_args(argv)
+    backend.start("cpu")
+    from historynet import weights
+
+    if arguments.action == "inspect":
+        weights.inspect(arguments.file)
+    else:
+        weights.convert(arguments.source, arguments.target)
+    return errors.DONE

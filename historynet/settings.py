@@ -10,7 +10,7 @@ import difflib
 import json
 import os
 import runpy
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,9 @@ COLORIZE = "colorize"
 
 VGG16_WORDS = ("imagenet", "none")
 """What VGG16_WEIGHTS can be besides a file."""
+
+LOSS_PRESETS = ("paper", "released")
+"""What LOSSES can be; config.py gives a loss weight as one number, or as one for each of these."""
 
 
 # What a setting accepts: each function turns a constant of config.py, a JSON value or the text of the command line into
@@ -60,6 +63,21 @@ def _number(at_least: float = 0.0, above: bool = False) -> Callable:
     return accept
 
 
+def _loss_weight(value: Any) -> float | dict[str, float]:
+    number = _number()
+    if not isinstance(value, Mapping):
+        return number(value)
+    if sorted(value) != sorted(LOSS_PRESETS):
+        raise ValueError(f"a number, or one for each of {', '.join(LOSS_PRESETS)}")
+    return {preset: number(weight) for preset, weight in value.items()}
+
+
+def _loss_preset(value: Any) -> str:
+    if value not in LOSS_PRESETS:
+        raise ValueError(" or ".join(map(repr, LOSS_PRESETS)))
+    return value
+
+
 def _boolean(value: Any) -> bool:
     if not isinstance(value, bool):
         raise ValueError("True or False")
@@ -79,18 +97,29 @@ def _gpu_ids(value: Any) -> str:
     return str(value).lower()
 
 
-def _setting(accept: Callable, commands: str, group: str, text: str, path: bool = False, optional: bool = False) -> Any:
-    return dataclasses.field(
-        metadata={"accept": accept, "commands": commands, "group": group, "help": text, "path": path, "none": optional}
-    )
+def _setting(
+    accept: Callable,
+    commands: str,
+    group: str,
+    text: str,
+    path: bool = False,
+    optional: bool = False,
+    part: str | None = None,
+) -> Any:
+    metadata = {"accept": accept, "commands": commands, "group": group, "help": text, "path": path, "none": optional}
+    metadata["part"] = part
+    return dataclasses.field(metadata=metadata) if part is None else dataclasses.field(default=None, metadata=metadata)
 
 
 _BOTH = f"{TRAIN} {COLORIZE}"
 
+# Parts that some variants do not have: their config.py has none of the part's constants, and then none of its options.
+_LABELS, _PARSING, _INFO = "labels", "parsing", "info"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """Every parameter of a run, checked. Paths are absolute."""
+    """Every parameter of a run, checked. Paths are absolute; what belongs to a part the variant lacks is None."""
 
     test_name: str = _setting(_text, _BOTH, "run", "name of the run; {TEST_NAME} in a path stands for it")
     gpu_id: str = _setting(_gpu_ids, _BOTH, "run", "number of the GPU to use, or 'cpu'")
@@ -104,15 +133,28 @@ class Settings:
         "folder of the parsing pictures NAME_seg.*; none: <TRAIN_DATA>_seg",
         path=True,
         optional=True,
+        part=_PARSING,
     )
     test_data: Path = _setting(_text, TRAIN, "data", "folder of the pictures colorized after each epoch", path=True)
-    sign_name: str = _setting(_text, TRAIN, "data", "name of the label file in the training folder")
-    num_classes: int = _setting(_integer(1), TRAIN, "data", "number of labels a picture has in the label file")
-    allow_missing_labels: bool = _setting(
-        _boolean, TRAIN, "data", "train with pictures that have no line in the label file; they are left out of L_cls"
+    sign_name: str | None = _setting(
+        _text, TRAIN, "data", "name of the label file in the training folder", part=_LABELS
     )
-    allow_missing_parsing: bool = _setting(
-        _boolean, TRAIN, "data", "train with pictures that have no parsing picture; they are left out of L_par"
+    num_classes: int | None = _setting(
+        _integer(1), TRAIN, "data", "number of labels a picture has in the label file", part=_LABELS
+    )
+    allow_missing_labels: bool | None = _setting(
+        _boolean,
+        TRAIN,
+        "data",
+        "train with pictures that have no line in the label file; they are left out of L_cls",
+        part=_LABELS,
+    )
+    allow_missing_parsing: bool | None = _setting(
+        _boolean,
+        TRAIN,
+        "data",
+        "train with pictures that have no parsing picture; they are left out of L_par",
+        part=_PARSING,
     )
     skip_broken: bool = _setting(_boolean, TRAIN, "data", "leave out training pictures that cannot be read")
 
@@ -127,6 +169,21 @@ class Settings:
         "initial weights of G0: 'imagenet' (downloaded by Keras), 'none' (random) or a .h5 file",
     )
 
+    init_generator: Path | None = _setting(
+        _text,
+        TRAIN,
+        "network",
+        "generator to go on training from: a .keras, .weights.h5 or released .h5 file; VGG16 is not needed then",
+        path=True,
+        optional=True,
+    )
+    init_discriminator: Path | None = _setting(
+        _text, TRAIN, "network", "the same for the discriminator D1", path=True, optional=True
+    )
+    init_classifier: Path | None = _setting(
+        _text, TRAIN, "network", "the same for the classifier network D2", path=True, optional=True, part=_INFO
+    )
+
     batch_size: int = _setting(_integer(1), _BOTH, "training", "pictures in one batch")
     num_epochs: int = _setting(_integer(1), TRAIN, "training", "passes over the training pictures")
     steps_per_epoch: int | None = _setting(
@@ -136,14 +193,23 @@ class Settings:
         "batches in one epoch; none: all pictures, the last batch smaller",
     )
     learning_rate: float = _setting(_number(above=True), TRAIN, "training", "step size of Adam (section 5.1)")
-    lambda_rec: float = _setting(_number(), TRAIN, "training", "weight of the colour loss L_r, Eq. (2)")
-    lambda_cls: float = _setting(_number(), TRAIN, "training", "weight of the classification loss L_cls, Eq. (4)")
-    lambda_par: float = _setting(_number(), TRAIN, "training", "weight of the parsing loss L_par, Eq. (3)")
-    lambda_g: float = _setting(_number(), TRAIN, "training", "weight of the adversarial loss L_g, Eq. (6)")
-    lambda_info: float = _setting(
-        _number(), TRAIN, "training", "weight of the classifier network's loss L_info, Eq. (5)"
+    losses: str = _setting(
+        _loss_preset,
+        TRAIN,
+        "training",
+        "loss weights: 'paper' (Eq. (1)) or 'released' (the released program's); a LAMBDA_... that is set to one "
+        "number, in config.py or here, wins",
     )
-    lambda_gp: float = _setting(_number(), TRAIN, "training", "weight of the gradient penalty in Eq. (6)")
+    lambda_rec: float = _setting(_loss_weight, TRAIN, "training", "weight of the colour loss L_r, Eq. (2)")
+    lambda_cls: float = _setting(_loss_weight, TRAIN, "training", "weight of the classification loss L_cls, Eq. (4)")
+    lambda_par: float | None = _setting(
+        _loss_weight, TRAIN, "training", "weight of the parsing loss L_par, Eq. (3)", part=_PARSING
+    )
+    lambda_g: float = _setting(_loss_weight, TRAIN, "training", "weight of the adversarial loss L_g, Eq. (6)")
+    lambda_info: float | None = _setting(
+        _loss_weight, TRAIN, "training", "weight of the classifier network's loss L_info, Eq. (5)", part=_INFO
+    )
+    lambda_gp: float = _setting(_loss_weight, TRAIN, "training", "weight of the gradient penalty in Eq. (6)")
     num_test_images: int | str = _setting(
         _integer(1, word="all"), TRAIN, "training", "test pictures colorized after each epoch, or 'all'"
     )
@@ -175,11 +241,13 @@ def _accept(name: str, value: Any, where: str) -> Any:
         raise InputError(f"{where}: {value!r} will not do; it takes {wanted}") from None
 
 
-def _accept_all(values: Mapping[str, Any], source: Path, as_written: Callable[[str], str]) -> dict[str, Any]:
+def _accept_all(
+    values: Mapping[str, Any], known: Collection[str], source: Path, as_written: Callable[[str], str]
+) -> dict[str, Any]:
     accepted = {}
     for name, value in values.items():
-        if name not in _FIELDS:
-            near = difflib.get_close_matches(name, _FIELDS, n=1)
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
             hint = f"; did you mean {as_written(near[0])}?" if near else ""
             raise InputError(f"{source}: there is no setting {as_written(name)}{hint}")
         accepted[name] = _accept(name, value, f"{source}, {as_written(name)}")
@@ -195,15 +263,18 @@ def _read_constants(path: Path) -> dict[str, Any]:
     except Exception as error:
         raise InputError(f"{path}: {type(error).__name__}: {error}") from None
     values = {name.lower(): value for name, value in constants.items() if name.isupper()}
-    accepted = _accept_all(values, path, str.upper)
-    missing = [name.upper() for name in _FIELDS if name not in accepted]
+    accepted = _accept_all(values, _FIELDS, path, str.upper)
+    parts = {None} | {_FIELDS[name].metadata["part"] for name in accepted}
+    missing = [
+        name.upper() for name, field in _FIELDS.items() if name not in accepted and field.metadata["part"] in parts
+    ]
     if missing:
         raise InputError(f"{path}: {', '.join(missing)} missing")
     return accepted
 
 
-def _read_saved(path: Path) -> dict[str, Any]:
-    """The settings that an earlier run saved."""
+def _read_saved(path: Path, known: Collection[str]) -> dict[str, Any]:
+    """The settings that an earlier run saved, all of which must be known."""
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -212,10 +283,10 @@ def _read_saved(path: Path) -> dict[str, Any]:
         values = None
     if not isinstance(values, dict):
         raise InputError(f"{path}: not a settings.json of an earlier run")
-    return _accept_all(values, path, str)
+    return _accept_all(values, known, path, str)
 
 
-class _Parser(argparse.ArgumentParser):
+class Parser(argparse.ArgumentParser):
     """An argument parser whose complaints are our one-line errors."""
 
     def error(self, message: str) -> None:
@@ -227,8 +298,8 @@ def _option(name: str) -> str:
 
 
 def make_parser(description: str, command: str, config: Path) -> argparse.ArgumentParser:
-    """A parser with one option for each setting that the command reads, explained with its default in config.py."""
-    parser = _Parser(
+    """A parser with one option for each setting of config.py that the command reads, explained with its default."""
+    parser = Parser(
         description=description,
         epilog=f"Defaults are the constants of {config}. Paths there are relative to the project's folder, on the "
         "command line to the current one.",
@@ -239,13 +310,16 @@ def make_parser(description: str, command: str, config: Path) -> argparse.Argume
     defaults = _read_constants(config)
     groups = {}
     for name, field in _FIELDS.items():
-        if command not in field.metadata["commands"].split():
+        if name not in defaults or command not in field.metadata["commands"].split():
             continue
         group = field.metadata["group"]
         if group not in groups:
             groups[group] = parser.add_argument_group(group)
-        text = f"{field.metadata['help']} (default: {defaults[name]})".replace("%", "%%")
-        if field.type is bool:
+        default = defaults[name]
+        if isinstance(default, Mapping):
+            default = ", ".join(f"{preset} {weight:g}" for preset, weight in default.items())
+        text = f"{field.metadata['help']} (default: {default})".replace("%", "%%")
+        if field.metadata["accept"] is _boolean:
             groups[group].add_argument(
                 _option(name), action=argparse.BooleanOptionalAction, default=argparse.SUPPRESS, help=text
             )
@@ -264,7 +338,7 @@ def resolve(arguments: argparse.Namespace, config: Path) -> tuple[Settings, dict
     """
     written = _read_constants(config)
     if arguments.config is not None:
-        written |= _read_saved(arguments.config)
+        written |= _read_saved(arguments.config, written)
     for name, value in vars(arguments).items():
         if name in _FIELDS:
             value = _accept(name, value, _option(name))
@@ -274,6 +348,8 @@ def resolve(arguments: argparse.Namespace, config: Path) -> tuple[Settings, dict
     root = config.resolve().parent.parent
     values = dict(written)
     for name, value in written.items():
+        if isinstance(value, Mapping):
+            values[name] = value[written["losses"]]
         if _is_path(name, value, root):
             path = root / value.replace("{TEST_NAME}", written["test_name"])
             values[name] = path if _FIELDS[name].metadata["path"] else str(path)
@@ -290,9 +366,11 @@ def _is_path(name: str, value: Any, folder: Path) -> bool:
 
 
 def describe(settings: Settings, command: str) -> Sequence[tuple[str, Any]]:
-    """(NAME, value) of each setting that the command reads, in the order of their declaration."""
+    """(NAME, value) of each setting that the variant has and the command reads, in the order of their declaration."""
+    values = {name: getattr(settings, name) for name in _FIELDS}
+    parts = {None} | {_FIELDS[name].metadata["part"] for name, value in values.items() if value is not None}
     return [
-        (name.upper(), getattr(settings, name))
+        (name.upper(), values[name])
         for name, field in _FIELDS.items()
-        if command in field.metadata["commands"].split()
+        if command in field.metadata["commands"].split() and field.metadata["part"] in parts
     ]

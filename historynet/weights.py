@@ -1,35 +1,58 @@
-"""Networks <-> files, and foreign weights in: VGG16's.
+"""Networks <-> files: ours, the released program's, and VGG16's.
 
-A file is read as arrays into our own graph, completely or not at all. Nothing that a file says is ever run: arrays and
-plain JSON only.
+Every file is read as arrays into our own graph, completely or not at all (`historynet.weight_files`).
+`python -m historynet.weights inspect FILE` says what a file is; `... convert IN OUT` makes a .keras file of ours of it.
 """
 
+if __name__ == "__main__":
+    # Before TensorFlow is imported, which the command line does quietly and only when it is needed.
+    from historynet import commands
+
+    commands.model_files()
+
 import dataclasses
-import io
 import json
+import math
 import os
+import statistics
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-import h5py
 import keras
-import numpy as np
 
-from historynet import images
+from historynet import images, weight_files
 from historynet.errors import InputError
-from historynet.networks import VARIANTS, Architecture, vgg16
+from historynet.networks import VARIANTS, Architecture, released, vgg16
 from historynet.networks.classifier import build_classifier
 from historynet.networks.discriminator import build_discriminator
 from historynet.networks.generator import build_generator
+from historynet.weight_files import Arrays
 
 BUILDERS = {"generator": build_generator, "discriminator": build_discriminator, "classifier": build_classifier}
 
-_MEMBER = "historynet.json"
-_ARRAYS = "model.weights.h5"
+# The files that Keras downloads, and their MD5.
+_VGG16_WHOLE = ("vgg16_weights_tf_dim_ordering_tf_kernels.h5", "64373286793e3c8b2b4e3219cbf3544b")
+_VGG16_NOTOP = ("vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5", "6d6bbae143d832006294945121d1f1fc")
 
-Arrays = Mapping[str, list[np.ndarray]]
-"""Layer name -> its arrays in the order of the layer's variables."""
+
+@dataclass(frozen=True)
+class Contents:
+    """A file that holds one of our networks.
+
+    Attributes:
+        form: the kind of file, for people.
+        kind: "generator", "discriminator" or "classifier".
+        architecture: of the network. The released files and .weights.h5 files do not say it: it is found from the names
+            and shapes of the arrays. Discriminators and classifiers are the same in every variant.
+        arrays: by our layer names.
+    """
+
+    form: str
+    kind: str
+    architecture: Architecture
+    arrays: Arrays
 
 
 def save(network: keras.Model, architecture: Architecture, path: Path) -> None:
@@ -38,55 +61,136 @@ def save(network: keras.Model, architecture: Architecture, path: Path) -> None:
     def write(temporary: Path) -> None:
         network.save(temporary)
         with zipfile.ZipFile(temporary, "a") as archive:
-            archive.writestr(_MEMBER, json.dumps({"network": network.name} | dataclasses.asdict(architecture)))
+            description = {"network": network.name} | dataclasses.asdict(architecture)
+            archive.writestr(weight_files.DESCRIPTION, json.dumps(description))
 
     images.write_atomically(path, write)
 
 
 def load(path: Path, kind: str, variant: str | None = None) -> tuple[keras.Model, Architecture]:
-    """Builds the network that a .keras file of ours describes and fills it with the file's arrays.
+    """Builds the network that a file holds and fills it with the file's arrays.
 
     Args:
-        path: the file.
+        path: a .keras file of ours, a Keras 3 .weights.h5, or a Keras 2 .h5, weights or whole model.
         kind: which network is wanted: "generator", "discriminator" or "classifier".
-        variant: which variant is wanted; any if None.
+        variant: which variant a generator must be of; any if None.
 
     Raises:
-        InputError: if the file is missing, none of ours, of another kind or variant, or does not fit array for array.
+        InputError: if the file is missing, no network of ours, of another kind or variant, or does not fit array for
+            array.
     """
+    contents = identify(path)
+    _check(contents, kind, variant, path)
+    return _build(contents, path), contents.architecture
+
+
+def fill(network: keras.Model, architecture: Architecture, path: Path) -> None:
+    """Gives a network of ours the arrays of a file, as `load` does.
+
+    Raises:
+        InputError: as `load`; also if the file's network is of another size.
+    """
+    contents = identify(path)
+    _check(contents, network.name, architecture.variant, path)
     try:
-        with zipfile.ZipFile(path) as archive:
-            description = json.loads(archive.read(_MEMBER))
-            arrays = _keras_arrays(archive.read(_ARRAYS), path)
-        found = description.pop("network")
+        assign(network, contents.arrays, path)
+    except InputError as error:
+        sizes = ", ".join(
+            f"--{name.replace('_', '-')} {getattr(contents.architecture, name):g}"
+            for name in ("image_size", "width", "num_classes")
+            if getattr(contents.architecture, name) != getattr(architecture, name)
+        )
+        raise InputError(f"{error}; the file's network was made with {sizes}" if sizes else str(error)) from None
+
+
+def identify(path: Path) -> Contents:
+    """Reads a file and finds which network it holds.
+
+    Raises:
+        InputError: if it is none of ours; naming the first layer that is missing or left over.
+    """
+    file = weight_files.read(path)
+    if file.description is not None:
+        return _described(file, path)
+    kind, variant, names = _recognise(file.arrays, path)
+    arrays = {names[name]: values for name, values in file.arrays.items()}
+    try:
+        architecture = _infer_architecture(kind, variant, arrays)
+    except IndexError:
+        raise InputError(f"{path}: holds layers without arrays, or arrays without a shape") from None
+    return Contents(file.form, kind, architecture, arrays)
+
+
+def _build(contents: Contents, path: Path) -> keras.Model:
+    network = BUILDERS[contents.kind](contents.architecture)
+    assign(network, contents.arrays, path)
+    return network
+
+
+def _described(file: weight_files.WeightFile, path: Path) -> Contents:
+    description = dict(file.description)
+    try:
+        kind = description.pop("network")
         architecture = Architecture(**description)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror or error})") from None
-    except (zipfile.BadZipFile, zipfile.LargeZipFile, KeyError, ValueError, TypeError, AttributeError):
+    except (KeyError, TypeError):
         raise InputError(f"{path}: not a model file of HistoryNet, or a damaged one") from None
-    if found != kind:
-        raise InputError(f"{path}: this is a {found}; a {kind} is needed (my_model_colorization... is the generator)")
     if architecture.variant not in VARIANTS:
         raise InputError(f"{path}: a model of {architecture.variant!r}, which this version does not know")
-    if variant is not None and architecture.variant != variant:
-        raise InputError(f"{path}: this is a {architecture.variant} model; a {variant} model is needed")
-    network = BUILDERS[kind](architecture)
-    assign(network, arrays, path)
-    return network, architecture
+    return Contents(file.form, kind, architecture, file.arrays)
 
 
-def _keras_arrays(data: bytes, path: Path) -> Arrays:
-    """The arrays of a Keras 3 weight file, by the layer names that it records beside them."""
-    arrays = {}
+def _recognise(arrays: Arrays, path: Path) -> tuple[str, str, dict[str, str]]:
+    """Kind and variant of the network whose layers have these names, ours or the released ones; their names -> ours."""
+    in_file = released.count_from_one(arrays)
+    best = None
+    for kind in BUILDERS:
+        for variant in VARIANTS:
+            theirs = released.layer_names(kind, variant)
+            for ours in ({name: name for name in theirs}, {name: ours for ours, name in theirs.items()}):
+                apart = len(set(ours) ^ set(in_file.values()))
+                if best is None or apart < best[0]:
+                    best = (apart, kind, variant, ours)
+    apart, kind, variant, ours = best
+    if apart > len(arrays) / 2:
+        raise InputError(f"{path}: holds weights, but of no network of HistoryNet")
+    left_over = [name for name, known in in_file.items() if known not in ours]
+    if left_over:
+        raise InputError(f"{path}: holds a layer {left_over[0]!r} that the {variant} {kind} does not have")
+    missing = [name for known, name in ours.items() if known not in in_file.values()]
+    if missing:
+        raise InputError(f"{path}: the {variant} {kind}'s layer {missing[0]!r} is not in the file")
+    return kind, variant, {name: ours[known] for name, known in in_file.items()}
 
-    def collect(name: str, group: object) -> None:
-        if isinstance(group, h5py.Group) and name.endswith("/vars") and len(group):
-            layer = group.attrs["name"]
-            arrays[layer] = [group[str(i)][()] for i in range(len(group))]
 
-    with h5py.File(io.BytesIO(data), "r") as file:
-        file.visititems(collect)
-    return arrays
+def _infer_architecture(kind: str, variant: str, arrays: Arrays) -> Architecture:
+    """The architecture that a network's arrays have; where they are at odds, what most of them say.
+
+    Images of 200 to 224 pixels give the same shapes: the largest is taken. A discriminator fits every image size.
+    """
+    outputs = {"generator": {"label_dense1": 4096, "info_dense1": 1024, "info_dense2": 512, "global_conv4": 512}}
+    outputs |= {"discriminator": {f"critic_conv{i}": 32 * 2**i for i in (4, 3, 2, 1)}}
+    outputs |= {"classifier": {"classifier_dense": 1024, "classifier_conv5": 512, "classifier_conv4": 512}}
+    width = statistics.mode([arrays[layer][0].shape[-1] / full for layer, full in outputs[kind].items()])
+    # The dense layers see 512 channels of 1/32 of the side.
+    dense = [arrays[name][0].shape[0] for name in ("info_dense1", "label_dense1", "classifier_dense") if name in arrays]
+    channels = max(1, round(512 * width))
+    sides = [side for rows in dense if (side := math.isqrt(rows // channels)) and side**2 * channels == rows]
+    size = 32 * statistics.mode(sides) if sides else Architecture.image_size
+    classes = max(1, arrays["label"][0].shape[-1]) if "label" in arrays else None
+    return Architecture(variant, size, width, classes)
+
+
+def _check(contents: Contents, kind: str, variant: str | None, path: Path) -> None:
+    if contents.kind != kind:
+        raise InputError(
+            f"{path}: this is a {contents.kind}; a {kind} is needed (my_model_colorization... is the generator)"
+        )
+    found = contents.architecture.variant
+    if kind == "generator" and variant not in (None, found):
+        raise InputError(
+            f"{path}: this is a {found} model; {VARIANTS[variant].folder} needs a {variant} model "
+            f"({VARIANTS[found].folder} is for this one)"
+        )
 
 
 def assign(network: keras.Model, arrays: Arrays, path: Path, complete: bool = True) -> None:
@@ -124,7 +228,10 @@ def find_model(pretrained: str, model_dir: Path) -> Path:
     Raises:
         InputError: listing the models that are there.
     """
-    candidates = [Path(pretrained), *(model_dir / (pretrained + extension) for extension in ("", ".keras", ".h5"))]
+    candidates = [
+        Path(pretrained),
+        *(model_dir / (pretrained + extension) for extension in ("", ".keras", ".h5", ".weights.h5")),
+    ]
     for candidate in candidates:
         if candidate.is_file():
             return candidate
@@ -135,14 +242,15 @@ def find_model(pretrained: str, model_dir: Path) -> Path:
     )
 
 
-def load_vgg16(generator: keras.Model, architecture: Architecture, source: str) -> None:
-    """Initialises G0 from VGG16 (section 5.1).
+def load_vgg16(network: keras.Model, architecture: Architecture, source: str, whole: bool = False) -> None:
+    """Initialises G0 (section 5.1), or the teacher, from VGG16.
 
     Args:
-        generator: its layers block1_conv1 to block4_conv3 are filled.
-        architecture: of the generator.
-        source: "imagenet" for the weights that Keras downloads, "none" to leave G0 random, or a file in Keras' layout
-            (vgg16_weights_tf_dim_ordering_tf_kernels.h5, with or without "_notop").
+        network: a generator, whose layers block1_conv1 to block4_conv3 are filled, or the teacher.
+        architecture: of the network.
+        source: "imagenet" for the weights that Keras downloads, "none" to leave them random, or a file in Keras' layout
+            (vgg16_weights_tf_dim_ordering_tf_kernels.h5; for a generator also the one with "_notop").
+        whole: whether the network is VGG16 as a whole.
 
     Raises:
         InputError: if the weights cannot be had or do not fit.
@@ -151,17 +259,21 @@ def load_vgg16(generator: keras.Model, architecture: Architecture, source: str) 
         return
     if architecture.width != 1:
         raise InputError("VGG16's weights fit --width 1 only: with another width give --vgg16-weights none")
-    path = _download_vgg16() if source == "imagenet" else Path(source)
-    assign(generator, _vgg16_arrays(path), path, complete=False)
+    if whole and architecture.image_size != 224:
+        raise InputError(
+            "VGG16's dense layers fit --image-size 224 only: with another size give --vgg16-weights none (a random "
+            "teacher)"
+        )
+    path = _download_vgg16(whole) if source == "imagenet" else Path(source)
+    needed = [layer.name for layer in network.layers if layer.weights] if whole else vgg16.layer_names()
+    assign(network, _vgg16_arrays(path, needed), path, complete=whole)
 
 
-def _download_vgg16() -> Path:
-    name = "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5"
+def _download_vgg16(whole: bool) -> Path:
+    name, digest = _VGG16_WHOLE if whole else _VGG16_NOTOP
     address = f"https://storage.googleapis.com/tensorflow/keras-applications/vgg16/{name}"
     try:
-        return Path(
-            keras.utils.get_file(name, address, cache_subdir="models", file_hash="6d6bbae143d832006294945121d1f1fc")
-        )
+        return Path(keras.utils.get_file(name, address, cache_subdir="models", file_hash=digest))
     except Exception as error:  # urllib, sockets and Keras' own checks each raise their own
         folder = Path(os.environ.get("KERAS_HOME", Path.home() / ".keras")) / "models"
         reason = str(error).splitlines()[0].split(": ")[-1].removeprefix("None -- ")
@@ -171,30 +283,48 @@ def _download_vgg16() -> Path:
         ) from None
 
 
-def _vgg16_arrays(path: Path) -> Arrays:
-    """Kernel and bias of the convolutions that G0 has, from Keras' VGG16 file."""
-    layers = _legacy_layers(path)
-    missing = [name for name in vgg16.layer_names() if name not in layers]
+def _vgg16_arrays(path: Path, needed: Sequence[str]) -> Arrays:
+    """Kernel and bias of the layers that are needed, from Keras' VGG16 file."""
+    layers = weight_files.read(path).arrays
+    missing = [name for name in needed if name not in layers]
     if missing:
-        raise InputError(f"{path}: not VGG16's weights (there is no layer {missing[0]!r})")
-    return {name: list(layers[name].values()) for name in vgg16.layer_names()}
+        hint = f"; {_VGG16_WHOLE[0]} is needed" if missing[0] == "fc1" else ""
+        raise InputError(f"{path}: not VGG16's weights (there is no layer {missing[0]!r}){hint}")
+    return {name: layers[name] for name in needed}
 
 
-def _legacy_layers(path: Path) -> Mapping[str, Mapping[str, np.ndarray]]:
-    """Layer name -> weight name -> array, in the order of an .h5 file that Keras 1 or 2 wrote."""
+def inspect(path: Path) -> None:
+    """Prints which network a file holds, and its arrays.
 
-    def names(holder: h5py.Group, attribute: str) -> list[str]:
-        return [name.decode() if isinstance(name, bytes) else name for name in holder.attrs[attribute]]
+    Raises:
+        InputError: as `load`.
+    """
+    contents = identify(path)
+    architecture = contents.architecture
+    network = _build(contents, path)
+    rows = {"file": contents.form, "network": contents.kind}
+    if contents.kind == "generator":
+        rows |= {"variant": f"{architecture.variant} ({VARIANTS[architecture.variant].folder})"}
+        rows |= {"classes": architecture.num_classes}
+    if contents.kind != "discriminator":
+        rows |= {"image size": architecture.image_size}
+    rows |= {"width": f"{architecture.width:g}", "parameters": f"{network.count_params():,}"}
+    for name, value in rows.items():
+        print(f"{name:12} {value}")
+    print("layers")
+    for name, values in contents.arrays.items():
+        print(f"  {name:20} {' '.join(str(value.shape) for value in values)}")
 
-    try:
-        with h5py.File(path, "r") as file:
-            root = file.get("model_weights", file)
-            return {
-                layer: {name: root[layer][name][()] for name in names(root[layer], "weight_names")}
-                for layer in names(root, "layer_names")
-            }
-    except OSError as error:
-        reason = error.strerror or "not an HDF5 file, or a damaged one"
-        raise InputError(f"{path}: cannot be read ({reason})") from None
-    except (KeyError, TypeError, AttributeError):
-        raise InputError(f"{path}: not a weight file of Keras 2") from None
+
+def convert(source: Path, target: Path) -> None:
+    """Turns a file that holds a network of ours, whatever its form, into a .keras file.
+
+    Raises:
+        InputError: as `load`; also if the new file cannot be written.
+    """
+    if target.suffix != ".keras":
+        raise InputError(f"{target}: the new file's name must end with .keras")
+    contents = identify(source)
+    network = _build(contents, source)
+    save(network, contents.architecture, target)
+    print(f"{target}: {contents.architecture.variant + ' ' if contents.kind == 'generator' else ''}{contents.kind}")

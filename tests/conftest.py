@@ -79,6 +79,6 @@ def run(monkeypatch, capsys):
 
 
 def run_process(script, *arguments, cwd=None):
-    """Runs a script in a process of its own, from another folder if wanted."""
-    command = [sys.executable, str(ROOT / script), *map(str, arguments)]
+    """Runs a script, or with "-m" a module, in a process of its own, from another folder if wanted."""
+    command = [sys.executable, script if script == "-m" else str(ROOT / script), *map(str, arguments)]
     return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)

@@ -3,10 +3,11 @@
 import json
 import re
 
+import numpy as np
 import pytest
 from conftest import label_line, run_process, train_arguments, write_picture
 
-from historynet import images
+from historynet import images, weights
 
 TRAIN = "SOURCE_HistoryNet/HistoryNet.py"
 COLORIZE = "SOURCE_HistoryNet/colorization.py"
@@ -49,6 +50,31 @@ def test_train_then_colorize_as_users_do(mhmd, tmp_path):
     assert images.read_rgb(tmp_path / "COLORIZED/t0_reconstructed.jpg").shape == (47, 33, 3)
 
 
+VARIANTS = [
+    ("SOURCE_Parsing/HistoryNet_Parsing.py", "L_r L_cls L_par L_g critic penalty"),
+    ("SOURCE_Classifier/HistoryNet_Classifier.py", "L_r L_cls L_g L_info critic penalty classifier"),
+    ("Baseline/Baseline.py", "L_r L_cls L_g critic penalty"),
+]
+
+
+@pytest.mark.parametrize(("script", "losses"), VARIANTS, ids=[script.split("/")[0] for script, _ in VARIANTS])
+def test_the_other_variants_train_and_colorize(mhmd, run, tmp_path, script, losses):
+    if "Parsing" not in script:
+        (mhmd / "dataset_train_seg").rename(tmp_path / "nobody needs these")
+    if "Baseline" in script:
+        (mhmd / "dataset_train/sign.txt").unlink()
+    code, out, err = run(script, *train_arguments(mhmd, "--steps-per-epoch", 2))
+    assert code == 0, err
+    assert ("the teacher is random" in out) == ("Baseline" in script)
+    assert (tmp_path / "LOG/losses.csv").read_text().splitlines()[0] == ",".join(["epoch", "step", *losses.split()])
+    assert (tmp_path / "MODEL/my_model_classifierEpoch0.keras").exists() == ("classifier" in losses)
+    folder = script.split("/")[0]
+    arguments = colorize_arguments(mhmd, "--pretrained", "my_model_colorizationEpoch0", mhmd / "dataset_second")
+    code, out, err = run(f"{folder}/colorization.py", *arguments)
+    assert code == 0, err
+    assert "3 colorized" in out
+
+
 @pytest.fixture
 def model(mhmd, run):
     code, _, err = run(TRAIN, *train_arguments(mhmd, "--steps-per-epoch", 1))
@@ -80,6 +106,40 @@ def test_trained_models_are_not_replaced_unasked(mhmd, model, run):
     code, _, _ = run(TRAIN, *train_arguments(mhmd, "--fresh", "--steps-per-epoch", 1, "--seed", 5))
     assert code == 0
     assert model.read_bytes() != before
+
+
+def test_training_goes_on_from_files(mhmd, model, run, tmp_path):
+    names = {"generator": "colorization", "discriminator": "discriminator", "classifier": "classifier"}
+    files = [
+        argument
+        for kind, name in names.items()
+        for argument in (f"--init-{kind}", tmp_path / f"MODEL/my_model_{name}Epoch0.keras")
+    ]
+    # VGG16 is not needed then, and nothing is learnt at this rate.
+    more = (
+        "--vgg16-weights",
+        "imagenet",
+        "--learning-rate",
+        "1e-30",
+        "--steps-per-epoch",
+        1,
+        "--model-dir",
+        tmp_path / "M2",
+    )
+    code, _, err = run(TRAIN, *train_arguments(mhmd, *files, *more))
+    assert code == 0, err
+    for name in ("discriminator", "classifier"):
+        before, after = (weights.load(tmp_path / f"{f}/my_model_{name}Epoch0.keras", name)[0] for f in ("MODEL", "M2"))
+        for a, b in zip(before.trainable_variables, after.trainable_variables, strict=True):
+            np.testing.assert_allclose(a.numpy(), b.numpy(), atol=1e-12)
+    wrong = ("--init-generator", tmp_path / "MODEL/my_model_discriminatorEpoch0.keras", "--fresh")
+    code, _, err = run(TRAIN, *train_arguments(mhmd, *wrong))
+    assert code == 2
+    assert re.search("^error: .*discriminatorEpoch0.keras: this is a discriminator; a generator is needed", err)
+    script = "SOURCE_Classifier/HistoryNet_Classifier.py"
+    code, _, err = run(script, *train_arguments(mhmd, *files[:2], "--model-dir", tmp_path / "M3"))
+    assert code == 2
+    assert "this is a HistoryNet model; SOURCE_Classifier needs a HistoryNet_Classifier model" in err
 
 
 def test_a_saved_run_gives_the_same_numbers(mhmd, model, run, tmp_path):
@@ -186,7 +246,7 @@ def test_debug_shows_the_traceback(mhmd, run):
 
 def test_help_is_quick_and_needs_no_tensorflow(tmp_path):
     (tmp_path / "tensorflow.py").write_text("raise SystemExit('TensorFlow was imported')")
-    for script in (TRAIN, COLORIZE):
+    for script in (TRAIN, COLORIZE, *(script for script, _ in VARIANTS)):
         result = run_process(script, "--help", cwd=tmp_path)
         assert result.returncode == 0
         assert "--test-name" in result.stdout

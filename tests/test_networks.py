@@ -5,7 +5,7 @@ import keras
 import numpy as np
 import pytest
 
-from historynet.networks import Architecture
+from historynet.networks import VARIANTS, Architecture
 from historynet.networks.classifier import build_classifier
 from historynet.networks.discriminator import build_discriminator
 from historynet.networks.generator import build_generator
@@ -18,8 +18,20 @@ def generator():
     return build_generator(Architecture())
 
 
-def test_parameters_of_the_papers_networks(generator):
-    assert generator.count_params() == 158_941_017
+PARAMETERS = {
+    "HistoryNet": 158_941_017,
+    "HistoryNet_Parsing": 158_857_913,
+    "HistoryNet_Classifier": 152_188_664,
+    "Baseline": 171_171_722,
+}
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_parameters_of_the_papers_generators(variant):
+    assert build_generator(Architecture(variant)).count_params() == PARAMETERS[variant]
+
+
+def test_parameters_of_the_papers_discriminators():
     assert build_discriminator(Architecture()).count_params() == 2_764_737
     assert build_classifier(Architecture()).count_params() == 32_909_504
 
@@ -88,16 +100,18 @@ def model_signatures(model):
     return found
 
 
-@pytest.mark.parametrize(
-    ("table", "build"),
-    [
-        ("HistoryNet_generator.csv", build_generator),
-        ("HistoryNet_discriminator.csv", build_discriminator),
-        ("HistoryNet_classifier.csv", build_classifier),
-    ],
-)
-def test_layers_are_the_released_programs(reference, table, build):
-    ours, theirs = model_signatures(build(Architecture())), table_signatures(reference / "spec" / table)
+TABLES = [
+    (f"{variant.removeprefix('HistoryNet_')}_{build.__name__.removeprefix('build_')}.csv", variant, build)
+    for variant in VARIANTS
+    for build in (build_generator, build_discriminator, build_classifier)
+    # D2 looks for the info vector.
+    if build is not build_classifier or "info" in VARIANTS[variant].outputs
+]
+
+
+@pytest.mark.parametrize(("table", "variant", "build"), TABLES, ids=[table for table, _, _ in TABLES])
+def test_layers_are_the_released_programs(reference, table, variant, build):
+    ours, theirs = model_signatures(build(Architecture(variant))), table_signatures(reference / "spec" / table)
     # The released program flattens the same tensor twice; everything else stands there as often as here.
     assert set(ours) == set(theirs)
     counts = Counter(theirs)
@@ -105,7 +119,16 @@ def test_layers_are_the_released_programs(reference, table, build):
     assert {value[0] for value, count in counts.items() if count} <= {"Flatten"}
 
 
-def test_outputs(generator):
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_outputs(variant):
+    generator = build_generator(Architecture(variant, image_size=32, width=1 / 32))
+    shapes = {name: tensor.shape[1:] for name, tensor in generator.output.items()}
+    classes = 1000 if variant == "Baseline" else 42
+    expected = {"ab": (32, 32, 2), "label": (classes,), "parsing": (32, 32, 1), "info": (8,)}
+    assert shapes == {name: expected[name] for name in VARIANTS[variant].outputs}
+
+
+def test_outputs_at_full_size(generator):
     shapes = {name: tensor.shape[1:] for name, tensor in generator.output.items()}
     assert shapes == {"ab": (224, 224, 2), "label": (42,), "parsing": (224, 224, 1), "info": (256,)}
     assert build_discriminator(Architecture()).output.shape[1:] == (28, 28, 1)

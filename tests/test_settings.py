@@ -8,6 +8,9 @@ from historynet import settings
 from historynet.errors import InputError
 
 CONFIG = ROOT / "SOURCE_HistoryNet/config.py"
+LABELS = {"num_classes", "sign_name", "allow_missing_labels"}
+PARSING = {"train_parsing", "allow_missing_parsing", "lambda_par"}
+INFO = {"lambda_info", "init_classifier"}
 
 
 def resolve(*arguments, command=settings.TRAIN, config=CONFIG):
@@ -35,6 +38,68 @@ def test_the_name_of_the_run_moves_its_folders():
     chosen = resolve("--test-name", "other")
     assert chosen.model_dir == ROOT / "MODEL/other"
     assert chosen.log_dir == ROOT / "RESULT/other/logs"
+
+
+@pytest.mark.parametrize(
+    ("folder", "lacking"),
+    [
+        ("SOURCE_HistoryNet", set()),
+        ("SOURCE_Parsing", INFO),
+        ("SOURCE_Classifier", PARSING),
+        ("Baseline", LABELS | PARSING | INFO),
+    ],
+)
+def test_a_variant_has_no_setting_for_what_it_lacks(folder, lacking, tmp_path):
+    config = ROOT / folder / "config.py"
+    parser = settings.make_parser("", settings.TRAIN, config)
+    chosen, written = settings.resolve(parser.parse_args([]), config)
+    assert {field.name for field in dataclasses.fields(chosen)} - set(written) == lacking
+    shown = {name.lower() for name, _ in settings.describe(chosen, settings.TRAIN)}
+    for name in LABELS | PARSING | INFO:
+        assert (f"--{name.replace('_', '-')} " in parser.format_help()) == (name not in lacking)
+        assert (name in shown) == (name not in lacking)
+    for name in lacking:
+        with pytest.raises(InputError, match=name.replace("_", "-")):
+            resolve(f"--{name.replace('_', '-')}", "1", config=config)
+        saved = tmp_path / "settings.json"
+        saved.write_text(json.dumps({name: "1"}))
+        with pytest.raises(InputError, match=f"settings.json: there is no setting {name}"):
+            resolve("--config", str(saved), config=config)
+
+
+@pytest.mark.parametrize(
+    ("folder", "paper", "released"),
+    [
+        ("SOURCE_HistoryNet", (1, 0.003, 0.003, 0.1, 0.003, 1), (2, 0.002, 0.002, 0.1, 0.002, 10)),
+        ("SOURCE_Parsing", (1, 0.003, 0.003, 0.1, None, 1), (2, 0.002, 0.002, 0.1, None, 10)),
+        ("SOURCE_Classifier", (1, 0.003, None, 0.1, 0.003, 1), (2, 0.002, None, 0.1, 0.002, 10)),
+        ("Baseline", (1, 0.003, None, 0.1, None, 1), (1, 0.003, None, 0.1, None, 10)),
+    ],
+)
+def test_loss_weights_of_the_paper_and_of_the_released_program(folder, paper, released):
+    def weights(*arguments):
+        chosen = resolve(*arguments, config=ROOT / folder / "config.py")
+        return tuple(getattr(chosen, f"lambda_{name}") for name in ("rec", "cls", "par", "g", "info", "gp"))
+
+    assert weights() == weights("--losses", "paper") == paper
+    assert weights("--losses", "released") == released
+    # What is given explicitly wins, whatever comes first.
+    assert weights("--lambda-rec", "7", "--losses", "released") == (7, *released[1:])
+
+
+def test_explicit_loss_weights_of_config_and_saved_runs_win_too(tmp_path):
+    config = tmp_path / "variant/config.py"
+    config.parent.mkdir()
+    config.write_text(CONFIG.read_text() + "LAMBDA_REC = 5\n")
+    assert resolve("--losses", "released", config=config).lambda_rec == 5
+    assert resolve("--losses", "released", config=config).lambda_gp == 10
+    parser = settings.make_parser("", settings.TRAIN, CONFIG)
+    first, written = settings.resolve(parser.parse_args(["--losses", "released", "--lambda-g", "3"]), CONFIG)
+    saved = tmp_path / "settings.json"
+    saved.write_text(json.dumps(written))
+    assert resolve("--config", str(saved)) == first
+    again = resolve("--config", str(saved), "--losses", "paper")
+    assert (again.lambda_g, again.lambda_gp) == (3, 1)
 
 
 def test_every_constant_is_an_option_of_a_command_and_explained():
@@ -100,6 +165,10 @@ def test_a_saved_run_can_be_run_again(tmp_path):
         (("BATCH_SIZE = 16", "BATCH_SIZE = None"), "BATCH_SIZE.*None"),
         (("BATCH_SIZE = 16", "BATCH_SICE = 16"), "BATCH_SICE.*BATCH_SIZE"),
         (("BATCH_SIZE = 16", ""), "BATCH_SIZE missing"),
+        # A part is there as a whole or not at all.
+        (("NUM_CLASSES = 42", ""), "NUM_CLASSES missing"),
+        (('"released": 2.0', '"release": 2.0'), "LAMBDA_REC.*one for each of paper, released"),
+        (('LOSSES = "paper"', 'LOSSES = "papers"'), "LOSSES.*'paper' or 'released'"),
         (("BATCH_SIZE = 16", "BATCH_SIZE ="), "SyntaxError"),
         (("ALLOW_MISSING_LABELS = False", "ALLOW_MISSING_LABELS = 'no'"), "True or False"),
     ],

@@ -7,7 +7,7 @@ from keras import ops
 
 from historynet.errors import NotFiniteError
 from historynet.losses import historynet as losses
-from historynet.networks import Architecture
+from historynet.networks import VARIANTS, Architecture, vgg16
 from historynet.networks.classifier import build_classifier
 from historynet.networks.discriminator import build_discriminator
 from historynet.networks.generator import build_generator
@@ -88,14 +88,21 @@ def test_a_gradient_that_is_not_finite_stops_too():
 WEIGHTS = {"L_r": 1.0, "L_cls": 0.003, "L_par": 0.003, "L_g": 0.1, "L_info": 0.003}
 
 
-def make_system(learning_rate=1e-3, **weights):
+def make_system(learning_rate=1e-3, variant="HistoryNet", **weights):
     keras.utils.set_random_seed(3)
-    architecture = Architecture(image_size=32, width=1 / 32)
+    architecture = Architecture(variant, image_size=32, width=1 / 32)
+    outputs = VARIANTS[variant].outputs
+    lacking = {"parsing": "L_par", "info": "L_info"}.items()
     return HistoryNet(
         build_generator(architecture),
         build_discriminator(architecture),
-        build_classifier(architecture),
-        generator_loss=WEIGHTS | weights,
+        build_classifier(architecture) if "info" in outputs else None,
+        vgg16.build_teacher(architecture) if variant == "Baseline" else None,
+        generator_loss={
+            name: weight
+            for name, weight in (WEIGHTS | weights).items()
+            if name not in [loss for output, loss in lacking if output not in outputs]
+        },
         penalty_weight=10.0,
         learning_rate=learning_rate,
         architecture=architecture,
@@ -139,6 +146,40 @@ def test_named_losses(batch):
     values = Step(make_system(), seed=0)(batch, 0)
     assert list(values) == ["L_r", "L_cls", "L_par", "L_g", "L_info", "critic", "penalty", "classifier"]
     assert all(np.isfinite(list(values.values())))
+
+
+@pytest.mark.parametrize(
+    ("variant", "names", "networks"),
+    [
+        ("HistoryNet_Parsing", ["L_r", "L_cls", "L_par", "L_g", "critic", "penalty"], 2),
+        ("HistoryNet_Classifier", ["L_r", "L_cls", "L_g", "L_info", "critic", "penalty", "classifier"], 3),
+        ("Baseline", ["L_r", "L_cls", "L_g", "critic", "penalty"], 2),
+    ],
+)
+def test_a_variant_has_the_losses_of_its_networks(batch, variant, names, networks):
+    system = make_system(variant=variant)
+    read = {"HistoryNet_Classifier": {"parsing"}, "Baseline": {"parsing", "label"}}.get(variant, set())
+    fields = {name: value for name, value in batch.items() if name.removesuffix("_weight") not in read}
+    before = snapshot(system)
+    values = Step(system, seed=0)(fields, 0)
+    assert list(values) == names
+    assert all(np.isfinite(list(values.values())))
+    assert len(system.networks) == networks
+    moved = changed(before, snapshot(system))
+    assert {path.split("/")[0] for path in moved} == set(system.networks)
+
+
+def test_the_baseline_learns_what_its_frozen_teacher_says(batch):
+    system = make_system(variant="Baseline", learning_rate=1e-12)
+    fields = {name: batch[name] for name in ("L", "ab")}
+    before = system.teacher.get_weights()
+    target = np.asarray(system.teacher(batch["L"]))
+    made = np.asarray(system.G(batch["L"], training=True)["label"])
+    values = Step(system, seed=0)(fields, 0)
+    assert target.shape == made.shape == (4, 1000)
+    assert values["L_cls"] == pytest.approx(np.mean(np.sum(target * np.log(target / made), axis=-1)), rel=1e-3)
+    for a, b in zip(before, system.teacher.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
 
 
 def test_losses_are_those_of_the_networks_before_the_update(batch):

@@ -5,10 +5,12 @@ import h5py
 import keras
 import numpy as np
 import pytest
+from conftest import run_process
+from released_files import make_up_weights, released_names, write_released_file
 
 from historynet import weights
 from historynet.errors import InputError
-from historynet.networks import Architecture, vgg16
+from historynet.networks import VARIANTS, Architecture, vgg16
 from historynet.networks.classifier import build_classifier
 from historynet.networks.discriminator import build_discriminator
 from historynet.networks.generator import build_generator
@@ -110,7 +112,7 @@ def test_an_extra_array_is_refused(saved):
 def test_another_kind_or_variant_is_refused(saved):
     with pytest.raises(InputError, match=r"this is a generator; a discriminator is needed"):
         weights.load(saved[1], "discriminator")
-    with pytest.raises(InputError, match=r"this is a HistoryNet model; a Baseline model is needed"):
+    with pytest.raises(InputError, match=r"this is a HistoryNet model; Baseline needs a Baseline model"):
         weights.load(saved[1], "generator", "Baseline")
 
 
@@ -215,7 +217,7 @@ def test_a_vgg16_file_that_does_not_fit_is_named(tmp_path, full_generator):
     with pytest.raises(InputError, match=r"vgg.h5.*block3_conv1"):
         weights.load_vgg16(full_generator, Architecture(), str(path))
     path.write_text("no HDF5")
-    with pytest.raises(InputError, match=r"vgg.h5.*not an HDF5 file"):
+    with pytest.raises(InputError, match=r"vgg.h5.*not a model file"):
         weights.load_vgg16(full_generator, Architecture(), str(path))
     with pytest.raises(InputError, match=r"none.h5.*No such file"):
         weights.load_vgg16(full_generator, Architecture(), str(tmp_path / "none.h5"))
@@ -249,3 +251,271 @@ def test_the_description_is_plain_json(saved):
         "width": 1 / 32,
         "num_classes": 42,
     }
+
+
+NETWORKS = [
+    (build, variant)
+    for variant in VARIANTS
+    for build in (build_generator, build_discriminator, build_classifier)
+    if build is build_generator or variant == "HistoryNet"
+]
+
+
+def small(variant):
+    return Architecture(variant, image_size=32, width=1 / 32)
+
+
+@pytest.mark.parametrize(("build", "variant"), NETWORKS)
+@pytest.mark.parametrize("form", ["whole model", "weights only", "Keras 3 weights"])
+def test_every_form_of_every_network_comes_back_equal(tmp_path, build, variant, form):
+    network = build(small(variant))
+    make_up_weights(network)
+    # The content counts, not the name.
+    path = tmp_path / "model.keras"
+    if form == "Keras 3 weights":
+        network.save_weights(tmp_path / "m.weights.h5")
+        (tmp_path / "m.weights.h5").rename(path)
+    else:
+        write_released_file(
+            path, network, variant, whole=form == "whole model", suffix="" if "Base" in variant else "_1"
+        )
+    loaded, architecture = weights.load(path, network.name)
+    if build is build_generator:
+        assert architecture == small(variant)
+    for a, b in zip(network.variables, loaded.variables, strict=True):
+        np.testing.assert_array_equal(a.numpy(), b.numpy(), err_msg=a.path)
+
+
+@pytest.mark.parametrize(("build", "variant"), NETWORKS)
+def test_an_existing_network_is_filled(tmp_path, build, variant):
+    network, other = build(small(variant)), build(small(variant))
+    make_up_weights(network)
+    write_released_file(tmp_path / "n.h5", network, variant)
+    weights.fill(other, small(variant), tmp_path / "n.h5")
+    for a, b in zip(network.variables, other.variables, strict=True):
+        np.testing.assert_array_equal(a.numpy(), b.numpy(), err_msg=a.path)
+
+
+def test_a_network_of_another_size_is_not_filled(tmp_path):
+    write_released_file(tmp_path / "n.h5", build_generator(TINY))
+    wanted = Architecture(image_size=64, width=1 / 32)
+    with pytest.raises(InputError, match=r"n.h5: layer 'info_dense1'.*made with --image-size 32$"):
+        weights.fill(build_generator(wanted), wanted, tmp_path / "n.h5")
+
+
+@pytest.fixture
+def released_file(tmp_path):
+    network = build_generator(TINY)
+    make_up_weights(network)
+    write_released_file(tmp_path / "my_model_colorizationEpoch7.h5", network)
+    return tmp_path / "my_model_colorizationEpoch7.h5", released_names(network, "HistoryNet")
+
+
+def test_a_released_file_of_another_variant_is_refused_by_name(tmp_path):
+    write_released_file(tmp_path / "x.h5", build_generator(small("HistoryNet_Parsing")), "HistoryNet_Parsing")
+    words = "x.h5: this is a HistoryNet_Parsing model; SOURCE_HistoryNet needs a HistoryNet model .SOURCE_Parsing"
+    with pytest.raises(InputError, match=words):
+        weights.load(tmp_path / "x.h5", "generator", "HistoryNet")
+
+
+def edit(path, change):
+    with h5py.File(path, "r+") as file:
+        change(file["model_weights"])
+
+
+def listed(group, names):
+    group.attrs["weight_names"] = [name.encode() for name in names]
+
+
+def relist(root, change):
+    """Changes the list of layers: change(name) -> names in its place."""
+    names = [name.decode() for name in np.array(root.attrs["layer_names"], "S")]
+    root.attrs["layer_names"] = [new.encode() for name in names for new in change(name)]
+
+
+def move_kernel(root):
+    """The kernel of conv2d_24 stands under conv2d_25, in the place of that one's own."""
+    del root["conv2d_25/conv2d_25/kernel:0"]
+    root["conv2d_25/conv2d_24/kernel:0"] = root["conv2d_24/conv2d_24/kernel:0"][()]
+    listed(root["conv2d_25"], ["conv2d_24/kernel:0", "conv2d_25/bias:0"])
+
+
+def unlisted_array(root):
+    root["conv2d_25/conv2d_25/mask:0"] = np.zeros(3, np.float32)
+
+
+def listed_array(root):
+    unlisted_array(root)
+    listed(root["conv2d_25"], ["conv2d_25/kernel:0", "conv2d_25/bias:0", "conv2d_25/mask:0"])
+
+
+def double_array(root):
+    root["conv2d_25/conv2d_25_1/kernel:0"] = root["conv2d_25/conv2d_25/kernel:0"][()]
+    listed(root["conv2d_25"], ["conv2d_25/kernel:0", "conv2d_25/bias:0", "conv2d_25_1/kernel:0"])
+
+
+def extra_layer(root):
+    root["conv2d_32/conv2d_32/kernel:0"] = np.zeros((3, 3, 1, 1), np.float32)
+    listed(root["conv2d_32"], ["conv2d_32/kernel:0"])
+    relist(root, lambda name: [name, "conv2d_32"] if name == "conv2d_31" else [name])
+
+
+def missing_layer(root):
+    relist(root, lambda name: [] if name == "conv2d_25" else [name])
+    del root["conv2d_25"]
+
+
+def missing_array(root):
+    del root["conv2d_25/conv2d_25/bias:0"]
+
+
+def unlisted_bias(root):
+    missing_array(root)
+    listed(root["conv2d_25"], ["conv2d_25/kernel:0"])
+
+
+def renumbered(root):
+    root.move("conv2d_25", "conv2d_99")
+    root["conv2d_99"].move("conv2d_25", "conv2d_99")
+    listed(root["conv2d_99"], ["conv2d_99/kernel:0", "conv2d_99/bias:0"])
+    relist(root, lambda name: ["conv2d_99"] if name == "conv2d_25" else [name])
+
+
+def other_shape(root):
+    del root["dense_4/dense_4/kernel:0"]
+    root["dense_4/dense_4/kernel:0"] = np.zeros((3, 3), np.float32)
+
+
+def scalar(root):
+    del root["dense_4/dense_4/kernel:0"]
+    root["dense_4/dense_4/kernel:0"] = np.float32(3)
+
+
+def text_array(root):
+    del root["dense_4/dense_4/kernel:0"]
+    root["dense_4/dense_4/kernel:0"] = "import os"
+
+
+def combined(root):
+    """The generator and the discriminator as nested models, as in my_model_combinedEpoch7.h5."""
+    for name in [*root]:
+        if name.startswith("conv2d"):
+            root.move(f"{name}/{name}", f"model_4/{name}")
+            del root[name]
+    listed(root["model_4"], [f"{name}/{v}:0" for name in root["model_4"] for v in ("kernel", "bias")])
+    root.attrs["layer_names"] = [b"model_3", b"model_4"]
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (move_kernel, "under the layer 'conv2d_25' stands an array of another layer, 'conv2d_24/kernel:0'"),
+        (unlisted_array, "array '/model_weights/conv2d_25/conv2d_25/mask:0' that belongs to none of its layers"),
+        (listed_array, "the layer 'conv2d_25' holds an array 'conv2d_25/mask:0', which no layer of ours has"),
+        (double_array, "holds the array 'conv2d_25_1/kernel:0' of the layer 'conv2d_25' twice"),
+        (extra_layer, "holds a layer 'conv2d_32' that the HistoryNet generator does not have"),
+        (missing_layer, "the HistoryNet generator's layer 'parsing_conv6' is not in the file"),
+        (missing_array, "the array 'conv2d_25/bias:0' that the layer 'conv2d_25' lists is not there"),
+        (unlisted_bias, "layer 'parsing_conv6' has arrays of shape .*; the generator needs"),
+        (renumbered, "holds a layer 'conv2d_99' that"),
+        (other_shape, r"layer 'label_dense1' has arrays of shape \(3, 3\), .*; the generator needs"),
+        (scalar, "arrays without a shape"),
+        (text_array, "is no array of real numbers"),
+        (combined, "this is a combined model, .*my_model_colorization"),
+    ],
+)
+def test_a_released_file_that_does_not_fit_is_refused(released_file, change, words):
+    path, _ = released_file
+    edit(path, change)
+    with pytest.raises(InputError, match=f"Epoch7.h5: .*{words}|Epoch7.h5: {words}"):
+        weights.load(path, "generator", "HistoryNet")
+
+
+def test_a_truncated_released_file_is_refused(released_file):
+    path, _ = released_file
+    data = path.read_bytes()
+    for part in (0.001, 0.3, 0.999):
+        path.write_bytes(data[: int(len(data) * part)])
+        with pytest.raises(InputError, match=r"Epoch7.h5: (cannot be read|not a model)"):
+            weights.load(path, "generator")
+
+
+def test_other_hdf5_files_are_refused(tmp_path):
+    with h5py.File(tmp_path / "other.h5", "w") as file:
+        file["numbers"] = np.zeros(3)
+    with pytest.raises(InputError, match=r"other.h5: an HDF5 file, but not"):
+        weights.load(tmp_path / "other.h5", "generator")
+    keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)]).save_weights(tmp_path / "o.weights.h5")
+    with pytest.raises(InputError, match=r"o.weights.h5: holds weights, but of no network of HistoryNet"):
+        weights.load(tmp_path / "o.weights.h5", "generator")
+
+
+def test_the_other_networks_of_a_release_are_told_apart(tmp_path):
+    for build in (build_discriminator, build_classifier):
+        network = build(TINY)
+        write_released_file(tmp_path / "x.h5", network)
+        with pytest.raises(InputError, match=f"x.h5: this is a {network.name}; a generator is needed"):
+            weights.load(tmp_path / "x.h5", "generator", "HistoryNet")
+
+
+def test_the_teacher_is_vgg16_as_a_whole(tmp_path):
+    baseline = small("Baseline")
+    teacher = vgg16.build_teacher(baseline)
+    theirs = keras.applications.VGG16(weights=None)
+    layers = [layer for layer in teacher.layers if layer.weights]
+    assert [layer.name for layer in layers] == [layer.name for layer in theirs.layers if layer.weights]
+    for layer in layers:
+        assert layer.activation == theirs.get_layer(layer.name).activation
+        assert not layer.trainable_weights
+    with h5py.File(tmp_path / "vgg.h5", "w") as file:
+        file.attrs["layer_names"] = [layer.name.encode() for layer in layers]
+        for layer in layers:
+            names = [f"{layer.name}_W_1:0", f"{layer.name}_b_1:0"]
+            for name, value in zip(names, layer.get_weights(), strict=True):
+                file[f"{layer.name}/{name}"] = value + 1
+            listed(file[layer.name], names)
+    arrays = weights._vgg16_arrays(tmp_path / "vgg.h5", [layer.name for layer in layers])
+    before = teacher.get_weights()
+    weights.assign(teacher, arrays, tmp_path / "vgg.h5")
+    for a, b in zip(before, teacher.get_weights(), strict=True):
+        np.testing.assert_array_equal(a + 1, b)
+
+
+def test_the_teacher_needs_the_whole_file(tmp_path, full_generator):
+    vgg16_file(tmp_path / "notop.h5", [*NOTOP, "block5_conv2", "block5_conv3"], shape=(3, 3, 1, 1))
+    teacher = vgg16.build_teacher(small("Baseline"))
+    with pytest.raises(InputError, match=r"notop.h5: .*no layer 'fc1'.*vgg16_weights_tf_dim_ordering_tf_kernels.h5"):
+        weights.load_vgg16(teacher, Architecture("Baseline"), str(tmp_path / "notop.h5"), whole=True)
+    with pytest.raises(InputError, match="--image-size 224"):
+        weights.load_vgg16(teacher, Architecture("Baseline", 32), "imagenet", whole=True)
+
+
+def test_convert_and_inspect_on_the_command_line(released_file, tmp_path, monkeypatch):
+    from conftest import ROOT
+
+    path, _ = released_file
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+
+    def run(*arguments):
+        return run_process("-m", "historynet.weights", *arguments)
+
+    result = run("convert", path, tmp_path / "ours.keras")
+    assert (result.returncode, result.stderr) == (0, "")
+    ours, _ = weights.load(tmp_path / "ours.keras", "generator", "HistoryNet")
+    theirs, _ = weights.load(path, "generator", "HistoryNet")
+    for a, b in zip(ours.variables, theirs.variables, strict=True):
+        np.testing.assert_array_equal(a.numpy(), b.numpy())
+    result = run("inspect", tmp_path / "ours.keras")
+    assert result.returncode == 0
+    for words in ("HistoryNet .keras", "generator", "SOURCE_HistoryNet", "0.03125", "color_conv3"):
+        assert words in result.stdout
+    (tmp_path / "empty.h5").write_bytes(b"")
+    for arguments, words in (
+        (("inspect", tmp_path / "empty.h5"), "empty.h5: the file is empty"),
+        (("convert", path, tmp_path / "ours.h5"), "must end with .keras"),
+        (("inspect",), "--help"),
+    ):
+        result = run(*arguments)
+        assert result.returncode == 2
+        assert words in result.stderr
+        assert len(result.stderr.splitlines()) == 1

@@ -8,18 +8,32 @@ class Variant:
     """What tells one of the paper's variants from another.
 
     Attributes:
+        folder: of its scripts.
         outputs: what the generator gives, of "ab", "label", "parsing", "info".
         color_convs: extra convolutions of the colour path G1 at 1/8, 1/4 and 1/2 of the picture's side.
-        parsing_convs: the same of the parsing path G3, after the point where G1 takes its features.
+        parsing_convs: the same of the parsing path G3, after the point where G1 takes its features; None without G3.
+        label_units: the two hidden layers of the label head.
+        num_classes: labels; the paper's number.
     """
 
+    folder: str
     outputs: tuple[str, ...]
     color_convs: tuple[int, int, int]
     parsing_convs: tuple[int, int, int] | None = None
+    label_units: tuple[int, int] = (4096, 420)
+    num_classes: int = 42
 
 
 VARIANTS = {
-    "HistoryNet": Variant(("ab", "label", "parsing", "info"), color_convs=(1, 2, 1), parsing_convs=(1, 2, 1)),
+    "HistoryNet": Variant(
+        "SOURCE_HistoryNet", ("ab", "label", "parsing", "info"), color_convs=(1, 2, 1), parsing_convs=(1, 2, 1)
+    ),
+    "HistoryNet_Parsing": Variant(
+        "SOURCE_Parsing", ("ab", "label", "parsing"), color_convs=(1, 1, 1), parsing_convs=(1, 1, 0)
+    ),
+    "HistoryNet_Classifier": Variant("SOURCE_Classifier", ("ab", "label", "info"), color_convs=(1, 1, 1)),
+    # ChromaGAN, which learns the 1000 classes of ImageNet from VGG16.
+    "Baseline": Variant("Baseline", ("ab", "label"), color_convs=(0, 1, 0), label_units=(4096, 4096), num_classes=1000),
 }
 
 
@@ -31,13 +45,17 @@ class Architecture:
         variant: a name in VARIANTS.
         image_size: side of the pictures in pixels, a multiple of 8; 224 in the paper.
         width: factor on every channel count; 1.0 is the paper's network.
-        num_classes: labels; 42 in the paper.
+        num_classes: labels; the paper's number of them if None: 42, for the Baseline 1000.
     """
 
     variant: str = "HistoryNet"
     image_size: int = 224
     width: float = 1.0
-    num_classes: int = 42
+    num_classes: int | None = None
+
+    def __post_init__(self):
+        if self.num_classes is None and self.variant in VARIANTS:
+            object.__setattr__(self, "num_classes", VARIANTS[self.variant].num_classes)
 
     def channels(self, full: int) -> int:
         """The channel count of a layer that has `full` channels in the paper."""

@@ -44,8 +44,9 @@ def build_generator(architecture: Architecture) -> keras.Model:
     x = layers.Dense(channels(1024), name="info_dense1")(flat)
     x = layers.Dense(channels(512), name="info_dense2")(x)
     info = layers.Dense(channels(256), name="info")(x)
-    x = layers.Dense(channels(4096), name="label_dense1")(flat)
-    x = layers.Dense(channels(420), name="label_dense2")(x)
+    x = flat
+    for i, units in enumerate(variant.label_units, start=1):
+        x = layers.Dense(channels(units), name=f"label_dense{i}")(x)
     outputs = {"label": layers.Dense(architecture.num_classes, activation="softmax", name="label")(x), "info": info}
 
     # G3 (orange), first half: parsing features at 1/8 of the side, which the colour path gets too.

@@ -1,37 +1,90 @@
-"""HistoryNet: the generator G, the critic D1 and the classifier network D2, trained in turn (sections 3 and 5.1)."""
+"""HistoryNet and the variants of its ablation (section 5.3): the networks G, D1 and D2, trained in turn."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import keras
 from keras import ops
 
+from historynet import weights
 from historynet.losses import historynet as losses
-from historynet.networks import Architecture
+from historynet.networks import Architecture, vgg16
+from historynet.networks.classifier import build_classifier
+from historynet.networks.discriminator import build_discriminator
+from historynet.networks.generator import build_generator
+from historynet.settings import Settings
 from historynet.systems.system import Phase, Tensors, Tools
 
 
+class Start:
+    """The networks of a variant as training begins with them: random but for G0, or from the files of --init-...
+
+    Args:
+        variant: a name in VARIANTS.
+        settings: of the run.
+    """
+
+    def __init__(self, variant: str, settings: Settings):
+        self.architecture = Architecture(variant, settings.image_size, settings.width, settings.num_classes)
+        self._settings = settings
+
+    def generator(self) -> keras.Model:
+        """G, with G0 from VGG16 (section 5.1)."""
+        network = build_generator(self.architecture)
+        if self._settings.init_generator is None:
+            weights.load_vgg16(network, self.architecture, self._settings.vgg16_weights)
+            return network
+        return self._filled(network, self._settings.init_generator)
+
+    def discriminator(self) -> keras.Model:
+        """D1."""
+        return self._filled(build_discriminator(self.architecture), self._settings.init_discriminator)
+
+    def classifier(self) -> keras.Model:
+        """D2."""
+        return self._filled(build_classifier(self.architecture), self._settings.init_classifier)
+
+    def _filled(self, network: keras.Model, path: Path | None) -> keras.Model:
+        if path is not None:
+            weights.fill(network, self.architecture, path)
+        return network
+
+    def teacher(self) -> keras.Model:
+        """VGG16, whole and frozen."""
+        network = vgg16.build_teacher(self.architecture)
+        if self._settings.vgg16_weights == "none":
+            print("--vgg16-weights none: the teacher is random, and so are the labels that it gives", flush=True)
+        weights.load_vgg16(network, self.architecture, self._settings.vgg16_weights, whole=True)
+        return network
+
+
 class HistoryNet:
-    """The three networks and the order of their updates.
+    """The networks of a variant and the order of their updates.
 
     Args:
         G: from L to a dict of "ab" and, as far as the variant has them, "label", "parsing", "info".
         D1: from [L, ab] to one value a patch.
-        D2: from ab to the info vector.
-        generator_loss: weights of "L_r", "L_cls", "L_par", "L_g", "L_info" in Eq. (1).
+        D2: from ab to the info vector; None for a variant without.
+        teacher: from L to the labels that G is to predict; None if they are in the data.
+        generator_loss: weights in Eq. (1) of "L_r", "L_cls", "L_g" and, as far as the variant has them, "L_par" and
+            "L_info".
         penalty_weight: weight of the gradient penalty in Eq. (6).
-        learning_rate: of the three Adams; beta1 0.5, beta2 0.999 (section 5.1).
+        learning_rate: of the networks' Adams; beta1 0.5, beta2 0.999 (section 5.1).
         architecture: what the networks were built from.
         fields: of a batch, as below.
 
-    Batches hold "L", "ab", "label", "label_weight", "parsing" and "parsing_weight"; a weight (batch,) is 0 where the
-    sample has no label or parsing picture, with mean 1 over the batch otherwise.
+    Batches hold "L", "ab" and, as far as the variant reads them, "label" and "label_weight", "parsing" and
+    "parsing_weight"; a weight (batch,) is 0 where the sample has no label or parsing picture, with mean 1 over the
+    batch otherwise.
     """
 
     def __init__(
         self,
         G: keras.Model,
         D1: keras.Model,
-        D2: keras.Model,
+        D2: keras.Model | None = None,
+        teacher: keras.Model | None = None,
+        *,
         generator_loss: Mapping[str, float],
         penalty_weight: float,
         learning_rate: float,
@@ -39,35 +92,45 @@ class HistoryNet:
         fields: Sequence[str],
     ):
         self.architecture, self.fields = architecture, tuple(fields)
-        self.G, self.D1, self.D2 = G, D1, D2
-        self.networks = {"colorization": G, "discriminator": D1, "classifier": D2}
+        self.G, self.D1, self.D2, self.teacher = G, D1, D2, teacher
+        self.networks = {"colorization": G, "discriminator": D1} | ({"classifier": D2} if D2 else {})
         self.optimizers = {
             name: keras.optimizers.Adam(learning_rate, beta_1=0.5, beta_2=0.999, epsilon=1e-7) for name in self.networks
         }
+        critics = {"discriminator": {"critic": 1.0, "penalty": penalty_weight}}
+        if D2:
+            critics["classifier"] = {"classifier": 1.0}
         self.phases = (
             Phase({"colorization": generator_loss}, self._generator_losses),
-            Phase(
-                {"discriminator": {"critic": 1.0, "penalty": penalty_weight}, "classifier": {"classifier": 1.0}},
-                self._critic_losses,
-            ),
+            Phase(critics, self._critic_losses),
         )
 
     def once(self, batch: Tensors) -> Tensors:
-        """G2's vector, which the generator's colours are to express and D2 to find."""
-        return {"info": self.G(batch["L"], training=False)["info"]}
+        """G2's vector, which the generator's colours are to express and D2 to find; the labels that a teacher gives."""
+        constants = {}
+        if self.D2:
+            constants["info"] = self.G(batch["L"], training=False)["info"]
+        if self.teacher:
+            constants["label"] = self.teacher(batch["L"], training=False)
+            constants["label_weight"] = ops.ones_like(constants["label"][:, 0])
+        return constants
 
     def predict(self, luminance) -> Tensors:
         return self.G(luminance, training=False)
 
     def _generator_losses(self, batch: Tensors, once: Tensors, tools: Tools) -> Tensors:
+        true = {**batch, **once}
         made = self.G(batch["L"], training=True)
-        return {
-            "L_r": losses.reconstruction(batch["ab"], made["ab"]),
-            "L_cls": batch["label_weight"] * losses.classification(batch["label"], made["label"]),
-            "L_par": batch["parsing_weight"] * losses.parsing(batch["parsing"], made["parsing"]),
-            "L_g": losses.adversarial(self.D1([batch["L"], made["ab"]], training=True)),
-            "L_info": losses.info(once["info"], self.D2(made["ab"], training=True)),
+        named = {
+            "L_r": losses.reconstruction(true["ab"], made["ab"]),
+            "L_cls": true["label_weight"] * losses.classification(true["label"], made["label"]),
         }
+        if "parsing" in made:
+            named["L_par"] = true["parsing_weight"] * losses.parsing(true["parsing"], made["parsing"])
+        named["L_g"] = losses.adversarial(self.D1([batch["L"], made["ab"]], training=True))
+        if self.D2:
+            named["L_info"] = losses.info(true["info"], self.D2(made["ab"], training=True))
+        return named
 
     def _critic_losses(self, batch: Tensors, once: Tensors, tools: Tools) -> Tensors:
         """D1 and D2 see the same picture, made by the generator after its update."""
@@ -78,8 +141,10 @@ class HistoryNet:
             return self.D1([luminance, ab], training=True)
 
         mixed = losses.mix(real, fake, tools.uniform((ops.shape(real)[0], 1, 1, 1)))
-        return {
+        named = {
             "critic": losses.critic(judge(real), judge(fake)),
             "penalty": losses.gradient_penalty(tools.input_gradient(judge, mixed)),
-            "classifier": losses.info(once["info"], self.D2(fake, training=True)),
         }
+        if self.D2:
+            named["classifier"] = losses.info(once["info"], self.D2(fake, training=True))
+        return named

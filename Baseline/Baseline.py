@@ -1,0 +1,43 @@
+"""Trains the Baseline of the ablation (section 5.3 of the paper): ChromaGAN, without labels and parsing.
+
+Run `python Baseline.py`; `--help` lists the parameters of config.py, `--dry-run` shows what would happen.
+"""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from historynet import commands
+from historynet.settings import Settings
+
+if TYPE_CHECKING:
+    from historynet.systems.system import System
+
+
+def build(settings: Settings, fields: Sequence[str]) -> "System":
+    """G0, G1, G2 and D1 of Figure 2 with their losses, to be trained on samples that hold the fields."""
+    # Imported here: --help and a mistyped option need none of TensorFlow.
+    from historynet.systems.historynet import HistoryNet, Start
+
+    start = Start("Baseline", settings)
+    return HistoryNet(
+        # Figure 2: G0 in yellow (VGG16, trained along), G1 in blue, classification G2 in red.
+        G=start.generator(),
+        # The discriminator: D1 in green says how real each patch of colour is.
+        D1=start.discriminator(),
+        # What G2 is to predict: the 1000 classes that VGG16 sees in the picture.
+        teacher=start.teacher(),
+        # Eq. (1) without L_par and L_info
+        generator_loss={
+            "L_r": settings.lambda_rec,
+            "L_cls": settings.lambda_cls,
+            "L_g": settings.lambda_g,
+        },
+        penalty_weight=settings.lambda_gp,
+        learning_rate=settings.learning_rate,
+        architecture=start.architecture,
+        fields=fields,
+    )
+
+
+if __name__ == "__main__":
+    commands.train(__file__, build)

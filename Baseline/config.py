@@ -1,0 +1,46 @@
+"""Parameters of Baseline: constants only.
+
+Each can be set on the command line as well (BATCH_SIZE is --batch-size); `python Baseline.py --help` and
+`python colorization.py --help` explain them. Paths are relative to the project's folder; {TEST_NAME} stands for the
+run's name.
+"""
+
+# The run
+TEST_NAME = "Baseline"
+GPU_ID = "0"
+SEED = 0
+
+# Data: pictures alone
+TRAIN_DATA = "DATASET/dataset_train"
+TEST_DATA = "DATASET/dataset_second"
+SKIP_BROKEN = False
+
+# Networks
+IMAGE_SIZE = 224
+WIDTH = 1.0
+VGG16_WEIGHTS = "imagenet"
+INIT_GENERATOR = None
+INIT_DISCRIMINATOR = None
+
+# Training: section 5.1 of the paper; the loss weights of Eq. (1), or those that the released program has
+BATCH_SIZE = 16
+NUM_EPOCHS = 8
+STEPS_PER_EPOCH = None
+LEARNING_RATE = 2e-5
+LOSSES = "paper"
+LAMBDA_REC = {"paper": 1.0, "released": 1.0}
+LAMBDA_CLS = {"paper": 0.003, "released": 0.003}
+LAMBDA_G = {"paper": 0.1, "released": 0.1}
+# Eq. (6) prints no weight for the gradient penalty; 10 is Gulrajani et al.'s (2017), whom it follows, too.
+LAMBDA_GP = {"paper": 10.0, "released": 10.0}
+NUM_TEST_IMAGES = 64
+
+# Results of training
+MODEL_DIR = "MODEL/{TEST_NAME}"
+OUT_DIR = "RESULT/{TEST_NAME}/training"
+LOG_DIR = "RESULT/{TEST_NAME}/logs"
+
+# Colorizing
+PRETRAINED = "my_model_colorizationEpoch7"
+TEST_DIR = "DATASET/test"
+RESULT_DIR = "RESULT/{TEST_NAME}/colorized"

@@ -1,0 +1,43 @@
+"""Trains Baseline+Classifier of the ablation (section 5.3 of the paper): HistoryNet without the parsing network G3.
+
+Run `python HistoryNet_Classifier.py`; `--help` lists the parameters of config.py, `--dry-run` shows what would happen.
+"""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from historynet import commands
+from historynet.settings import Settings
+
+if TYPE_CHECKING:
+    from historynet.systems.system import System
+
+
+def build(settings: Settings, fields: Sequence[str]) -> "System":
+    """The networks and losses of section 3 without G3, to be trained on samples that hold the fields."""
+    # Imported here: --help and a mistyped option need none of TensorFlow.
+    from historynet.systems.historynet import HistoryNet, Start
+
+    start = Start("HistoryNet_Classifier", settings)
+    return HistoryNet(
+        # Figure 2: G0 in yellow (VGG16, trained along), G1 in blue, classification G2 in red.
+        G=start.generator(),
+        # The discriminator: D1 in green says how real each patch of colour is, D2 in purple finds G2's vector in it.
+        D1=start.discriminator(),
+        D2=start.classifier(),
+        # Eq. (1) without L_par
+        generator_loss={
+            "L_r": settings.lambda_rec,
+            "L_cls": settings.lambda_cls,
+            "L_g": settings.lambda_g,
+            "L_info": settings.lambda_info,
+        },
+        penalty_weight=settings.lambda_gp,
+        learning_rate=settings.learning_rate,
+        architecture=start.architecture,
+        fields=fields,
+    )
+
+
+if __name__ == "__main__":
+    commands.train(__file__, build)

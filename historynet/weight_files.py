@@ -1,0 +1,182 @@
+"""Weight files -> arrays, by the names the file gives them: Keras 2's .h5, Keras 3's .weights.h5, and our .keras.
+
+Which of them a file is, its content says, not its name. It is read completely or not at all: every array in it must
+belong to a layer. Nothing that a file says is ever run: arrays and plain JSON only.
+"""
+
+import io
+import json
+import re
+import zipfile
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from historynet.errors import InputError
+
+DESCRIPTION = "historynet.json"
+"""Member of our .keras files that says which network they hold."""
+
+_ARRAYS = "model.weights.h5"
+_HDF5 = b"\x89HDF\r\n\x1a\n"
+
+_ORDER = ("kernel", "bias", "gamma", "beta", "moving_mean", "moving_variance")
+"""Keras' order of a layer's variables."""
+
+_NESTED_MODEL = re.compile(r"(model|functional)(_\d+)?")
+_VGG16_LAYER = re.compile(r"(block\d_conv\d)(_\d+)?")
+
+Arrays = Mapping[str, list[np.ndarray]]
+"""Layer name -> its arrays in the order of the layer's variables."""
+
+
+@dataclass(frozen=True)
+class WeightFile:
+    """What a file holds.
+
+    Attributes:
+        form: the kind of file, for people.
+        arrays: by the layer names of the file.
+        description: what our .keras files say of their network; None for other files.
+    """
+
+    form: str
+    arrays: Arrays
+    description: Mapping[str, Any] | None = None
+
+
+def read(path: Path) -> WeightFile:
+    """Reads a file of any of the three kinds.
+
+    Raises:
+        InputError: if it is missing, empty, damaged, something else, or holds an array that belongs to no layer, or to
+            another layer than the one that it stands under.
+    """
+    try:
+        with path.open("rb") as file:
+            start = file.read(len(_HDF5))
+        if not start:
+            raise InputError(f"{path}: the file is empty")
+        if start == _HDF5:
+            with h5py.File(path, "r") as file:
+                return _read_hdf5(file, path)
+        if start.startswith(b"PK"):
+            with zipfile.ZipFile(path) as archive:
+                return _read_archive(archive, path)
+    # h5py and zipfile raise all of these on damaged files.
+    except (OSError, RuntimeError, zipfile.BadZipFile, zipfile.LargeZipFile, zipfile.zlib.error) as error:
+        reason = getattr(error, "strerror", None) or "a damaged or unfinished file"
+        raise InputError(f"{path}: cannot be read ({reason})") from None
+    except (KeyError, ValueError, TypeError, AttributeError):
+        raise InputError(f"{path}: not a model file of HistoryNet, or a damaged one") from None
+    raise InputError(f"{path}: not a model file (neither .keras nor HDF5)")
+
+
+def _read_archive(archive: zipfile.ZipFile, path: Path) -> WeightFile:
+    description = json.loads(archive.read(DESCRIPTION))
+    if not isinstance(description, dict):
+        raise ValueError
+    with h5py.File(io.BytesIO(archive.read(_ARRAYS)), "r") as file:
+        return WeightFile("HistoryNet .keras", _keras3_arrays(file, path), description)
+
+
+def _read_hdf5(file: h5py.File, path: Path) -> WeightFile:
+    if "model_weights" in file:
+        return WeightFile("Keras 2 model (.h5)", _keras2_arrays(file["model_weights"], file, path))
+    if "layer_names" in file.attrs or "layer_names0" in file.attrs:
+        return WeightFile("Keras 2 weights (.h5)", _keras2_arrays(file, file, path))
+    if "layers" in file:
+        return WeightFile("Keras 3 weights (.weights.h5)", _keras3_arrays(file, path))
+    raise InputError(f"{path}: an HDF5 file, but not a model or weight file of Keras")
+
+
+def _keras3_arrays(file: h5py.File, path: Path) -> Arrays:
+    """Keras 3 groups a layer's arrays as LAYER/vars/0, 1, ... and notes the layer's name at `vars`."""
+    arrays, used = {}, []
+
+    def collect(name: str, item: object) -> None:
+        if isinstance(item, h5py.Group) and name.endswith("/vars") and len(item) and not name.startswith("optimizer"):
+            layer = item.attrs["name"]
+            if layer in arrays:
+                raise InputError(f"{path}: holds the layer {layer!r} twice")
+            datasets = [item[str(i)] for i in range(len(item))]
+            arrays[layer] = [_array(dataset, path) for dataset in datasets]
+            used.extend(dataset.name for dataset in datasets)
+
+    file.visititems(collect)
+    _refuse_left_over(file, used, "optimizer", path)
+    return arrays
+
+
+def _keras2_arrays(root: h5py.Group, file: h5py.File, path: Path) -> Arrays:
+    """Keras 2 groups arrays by layer, lists them in attributes, and repeats the layer's name in the arrays' names.
+
+    The arrays of a nested model stand under the model's group, with their own layers' names.
+    """
+    found, used = {}, []
+    for group in _names(root, "layer_names", path):
+        for name in _names(root[group], "weight_names", path):
+            layer, variable = _layer_and_variable(group, name, path)
+            if name not in root[group]:
+                raise InputError(f"{path}: the array {name!r} that the layer {group!r} lists is not there")
+            variables = found.setdefault(layer, {})
+            if variable in variables:
+                raise InputError(f"{path}: holds the array {name!r} of the layer {layer!r} twice")
+            variables[variable] = _array(root[group][name], path)
+            used.append(root[group][name].name)
+    _refuse_left_over(file, used, "optimizer_weights", path)
+    return {layer: [variables[name] for name in _ORDER if name in variables] for layer, variables in found.items()}
+
+
+def _names(holder: h5py.Group, attribute: str, path: Path) -> list[str]:
+    # Keras cuts a list that is too long for one attribute into attribute0, attribute1, ...
+    parts = [attribute] if attribute in holder.attrs else [f"{attribute}{i}" for i in range(len(holder.attrs))]
+    values = [value for part in parts if part in holder.attrs for value in holder.attrs[part]]
+    if not values and attribute not in holder.attrs:
+        raise InputError(f"{path}: {holder.name} does not list its {attribute}")
+    return [value.decode() if isinstance(value, bytes) else str(value) for value in values]
+
+
+def _layer_and_variable(group: str, name: str, path: Path) -> tuple[str, str]:
+    """The layer and the variable that an array of a group is of: (conv2d_6, kernel)."""
+    old = re.fullmatch(r"(.+)_([Wb])(_\d+)?:0", name)
+    if old:
+        # Keras 1, which wrote VGG16's file: block1_conv1_W_1:0.
+        layer, variable = old[1], {"W": "kernel", "b": "bias"}[old[2]]
+    else:
+        layer, _, variable = name.removesuffix(":0").rpartition("/")
+    if variable not in _ORDER:
+        raise InputError(f"{path}: the layer {group!r} holds an array {name!r}, which no layer of ours has")
+    if _NESTED_MODEL.fullmatch(group):
+        vgg16_layer = _VGG16_LAYER.fullmatch(layer)
+        if not vgg16_layer:
+            raise InputError(
+                f"{path}: this is a combined model, several networks in one file; my_model_colorization..., "
+                "my_model_discriminator... and my_model_classifier... hold them one by one"
+            )
+        return vgg16_layer[1], variable
+    # Keras' own suffix tells a layer from an earlier one of the same name in the same process.
+    if not re.fullmatch(re.escape(group) + r"(_\d+)?", layer):
+        raise InputError(f"{path}: under the layer {group!r} stands an array of another layer, {name!r}")
+    return group, variable
+
+
+def _array(dataset: object, path: Path) -> np.ndarray:
+    if not isinstance(dataset, h5py.Dataset) or dataset.dtype.kind != "f":
+        raise InputError(f"{path}: {getattr(dataset, 'name', dataset)} is no array of real numbers")
+    return dataset[()]
+
+
+def _refuse_left_over(file: h5py.File, used: Iterable[str], optimizer: str, path: Path) -> None:
+    """Refuses a file with an array that no layer lists; the optimizer's state, beside the layers, is not needed."""
+    used = set(used)
+
+    def check(name: str, item: object) -> None:
+        if isinstance(item, h5py.Dataset) and item.name not in used and not name.startswith(f"{optimizer}/"):
+            raise InputError(f"{path}: holds an array {item.name!r} that belongs to none of its layers")
+
+    file.visititems(check)

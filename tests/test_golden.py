@@ -1,0 +1,151 @@
+"""The same numbers as the released program: with its reference runs where they are, and with made-up weights alone."""
+
+import re
+
+import cv2
+import numpy as np
+import pytest
+import skimage.data
+from released_files import made_up_array, make_up_weights, write_released_file
+
+from benchmarks import fidelity
+from historynet import Colorizer, images, weights
+from historynet.networks import VARIANTS, Architecture
+from historynet.networks.classifier import build_classifier
+from historynet.networks.discriminator import build_discriminator
+from historynet.networks.generator import build_generator
+
+BUILDERS = {
+    "my_model_colorizationEpoch7.h5": build_generator,
+    "my_model_discriminatorEpoch7.h5": build_discriminator,
+    "classifier.h5": build_classifier,
+}
+
+# What the released program made of scikit-image's coffee, in gray, with the made-up weights: the mean of each channel
+# and the pixels [50::150, 75::150], of the decoded JPEG.
+COFFEE = {
+    "HistoryNet": (
+        (109.1898, 101.5152, 107.8698),
+        "32 25 32 209 198 206 194 183 191 149 137 147 144 134 142 48 38 46 119 109 118 108 98 107 177 167 175 20 10 18 "
+        "78 69 74 129 122 130",
+    ),
+    "HistoryNet_Parsing": (
+        (96.8616, 102.466, 128.6182),
+        "19 27 48 194 199 229 177 185 208 135 139 174 130 135 164 35 39 64 107 111 140 91 99 135 166 168 191 10 11 32 "
+        "68 69 90 118 123 153",
+    ),
+    "HistoryNet_Classifier": (
+        (58.4592, 109.5303, 139.1366),
+        "2 33 62 153 207 245 137 193 220 93 146 186 86 144 181 0 47 77 63 117 155 50 106 143 121 177 214 0 22 46 "
+        "0 79 109 68 131 166",
+    ),
+    "Baseline": (
+        (68.7525, 103.1151, 162.3812),
+        "1 30 86 165 200 255 148 186 233 102 140 213 96 140 213 0 41 107 68 112 187 56 100 173 131 169 242 0 15 72 "
+        "0 72 139 80 124 195",
+    ),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_a_picture_as_the_released_program_colorized_it(tmp_path, variant):
+    """From the released layout on disk to the JPEG, without any reference file."""
+    generator = build_generator(Architecture(variant))
+    make_up_weights(generator)
+    path = tmp_path / "my_model_colorizationEpoch7.h5"
+    write_released_file(path, generator, variant)
+    colorizer = Colorizer(path, variant)
+    path.unlink()
+    gray = cv2.cvtColor(skimage.data.coffee(), cv2.COLOR_RGB2GRAY)
+    assert cv2.imwrite(str(tmp_path / "coffee.jpg"), gray)
+    images.write_rgb(tmp_path / "result.jpg", colorizer(images.read_rgb(tmp_path / "coffee.jpg")))
+    result = images.read_rgb(tmp_path / "result.jpg")
+    mean, pixels = COFFEE[variant]
+    np.testing.assert_allclose(result.mean((0, 1)), mean, atol=0.02)
+    apart = result[50::150, 75::150].ravel() - np.array(pixels.split(), int)
+    # A value that rounding moves over the edge of an 8-bit level may change the pixels around it a little.
+    assert (apart == 0).mean() > 0.9
+    assert np.abs(apart).max() <= 3
+
+
+RECORDED = {
+    "ab": (0.4920258, 0.4970733, 0.4979848, 0.4975462),
+    "label": (0.02021063, 0.03169995, 0.01966749, 0.02628319),
+    "parsing": (0.4922938, 0.4896983, 0.4962097, 0.4989186),
+    "info": (0.1009364, -0.1901989, -0.6687457, 0.4954886),
+}
+
+
+def test_made_up_weights_give_the_recorded_outputs():
+    """All outputs of a small generator, as they were when the full-size ones were those of the released program."""
+    generator = build_generator(Architecture(image_size=64, width=1 / 8))
+    make_up_weights(generator)
+    luminance = np.linspace(0, 1, 64 * 64, dtype=np.float32).reshape(1, 64, 64, 1)
+    made = {name: np.asarray(value).ravel() for name, value in generator(luminance, training=False).items()}
+    for name, figures in RECORDED.items():
+        values = made[name][:: len(made[name]) // 4][:4]
+        np.testing.assert_allclose(values, figures, rtol=1e-4, atol=1e-6, err_msg=name)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("name", BUILDERS)
+def test_made_up_weights_are_those_of_the_reference_files(reference, variant, name):
+    path = reference / "golden" / fidelity.FOLDERS[variant] / name
+    if name == "classifier.h5" and "info" not in VARIANTS[variant].outputs:
+        assert not path.exists()
+        return
+    contents = weights.identify(path)
+    if name.startswith("my_model_colorization"):
+        assert contents.architecture == Architecture(variant)
+    # The order of the arrays does not depend on the network's size.
+    small = BUILDERS[name](Architecture(variant, image_size=32, width=1 / 32))
+    i = 0
+    for layer in small.layers:
+        for variable, value in zip(layer.weights, contents.arrays.get(layer.name, []), strict=True):
+            made_up = made_up_array(small.name, i, variable.name, value.shape)
+            np.testing.assert_array_equal(value, made_up, err_msg=variable.path)
+            i += 1
+
+
+# docs/fidelity.md has the measured figures; these leave room for another processor's rounding. The first pattern that
+# fits counts.
+LIMITS = {
+    "output info": 1e-4,
+    "output": 1e-5,
+    "pictures .* of all": 1e-3,
+    "pictures .* of the worst picture": 5e-3,
+    "pictures .* levels apart": 8,
+    "generator loss": 1e-4,
+    ".* loss": 1e-4,
+    ".* noise, absolute": 1e-6,
+    "D1 gradients in full": 3e-3,
+    "D1 gradient norms": 1e-3,
+    "D1_first": 1e-3,
+    "D2_first": 1e-3,
+    "D1_map_after.*step 1": 0.1,
+    "D1_map_after.*step 2": 0.02,
+    "G gradients when L moves by 2.-24, with L_info": np.inf,
+    "G gradients when L moves by 2.-24, without L_info": 1e-3,
+}
+
+# L_info is nearly singular: its gradient goes with 1 / p down to p = 1e-7.
+LIMITS_WITH_INFO = LIMITS | {"[GD]2? gradient norms": 3e-2, "[GD]2? gradients in full": 8e-2}
+LIMITS_WITHOUT_INFO = LIMITS | {"G gradient norms": 5e-3, "G gradients in full": 1e-2}
+
+
+def limit_of(check, limits):
+    return next(limit for pattern, limit in limits.items() if re.match(pattern, check))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_closeness_to_the_released_programs_runs(reference, variant):
+    """The table of docs/fidelity.md; it fails when a figure worsens."""
+    measured = fidelity.measure(fidelity.Reference(reference / "golden", variant))
+    results = {result.check: result.value for result in measured}
+    limits = LIMITS_WITH_INFO if "info" in VARIANTS[variant].outputs else LIMITS_WITHOUT_INFO
+    limits = {check: limit_of(check, limits) for check in results}
+    worse = {check: (value, limits[check]) for check, value in results.items() if not value <= limits[check]}
+    assert not worse
