@@ -47,7 +47,8 @@ def main() -> None:
     """Runs all of it; ends with the exit code of a command that failed."""
     start = time.monotonic()
     print("HistoryNet's demonstration: a small network learns a few photographs by heart, in some minutes.")
-    print("It shows that the machinery works; what it has learnt is of no use for other pictures.\n")
+    print("It shows that the machinery works; what it has learnt is of no use for other pictures.")
+    print("Its labels (one a photograph) and parsing pictures (superpixels) are stand-ins.\n")
     for folder in (DATA, MODEL, RESULT):
         shutil.rmtree(folder, ignore_errors=True)
     make_data()

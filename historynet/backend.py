@@ -2,42 +2,48 @@
 
 import contextlib
 import os
+import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 
-from historynet.errors import HistoryNetError, InputError
+from historynet.errors import InputError
+
+# Lines of the log of TensorFlow's C++, "I0000 00:00:1795226408.528851 ...", but for fatal ones.
+_FILTER = r"""
+import re, sys
+for line in sys.stdin.buffer:
+    if not re.match(rb"[IWE]\d{4} |WARNING: All log messages before absl|To enable the following instructions", line):
+        sys.stderr.buffer.write(line)
+        sys.stderr.buffer.flush()
+"""
 
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Keeps what native code writes to the standard error stream from the terminal, unless it ends in a defect.
+    """Leaves TensorFlow's own log out of the standard error stream.
 
-    TensorFlow's C++ greets with half a dozen lines, some of them called errors, on every machine without a GPU, and
-    again when it first optimises a graph; since 2.21 no environment variable stops them.
+    Its C++ greets with half a dozen lines, some of them called errors, on every machine without a GPU, and again when
+    it first optimises a graph; since 2.21 no environment variable stops them. Another process filters them, so that
+    what a crash prints last still arrives.
     """
     sys.stderr.flush()
     terminal = os.dup(2)
-    with tempfile.TemporaryFile() as held:
-        os.dup2(held.fileno(), 2)
-        try:
-            yield
-        except HistoryNetError:
-            raise
-        except BaseException:
-            held.seek(0)
-            os.write(terminal, held.read())
-            raise
-        finally:
-            os.dup2(terminal, 2)
-            os.close(terminal)
+    reader = subprocess.Popen([sys.executable, "-S", "-E", "-c", _FILTER], stdin=subprocess.PIPE)
+    os.dup2(reader.stdin.fileno(), 2)
+    try:
+        yield
+    finally:
+        os.dup2(terminal, 2)
+        os.close(terminal)
+        reader.stdin.close()
+        reader.wait()
 
 
 def start(gpu_id: str, seed: int | None = None) -> str:
     """Imports TensorFlow, chooses the devices and seeds Keras.
 
     Args:
-        gpu_id: "0", "0,1" or "cpu".
+        gpu_id: "0", "1", ... or "cpu".
         seed: of the initial weights.
 
     Returns:
@@ -51,10 +57,9 @@ def start(gpu_id: str, seed: int | None = None) -> str:
         import tensorflow as tf
 
         gpus = tf.config.list_physical_devices("GPU")
-        wanted = [] if gpu_id == "cpu" else [int(number) for number in gpu_id.split(",")]
-        if gpus and any(number >= len(gpus) for number in wanted):
+        if gpus and gpu_id != "cpu" and int(gpu_id) >= len(gpus):
             raise InputError(f"--gpu-id {gpu_id}: the GPUs here are 0 to {len(gpus) - 1}, or use --gpu-id cpu")
-        chosen = [gpus[number] for number in wanted] if gpus else []
+        chosen = [gpus[int(gpu_id)]] if gpus and gpu_id != "cpu" else []
         tf.config.set_visible_devices(chosen, "GPU")
         for gpu in chosen:
             tf.config.experimental.set_memory_growth(gpu, True)

@@ -1,5 +1,6 @@
 """A trained network and a picture -> a picture; a folder -> a folder."""
 
+import itertools
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -68,38 +69,45 @@ class Report:
     skipped: list[str] = field(default_factory=list)
 
 
-def list_inputs(inputs: Iterable[Path]) -> list[Path]:
-    """The pictures that files and folders stand for, folders not walked.
+def list_inputs(inputs: Iterable[Path], result_dir: Path | None = None) -> list[Path]:
+    """The pictures that files and folders stand for, each once; folders are not walked.
+
+    Of a folder that is also the results' own, earlier results are left out.
 
     Raises:
         InputError: if something is not there, or a folder holds no picture.
     """
-    paths = []
+    paths = {}
     for given in inputs:
         if given.is_dir():
-            paths += [given / name for name in images.list_pictures(given)]
+            names = images.list_pictures(given)
+            if result_dir and given.resolve() == result_dir.resolve():
+                names = [name for name in names if not Path(name).stem.endswith(SUFFIX)]
+            paths |= {(given / name).resolve(): given / name for name in names}
         elif given.exists():
-            paths.append(given)
+            paths.setdefault(given.resolve(), given)
         else:
             raise InputError(f"{given}: no such file or folder")
-    return paths
+    return list(paths.values())
 
 
 def name_results(paths: Sequence[Path], result_dir: Path) -> list[Path]:
-    """RESULT_DIR/NAME_reconstructed.jpg for each picture; NAME keeps its extension where two would share a name.
+    """RESULT_DIR/NAME_reconstructed.jpg for each picture; where two would share a name, it is told apart.
 
-    Raises:
-        InputError: if two pictures of different folders have the same name.
+    First by the picture's extension, which stays in the name, then by its folder's name, then by a number.
     """
     count = Counter(path.stem for path in paths)
-    results = {}
+    results = []
+    taken = {path.stem for path in paths if count[path.stem] == 1}
     for path in paths:
-        name = path.stem if count[path.stem] == 1 else path.name
-        result = result_dir / f"{name}{SUFFIX}.jpg"
-        if result in results:
-            raise InputError(f"{path} and {results[result]}: both would become {result}; colorize them one by one")
-        results[result] = path
-    return list(results)
+        name = path.stem
+        if count[name] > 1:
+            numbered = (f"{path.parent.name}_{path.name}_{i}" for i in itertools.count(2))
+            candidates = itertools.chain((path.name, f"{path.parent.name}_{path.name}"), numbered)
+            name = next(candidate for candidate in candidates if candidate not in taken)
+            taken.add(name)
+        results.append(result_dir / f"{name}{SUFFIX}.jpg")
+    return results
 
 
 def colorize_files(
@@ -111,7 +119,7 @@ def colorize_files(
 ) -> Report:
     """Colorizes files, one after the other in memory but several at a time in work.
 
-    A file that cannot be read is reported with its reason and left out.
+    A file that cannot be read, or whose result no JPEG file can hold, is reported with its reason and left out.
 
     Args:
         colorizer: with which.
@@ -147,11 +155,17 @@ def colorize_files(
             for (picture, _, result), ab in zip(batch, chrominance, strict=True):
                 yield picture, ab, result
 
-    def write(job: tuple) -> None:
+    def write(job: tuple) -> PictureError | None:
         picture, ab, result = job
-        images.write_rgb(result, color.with_chrominance(picture, ab))
+        try:
+            return images.write_rgb(result, color.with_chrominance(picture, ab))
+        except PictureError as error:
+            return error
 
-    for _ in map_ahead(write, predicted(), ahead=batch_size):
-        report.done += 1
+    for refused in map_ahead(write, predicted(), ahead=batch_size):
+        if refused:
+            report.skipped.append(str(refused))
+        else:
+            report.done += 1
         progress(1)
     return report

@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import runpy
 import shutil
 import sys
@@ -56,8 +57,17 @@ def _run(command: Callable[[Sequence[str]], int]) -> None:
             traceback.print_exc()
         print(f"error: {error}", file=sys.stderr)
         code = error.exit_code
+    except BrokenPipeError:
+        # Whoever read our output has gone; Python would complain once more when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = errors.BAD_INPUT
+    except OSError as error:
+        if "--debug" in argv:
+            traceback.print_exc()
+        print(f"error: {error.filename or 'a file'}: {error.strerror or error}", file=sys.stderr)
+        code = errors.BAD_INPUT
     except KeyboardInterrupt:
-        print("\ninterrupted", file=sys.stderr)
+        print("\ninterrupted; the networks of the epochs that were finished are kept", file=sys.stderr)
         code = errors.INTERRUPTED
     except Exception as error:
         # TensorFlow's error by its name: this module does not import it before it must.
@@ -87,11 +97,11 @@ def _train(config: Path, build: Build, argv: Sequence[str]) -> int:
         chosen.allow_missing_labels,
         chosen.allow_missing_parsing,
     )
-    there = sorted(path.name for path in chosen.model_dir.glob("my_model_*"))
+    there = sorted(chosen.model_dir.glob("my_model_*Epoch*.keras"))
     if there and not arguments.fresh and not arguments.dry_run:
         raise InputError(
-            f"{chosen.model_dir / there[-1]}: there are trained models already; name another run with --test-name, or "
-            "replace them with --fresh"
+            f"{there[-1]}: there are trained models already; name another folder with --model-dir (or another run with "
+            "--test-name), or replace them with --fresh"
         )
     print(backend.start(chosen.gpu_id, chosen.seed), flush=True)
     from historynet.evaluation import Evaluator
@@ -103,22 +113,26 @@ def _train(config: Path, build: Build, argv: Sequence[str]) -> int:
     if arguments.dry_run:
         _show(chosen, samples, evaluator, system, steps)
         return errors.DONE
-    for path in there:
-        (chosen.model_dir / path).unlink()
     images.write_atomically(
         chosen.model_dir / "settings.json",
         lambda temporary: temporary.write_text(json.dumps(as_written, indent=2) + "\n", encoding="utf-8"),
     )
-    print(f"{len(samples)} pictures, {steps} steps an epoch; networks go to {chosen.model_dir}", flush=True)
-    left_out = _fit(chosen, samples, evaluator, system, steps)
+    known = f", {samples.has_label.sum()} with a label" if samples.labels is not None else ""
+    if "parsing" in system.fields:
+        known += f", {len(samples) - samples.parsing.count(None)} with a parsing picture"
+    print(f"{len(samples)} pictures{known}; {steps} steps an epoch; networks go to {chosen.model_dir}", flush=True)
+    left_out = _fit(chosen, samples, evaluator, system, steps, there)
+    for message in evaluator.left_out:
+        print(f"left out of the test pictures: {message}", file=sys.stderr)
     if left_out:
         print(f"{len(left_out)} training pictures could not be read and were left out")
-        return errors.SKIPPED
-    return errors.DONE
+    return errors.SKIPPED if left_out or evaluator.left_out else errors.DONE
 
 
-def _fit(chosen: Settings, samples: dataset.Dataset, evaluator: Any, system: Any, steps: int) -> set[str]:
-    """Trains; the messages about pictures that were left out."""
+def _fit(
+    chosen: Settings, samples: dataset.Dataset, evaluator: Any, system: Any, steps: int, earlier: Sequence[Path]
+) -> set[str]:
+    """Trains; the messages about pictures that were left out. An earlier run's networks go when there are new ones."""
     from historynet import weights
     from historynet.training import loop
 
@@ -143,6 +157,9 @@ def _fit(chosen: Settings, samples: dataset.Dataset, evaluator: Any, system: Any
     def save(epoch: int) -> None:
         for name, network in system.networks.items():
             weights.save(network, system.architecture, chosen.model_dir / f"my_model_{name}Epoch{epoch}.keras")
+        for path in earlier if epoch == 0 else ():
+            if not path.name.endswith("Epoch0.keras"):
+                path.unlink(missing_ok=True)
 
     plan = loop.Plan(
         epochs=chosen.num_epochs,
@@ -188,7 +205,7 @@ def _show(chosen: Settings, samples: dataset.Dataset, evaluator: Any, system: An
 def _colorize(config: Path, variant: str, argv: Sequence[str]) -> int:
     parser = settings.make_parser(f"Colorizes pictures with a trained {variant}.", settings.COLORIZE, config)
     parser.add_argument("inputs", nargs="*", type=Path, help="pictures or folders of pictures (default: TEST_DIR)")
-    arguments = parser.parse_args(argv)
+    arguments = parser.parse_intermixed_args(argv)
     chosen, _ = settings.resolve(arguments, config)
     if not arguments.inputs and not chosen.test_dir.is_dir():
         raise InputError(
@@ -199,7 +216,7 @@ def _colorize(config: Path, variant: str, argv: Sequence[str]) -> int:
     from historynet import weights
     from historynet.colorizer import Colorizer, colorize_files, list_inputs, name_results
 
-    paths = list_inputs(arguments.inputs or [chosen.test_dir])
+    paths = list_inputs(arguments.inputs or [chosen.test_dir], chosen.result_dir)
     results = name_results(paths, chosen.result_dir)
     model = weights.find_model(chosen.pretrained, chosen.model_dir)
     print(f"{device}; colorizing with {model}", flush=True)

@@ -94,6 +94,8 @@ def open_dataset(
                 f"({np.count_nonzero(~has_label)} of {len(names)} pictures have none); add it, or train without with "
                 "--allow-missing-labels"
             )
+    if parsing_folder and not parsing_folder.is_dir():
+        raise InputError(f"{parsing_folder}: no such folder; --train-parsing names the parsing pictures' folder")
     parsing_folder = parsing_folder or folder.with_name(folder.name + PARSING_SUFFIX)
     parsing = [None] * len(names)
     if "parsing" in fields:
@@ -117,20 +119,22 @@ def _read_labels(
     unused = 0
     rows = {name: row for row, name in enumerate(names)}
     try:
-        with path.open(encoding="utf-8") as lines:
+        with path.open(encoding="utf-8-sig") as lines:
             for number, line in enumerate(lines, start=1):
                 # From the right, since a file name may hold spaces. A space at the end of the line is MHMD's habit.
                 name, *values = line.rsplit(maxsplit=num_classes) or [""]
-                row = rows.get(name.strip())
-                integers = [int(value) for value in values if value.isdecimal()]
-                too_many = row is None and name.split()[:1] and name.split()[0] in rows
-                if name and (len(integers) != num_classes or too_many):
+                name = name.strip()
+                row = rows.get(name)
+                right = len(values) == num_classes and all(_is_label(value) for value in values)
+                if name and (not right or (row is None and _without_labels(line) in rows)):
                     raise InputError(
-                        f"{path}, line {number}: {num_classes} integers of at least 0 are needed after the picture's "
-                        f"name; {_count_values(line)}"
+                        f"{path}, line {number}: {num_classes} integers from 0 to {_LARGEST_LABEL} are needed after "
+                        f"the picture's name; {_what_is_wrong(line)}"
                     )
                 if row is not None:
-                    labels[row] = integers
+                    if has_label[row] and (labels[row] != np.array(values, np.int32)).any():
+                        raise InputError(f"{path}, line {number}: {name} has other labels on an earlier line")
+                    labels[row] = values
                     has_label[row] = True
                 elif name:
                     unused += 1
@@ -147,21 +151,36 @@ def _read_labels(
     return labels, has_label, unused
 
 
-def _count_values(line: str) -> str:
+_LARGEST_LABEL = 9999
+
+
+def _is_label(text: str) -> bool:
+    return text.isdecimal() and len(text) <= len(str(_LARGEST_LABEL))
+
+
+def _without_labels(line: str) -> str:
+    """A label line without the integers at its end: the picture's name."""
+    words = line.split()
+    while words and _is_label(words[-1]):
+        words.pop()
+    return " ".join(words)
+
+
+def _what_is_wrong(line: str) -> str:
     values = line.split()[1:]
-    wrong = next((value for value in values if not value.isdecimal()), None)
-    return f"there are {len(values)}" if wrong is None else f"{wrong!r} is none"
+    wrong = next((value for value in reversed(values) if not _is_label(value)), None)
+    return f"there are {len(values)}" if wrong is None else f"{wrong[:40]!r} is none"
 
 
 def find_parsing(folder: Path, names: Sequence[str]) -> list[str | None]:
-    """The parsing picture NAME_seg.* of each picture NAME.*, or None; all None if there is no such folder."""
-    try:
-        with os.scandir(folder) as entries:
-            stems = {os.path.splitext(entry.name)[0]: entry.name for entry in entries}
-    except FileNotFoundError:
-        stems = {}
-    except OSError as error:
-        raise InputError(f"{folder}: the folder cannot be read ({error.strerror})") from None
+    """The parsing picture NAME_seg.* of each picture NAME.*, or None; all None if there is no such folder.
+
+    Of several, NAME_seg.jpg and NAME_seg.png, it is the first by name.
+    """
+    stems = {}
+    if folder.is_dir():
+        for name in images.list_pictures(folder, or_none=True):
+            stems.setdefault(os.path.splitext(name)[0], name)
     return [stems.get(os.path.splitext(name)[0] + PARSING_SUFFIX) for name in names]
 
 

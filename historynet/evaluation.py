@@ -9,7 +9,7 @@ import numpy as np
 from historynet import color, dataset, figures, images, metrics
 from historynet.colorizer import name_results
 from historynet.errors import InputError, PictureError
-from historynet.parallel import batched, map_ahead
+from historynet.parallel import CORES, batched, map_ahead
 from historynet.systems.system import System
 
 GRID_ROWS = 8
@@ -50,6 +50,8 @@ class Evaluator:
         if sample != "all" and sample < len(names):
             chosen = np.random.default_rng(seed).choice(len(names), sample, replace=False)
             names = [names[i] for i in np.sort(chosen)]
+        self.left_out: dict[str, None] = {}
+        """Why pictures were left out: messages, each once."""
         parsing_folder = folder.with_name(folder.name + dataset.PARSING_SUFFIX)
         self._pictures = [folder / name for name in names]
         self._parsing = [found and parsing_folder / found for found in dataset.find_parsing(parsing_folder, names)]
@@ -62,16 +64,16 @@ class Evaluator:
     def __call__(self, system: System, out_dir: Path) -> Evaluation:
         """Writes OUT_DIR/NAME_reconstructed.jpg for each picture and measures the pictures as written but for JPEG.
 
-        Pictures that cannot be read are left out.
+        Pictures that cannot be read are left out, and named in `left_out`. A mean is taken over the pictures that have
+        the score: SSIM needs 11 pixels a side, and the PSNR of equal pictures is infinite.
 
         Raises:
             InputError: if none can be read.
         """
         results = name_results(self._pictures, out_dir)
         rows, scores = [], []
-        for row, measured in map_ahead(
-            lambda job: self._finish(*job, results), self._predicted(system), ahead=self._batch_size
-        ):
+        # Full-size pictures: no more of them at a time than there are hands.
+        for row, measured in map_ahead(lambda job: self._finish(*job, results), self._predicted(system), ahead=CORES):
             scores.append(measured)
             if len(rows) < GRID_ROWS:
                 rows.append(row)
@@ -80,11 +82,11 @@ class Evaluator:
         titles = ["gray", "predicted", "original", "predicted parsing", "true parsing"]
         used = [i for i in range(len(titles)) if any(row[i] is not None for row in rows)]
         grid = figures.grid([[row[i] for i in used] for row in rows], [titles[i] for i in used])
-        return Evaluation({name: float(np.nanmean([score[name] for score in scores])) for name in scores[0]}, grid)
+        return Evaluation({name: _finite_mean([score[name] for score in scores]) for name in scores[0]}, grid)
 
     def _predicted(self, system: System) -> Iterator[tuple[int, np.ndarray, np.ndarray, np.ndarray | None]]:
         """(index, picture, ab, parsing if the system predicts it) of each picture that can be read."""
-        pictures = enumerate(map_ahead(_read, self._pictures, ahead=self._batch_size))
+        pictures = enumerate(map_ahead(self._read, self._pictures, ahead=self._batch_size))
         for batch in batched(((i, rgb) for i, rgb in pictures if rgb is not None), self._batch_size):
             luminance = np.stack([color.network_lab(rgb, self._image_size)[..., :1] for _, rgb in batch])
             outputs = {name: np.asarray(value) for name, value in system.predict(luminance).items()}
@@ -108,12 +110,18 @@ class Evaluator:
         }
         if parsing is not None:
             parsing = color.resize(np.dstack([(parsing * 255).astype(np.uint8)] * 3), *rgb.shape[:2])
-        return [gray, colorized, rgb, parsing, _read(self._parsing[index])], scores
+        row = [gray, colorized, rgb, parsing, self._read(self._parsing[index])]
+        return [picture if picture is None else figures.scale(picture) for picture in row], scores
+
+    def _read(self, path: Path | None) -> np.ndarray | None:
+        """The picture; None if there is none, or one that cannot be read, which is no reason to stop a training."""
+        try:
+            return path and images.read_rgb(path)
+        except PictureError as error:
+            self.left_out[str(error)] = None
+            return None
 
 
-def _read(path: Path | None) -> np.ndarray | None:
-    """The picture; None if there is none, or one that cannot be read, which is no reason to stop a training."""
-    try:
-        return path and images.read_rgb(path)
-    except PictureError:
-        return None
+def _finite_mean(values: Sequence[float]) -> float:
+    finite = [value for value in values if np.isfinite(value)]
+    return float(np.mean(finite)) if finite else float("nan")

@@ -25,7 +25,7 @@ def grid(rows: Sequence[Sequence[np.ndarray | None]], titles: Sequence[str], hei
     Returns:
         uint8 RGB.
     """
-    scaled = [[None if p is None else color.resize(p, height, _width(p, height)) for p in row] for row in rows]
+    scaled = [[None if picture is None else scale(picture, height) for picture in row] for row in rows]
     widths = [
         max((row[i].shape[1] for row in scaled if row[i] is not None), default=height) for i in range(len(titles))
     ]
@@ -43,9 +43,10 @@ def grid(rows: Sequence[Sequence[np.ndarray | None]], titles: Sequence[str], hei
     return canvas
 
 
-def _width(picture: np.ndarray, height: int) -> int:
-    # A panorama or a 1x20000 strip must not take the whole page.
-    return int(np.clip(round(picture.shape[1] * height / picture.shape[0]), height // 4, height * 3))
+def scale(picture: np.ndarray, height: int = 224) -> np.ndarray:
+    """A uint8 picture at the height of a grid's row; a panorama or a 1x20000 strip does not take the whole page."""
+    width = int(np.clip(round(picture.shape[1] * height / picture.shape[0]), height // 4, height * 3))
+    return color.resize(picture, height, width)
 
 
 def plot_curves(curves: Mapping[str, Sequence[float]], path: Path, smoothing: int) -> None:

@@ -1,5 +1,6 @@
 """Files <-> arrays: pictures in, pictures out, and the pictures of a folder."""
 
+import errno
 import os
 import stat
 import uuid
@@ -13,7 +14,7 @@ from historynet.errors import InputError, PictureError
 
 EXTENSIONS = frozenset({".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp"})
 
-# OpenCV tells about damaged files on the standard error stream, without their names; our own messages name them.
+# OpenCV warns of damaged files on the standard error stream, without their names; our own messages name them.
 cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
 
@@ -33,9 +34,7 @@ def read_rgb(path: Path) -> np.ndarray:
         raise PictureError(f"{path}: cannot be read ({error.strerror})") from None
     if not data:
         raise PictureError(f"{path}: the file is empty")
-    if data.startswith(b"\xff\xd8") and data.rfind(b"\xff\xd9") < data.rfind(b"\xff\xda"):
-        # OpenCV would fill the missing part with gray. In compressed data FF is always followed by 00, so a scan
-        # (FF DA) after the last end mark (FF D9) is one that never ended.
+    if data.startswith(b"\xff\xd8") and not _jpeg_is_whole(data):
         raise PictureError(f"{path}: the JPEG file ends early")
     try:
         rgb = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB)
@@ -46,14 +45,51 @@ def read_rgb(path: Path) -> np.ndarray:
     return rgb
 
 
+def _jpeg_is_whole(data: bytes) -> bool:
+    """Whether a JPEG's compressed data reaches its end mark; OpenCV would fill what is missing with gray.
+
+    Walks the segments up to the first end mark (FF D9); what a camera appended after it does not matter.
+    """
+    place = 2
+    while place + 4 <= len(data):
+        if data[place] != 0xFF:
+            return True  # not a segment: damaged in another way, which the decoder judges
+        marker = data[place + 1]
+        if marker == 0xFF:  # padding
+            place += 1
+        elif marker == 0xD9:
+            return True
+        else:
+            place += 2 + int.from_bytes(data[place + 2 : place + 4], "big")
+            if marker == 0xDA:
+                place = _end_of_scan(data, place)
+    return data[place : place + 2] == b"\xff\xd9"
+
+
+def _end_of_scan(data: bytes, place: int) -> int:
+    """Where the compressed data that starts here ends: the next FF that is followed by neither 00 nor RST0..RST7."""
+    while (place := data.find(b"\xff", place)) >= 0:
+        if place + 1 < len(data) and data[place + 1] != 0 and not 0xD0 <= data[place + 1] <= 0xD7:
+            return place
+        place += 2
+    return len(data)
+
+
 def write_rgb(path: Path, rgb: np.ndarray) -> None:
     """Writes uint8 RGB (height, width, 3) in the format of the name's extension, at OpenCV's default quality.
 
     The folder is made if need be. The name appears only when the file is complete.
+
+    Raises:
+        PictureError: if the format cannot hold a picture of this size, or the file system no such name.
+        InputError: if nothing can be written there.
     """
-    done, data = cv2.imencode(path.suffix, cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR))
+    try:
+        done, data = cv2.imencode(path.suffix, cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR))
+    except cv2.error:
+        done = False
     if not done:
-        raise InputError(f"{path}: a picture of {rgb.shape[1]}x{rgb.shape[0]} cannot be written in this format")
+        raise PictureError(f"{path}: {rgb.shape[1]}x{rgb.shape[0]} pixels are too many for a {path.suffix} file")
     write_atomically(path, lambda temporary: temporary.write_bytes(data))
 
 
@@ -74,20 +110,39 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
         finally:
             temporary.unlink(missing_ok=True)
     except OSError as error:
-        raise InputError(f"{path}: cannot be written ({error.strerror or error})") from None
+        kind = PictureError if error.errno == errno.ENAMETOOLONG else InputError
+        raise kind(f"{path}: cannot be written ({error.strerror or error})") from None
 
 
-def list_pictures(folder: Path) -> list[str]:
-    """The names of a folder's pictures (by extension, in any case), sorted; subfolders are not walked.
+def make_folder(folder: Path) -> None:
+    """Makes a folder if need be, and sees that a file can be written there before anybody works for hours to do so.
 
     Raises:
-        InputError: if there is no such folder, or it holds no picture.
+        InputError: if not.
+    """
+    probe = folder / f".unfinished-{uuid.uuid4().hex}"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe.write_bytes(b"")
+        probe.unlink()
+    except OSError as error:
+        raise InputError(f"{folder}: cannot be written to ({error.strerror})") from None
+
+
+def list_pictures(folder: Path, or_none: bool = False) -> list[str]:
+    """The names of a folder's pictures (by extension, in any case), sorted; subfolders are not walked.
+
+    Names that start with a dot are left out: hidden files, and what an interrupted run left unfinished.
+
+    Raises:
+        InputError: if the folder cannot be read, or, unless `or_none`, it holds no picture.
     """
     try:
         with os.scandir(folder) as entries:
-            names = sorted(entry.name for entry in entries if os.path.splitext(entry.name)[1].lower() in EXTENSIONS)
+            names = [entry.name for entry in entries if os.path.splitext(entry.name)[1].lower() in EXTENSIONS]
     except OSError as error:
         raise InputError(f"{folder}: the folder cannot be read ({error.strerror})") from None
-    if not names:
+    names = sorted(name for name in names if not name.startswith("."))
+    if not names and not or_none:
         raise InputError(f"{folder}: no pictures in this folder ({', '.join(sorted(EXTENSIONS))})")
     return names

@@ -31,17 +31,22 @@ LOSS_PRESETS = ("paper", "released")
 # the value, and raises ValueError with what is wanted.
 
 
-def _integer(at_least: int, multiple_of: int = 1, optional: bool = False, word: str | None = None) -> Callable:
-    def accept(value: Any) -> int | str | None:
-        if (optional and value in (None, "")) or (word and value == word):
-            return value or None
+_NONE = (None, "", "none")
+"""What an optional setting takes for no value."""
+
+
+def _integer(at_least: int, at_most: int = 10**9, multiple_of: int = 1, word: str | None = None) -> Callable:
+    def accept(value: Any) -> int | str:
+        if word and value == word:
+            return value
         try:
             number = int(value) if isinstance(value, str) else value
         except ValueError:
             number = None
-        if not isinstance(number, int) or isinstance(number, bool) or number < at_least or number % multiple_of:
+        right = isinstance(number, int) and not isinstance(number, bool) and at_least <= number <= at_most
+        if not right or number % multiple_of:
             raise ValueError(
-                f"an integer of at least {at_least}"
+                f"an integer from {at_least} to {at_most}"
                 + (f" and a multiple of {multiple_of}" if multiple_of > 1 else "")
                 + (f", or {word!r}" if word else "")
             )
@@ -90,11 +95,11 @@ def _text(value: Any) -> str:
     return value
 
 
-def _gpu_ids(value: Any) -> str:
-    parts = str(value).split(",")
-    if str(value).lower() != "cpu" and not all(part.strip().isdigit() for part in parts):
-        raise ValueError("GPU numbers such as 0 or 0,1, or 'cpu'")
-    return str(value).lower()
+def _gpu_id(value: Any) -> str:
+    text = str(value).lower()
+    if text != "cpu" and not (text.isdecimal() and text.isascii()):
+        raise ValueError("the number of a GPU, 0, 1, ..., or 'cpu'")
+    return text
 
 
 def _setting(
@@ -122,8 +127,10 @@ class Settings:
     """Every parameter of a run, checked. Paths are absolute; what belongs to a part the variant lacks is None."""
 
     test_name: str = _setting(_text, _BOTH, "run", "name of the run; {TEST_NAME} in a path stands for it")
-    gpu_id: str = _setting(_gpu_ids, _BOTH, "run", "number of the GPU to use, or 'cpu'")
-    seed: int = _setting(_integer(0), TRAIN, "run", "seed of the initial weights, the order of the pictures and alpha")
+    gpu_id: str = _setting(_gpu_id, _BOTH, "run", "number of the GPU to use, or 'cpu'")
+    seed: int = _setting(
+        _integer(0, 2**32 - 1), TRAIN, "run", "seed of the initial weights, the order of the pictures and alpha"
+    )
 
     train_data: Path = _setting(_text, TRAIN, "data", "folder of the training pictures", path=True)
     train_parsing: Path | None = _setting(
@@ -187,10 +194,11 @@ class Settings:
     batch_size: int = _setting(_integer(1), _BOTH, "training", "pictures in one batch")
     num_epochs: int = _setting(_integer(1), TRAIN, "training", "passes over the training pictures")
     steps_per_epoch: int | None = _setting(
-        _integer(1, optional=True),
+        _integer(1),
         TRAIN,
         "training",
         "batches in one epoch; none: all pictures, the last batch smaller",
+        optional=True,
     )
     learning_rate: float = _setting(_number(above=True), TRAIN, "training", "step size of Adam (section 5.1)")
     losses: str = _setting(
@@ -233,7 +241,7 @@ _FIELDS = {field.name: field for field in dataclasses.fields(Settings)}
 
 def _accept(name: str, value: Any, where: str) -> Any:
     metadata = _FIELDS[name].metadata
-    if metadata["none"] and value in (None, ""):
+    if metadata["none"] and value in _NONE:
         return None
     try:
         return metadata["accept"](value)

@@ -68,7 +68,14 @@ def read(path: Path) -> WeightFile:
             with zipfile.ZipFile(path) as archive:
                 return _read_archive(archive, path)
     # h5py and zipfile raise all of these on damaged files.
-    except (OSError, RuntimeError, zipfile.BadZipFile, zipfile.LargeZipFile, zipfile.zlib.error) as error:
+    except (
+        OSError,
+        RuntimeError,
+        OverflowError,
+        zipfile.BadZipFile,
+        zipfile.LargeZipFile,
+        zipfile.zlib.error,
+    ) as error:
         reason = getattr(error, "strerror", None) or "a damaged or unfinished file"
         raise InputError(f"{path}: cannot be read ({reason})") from None
     except (KeyError, ValueError, TypeError, AttributeError):

@@ -132,7 +132,13 @@ def _described(file: weight_files.WeightFile, path: Path) -> Contents:
     try:
         kind = description.pop("network")
         architecture = Architecture(**description)
-    except (KeyError, TypeError):
+        right = isinstance(architecture.image_size, int) and 16 <= architecture.image_size <= 4096
+        right &= architecture.image_size % 8 == 0 and 0 < float(architecture.width) <= 16
+        right &= isinstance(architecture.num_classes, int) and 0 < architecture.num_classes < 10**6
+        right &= isinstance(architecture.variant, str) and kind in BUILDERS
+    except (KeyError, TypeError, ValueError):
+        right = False
+    if not right:
         raise InputError(f"{path}: not a model file of HistoryNet, or a damaged one") from None
     if architecture.variant not in VARIANTS:
         raise InputError(f"{path}: a model of {architecture.variant!r}, which this version does not know")

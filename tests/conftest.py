@@ -6,6 +6,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+# Several command lines run in this process; TensorFlow's devices can be chosen only once. Before it is imported.
+os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
+
 import cv2
 import numpy as np
 import pytest

@@ -73,7 +73,7 @@ def test_a_broken_file_is_skipped_by_name(generator, tmp_path):
     for name in ("a.jpg", "c.jpg"):
         write_picture(tmp_path / name)
     (tmp_path / "b.jpg").write_bytes(b"broken")
-    paths = list_inputs([tmp_path])
+    paths = list_inputs([tmp_path], tmp_path / "out")
     report = colorize_files(Colorizer(generator), paths, name_results(paths, tmp_path / "out"), batch_size=2)
     assert report.done == 2
     assert len(report.skipped) == 1
@@ -81,16 +81,34 @@ def test_a_broken_file_is_skipped_by_name(generator, tmp_path):
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["a_reconstructed.jpg", "c_reconstructed.jpg"]
 
 
+def test_a_result_that_cannot_be_written_is_skipped_by_name(generator, tmp_path):
+    names = ["x" * 240 + ".png", "wide.png", "good.png"]
+    for name, size in zip(names, [(4, 4), (66_000, 2), (4, 4)], strict=True):
+        write_picture(tmp_path / name, size=size)
+    paths = list_inputs([tmp_path], tmp_path / "out")
+    report = colorize_files(Colorizer(generator), paths, name_results(paths, tmp_path / "out"), batch_size=2)
+    assert report.done == 1
+    assert len(report.skipped) == 2
+
+
 def test_names_of_results(tmp_path):
     paths = [tmp_path / name for name in ("a.jpg", "a.PNG", "b.c.jpeg")]
     names = [path.name for path in name_results(paths, tmp_path)]
     assert names == ["a.jpg_reconstructed.jpg", "a.PNG_reconstructed.jpg", "b.c_reconstructed.jpg"]
-    with pytest.raises(InputError, match="one by one"):
-        name_results([tmp_path / "x/a.jpg", tmp_path / "y/a.jpg"], tmp_path)
+
+
+def test_names_of_results_never_meet(tmp_path):
+    paths = [tmp_path / name for name in ("a.jpg", "a.png", "a.jpg.png", "x/a.jpg", "y/a.jpg", "y/x/a.jpg")]
+    assert len(set(name_results(paths, tmp_path))) == len(paths)
+
+
+def test_a_picture_that_is_named_twice_is_colorized_once(tmp_path):
+    write_picture(tmp_path / "in/a.png")
+    assert len(list_inputs([tmp_path / "in", tmp_path / "in/a.png"], tmp_path)) == 1
 
 
 def test_inputs_that_are_not_there(tmp_path):
     with pytest.raises(InputError, match="no such file"):
-        list_inputs([tmp_path / "none.jpg"])
+        list_inputs([tmp_path / "none.jpg"], tmp_path)
     with pytest.raises(InputError, match="no pictures"):
-        list_inputs([tmp_path])
+        list_inputs([tmp_path], tmp_path / "out")

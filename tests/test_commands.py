@@ -167,7 +167,7 @@ def test_own_photographs_without_labels_and_parsing(mhmd, run):
     flags = ("--allow-missing-labels", "--allow-missing-parsing", "--steps-per-epoch", 1)
     code, out, err = run(TRAIN, *train_arguments(mhmd, *flags))
     assert code == 0, err
-    assert "L_cls 0  L_par 0" in out
+    assert "L_cls 0  L_par 0  L_g" in out
 
 
 def test_skip_broken_leaves_out_and_says_so(mhmd, run):
@@ -204,9 +204,13 @@ def wrong_labels(folder):
         (lambda f: (f / "0001.jpg").write_text("x"), [], "0001.jpg: not a picture"),
         (None, ["--vgg16-weights", "no.h5", "--width", "1"], "no.h5: cannot be read"),
         (None, ["--vgg16-weights", "imagenet"], "--width 1"),
-        (None, ["--batch-size", "0"], "--batch-size: '0'.*at least 1"),
+        (None, ["--batch-size", "0"], "--batch-size: '0'.*integer from 1"),
         (None, ["--test-data", "nowhere"], "nowhere.*no such folder.*--test-data"),
         (None, ["--model-dir", "DATASET/dataset_train/0000.jpg"], "0000.jpg.*cannot be written"),
+        (None, ["--log-dir", "DATASET/dataset_train/0000.jpg"], "0000.jpg: cannot be written"),
+        (None, ["--out-dir", "DATASET/dataset_train/0000.jpg"], "0000.jpg: cannot be written"),
+        (None, ["--train-parsing", "nowhere", "--allow-missing-parsing"], "nowhere: no such folder"),
+        (None, ["--train-data", "x" * 300], "File name too long"),
     ],
 )
 def test_what_is_wrong_is_said_in_one_line(mhmd, run, monkeypatch, prepare, arguments, words):
@@ -271,8 +275,31 @@ def test_broken_test_pictures_do_not_stop_a_training(mhmd, run, tmp_path):
     (mhmd / "dataset_second_seg").mkdir()
     (mhmd / "dataset_second_seg/t0_seg.png").write_bytes(b"broken")
     code, _, err = run(TRAIN, *train_arguments(mhmd, "--steps-per-epoch", 1))
-    assert code == 0, err
+    assert code == 3
+    assert "t1.png: not a picture" in err
+    assert "t0_seg.png: not a picture" in err
     assert {path.name for path in (tmp_path / "OUT/Epoch0").iterdir()} == {
         "t0_reconstructed.jpg",
         "t2_reconstructed.jpg",
     }
+
+
+def test_colorizing_into_the_folder_of_the_pictures_does_not_colorize_results(mhmd, model, run):
+    folder = mhmd / "dataset_second"
+    arguments = [folder, "--pretrained", model, "--result-dir", folder]
+    for _ in range(2):
+        code, out, err = run(COLORIZE, *arguments, "--batch-size", 2, folder / "t0.png")
+        assert code == 0, err
+        assert "3 colorized" in out
+    assert len(list(folder.iterdir())) == 6
+
+
+def test_fresh_removes_the_epochs_of_the_earlier_run_when_there_is_a_new_one(mhmd, run, tmp_path):
+    assert run(TRAIN, *train_arguments(mhmd, "--steps-per-epoch", 1, "--num-epochs", 2))[0] == 0
+    (tmp_path / "MODEL/my_model_colorizationEpoch7.h5").write_bytes(b"somebody else's")
+    (mhmd / "dataset_train/0002.jpg").write_bytes(b"broken")
+    assert run(TRAIN, *train_arguments(mhmd, "--fresh"))[0] == 2
+    assert (tmp_path / "MODEL/my_model_colorizationEpoch1.keras").exists()
+    assert run(TRAIN, *train_arguments(mhmd, "--fresh", "--skip-broken"))[0] == 3
+    assert not (tmp_path / "MODEL/my_model_colorizationEpoch1.keras").exists()
+    assert (tmp_path / "MODEL/my_model_colorizationEpoch7.h5").exists()

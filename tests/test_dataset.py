@@ -63,6 +63,8 @@ def test_both_kinds_of_label_line_and_names_with_spaces(tmp_path):
         (label_line("a.jpg").replace("1", "x"), "line 1.*'x'"),
         (label_line("a.jpg").replace("1", "-1"), "line 1.*'-1'"),
         (label_line("a.jpg").replace("1", "0.5"), "line 1.*'0.5'"),
+        (label_line("a.jpg").replace("1", "9" * 11), "line 1.*'99999999999'"),
+        (label_line("a.jpg", 1) + label_line("a.jpg", 2), "line 2.*earlier line"),
         (label_line("b.jpg"), "no line for a.jpg"),
         ("", "no line for a.jpg"),
     ],
@@ -72,6 +74,25 @@ def test_bad_label_lines_are_named(tmp_path, line, words):
     (tmp_path / "sign.txt").write_text(line)
     with pytest.raises(InputError, match=rf"sign.txt.*{words}"):
         dataset.open_dataset(tmp_path, FIELDS, allow_missing_parsing=True)
+
+
+def test_too_many_values_after_a_name_with_spaces(tmp_path):
+    write_picture(tmp_path / "a b.jpg")
+    (tmp_path / "sign.txt").write_text(label_line("a b.jpg", classes=43))
+    with pytest.raises(InputError, match="line 1"):
+        dataset.open_dataset(tmp_path, ("L", "ab", "label"), allow_missing_labels=True)
+
+
+def test_a_byte_order_mark_is_no_part_of_the_first_name(tmp_path):
+    write_picture(tmp_path / "a.jpg")
+    (tmp_path / "sign.txt").write_text(label_line("a.jpg"), encoding="utf-8-sig")
+    assert dataset.open_dataset(tmp_path, ("L", "ab", "label")).has_label.all()
+
+
+def test_only_pictures_are_parsing_pictures(mhmd):
+    for name in ("0000_seg.txt", "0000_seg.xml", "0000_seg.png"):
+        (mhmd / "dataset_train_seg" / name).write_text("x")
+    assert dataset.find_parsing(mhmd / "dataset_train_seg", ["0000.jpg", "0009.jpg"]) == ["0000_seg.jpg", None]
 
 
 def test_missing_label_file_parsing_and_folder_are_named(mhmd):

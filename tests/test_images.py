@@ -64,6 +64,34 @@ def test_every_truncation_of_a_jpeg_is_refused(tmp_path):
             images.read_rgb(tmp_path / "cut.jpg")
 
 
+def test_what_a_camera_appends_to_a_jpeg_does_not_matter(tmp_path):
+    write_picture(tmp_path / "a.jpg", size=(64, 64))
+    picture = images.read_rgb(tmp_path / "a.jpg")
+    with (tmp_path / "a.jpg").open("ab") as file:
+        file.write(b"\xff\xda" + np.random.default_rng(0).bytes(100_000) + b"\xff\xda")
+    np.testing.assert_array_equal(images.read_rgb(tmp_path / "a.jpg"), picture)
+
+
+def test_a_progressive_jpeg_is_read_and_its_truncations_are_refused(tmp_path):
+    path = tmp_path / "a.jpg"
+    rng = np.random.default_rng(0)
+    assert cv2.imwrite(str(path), rng.integers(0, 256, (50, 40, 3), np.uint8), [cv2.IMWRITE_JPEG_PROGRESSIVE, 1])
+    assert images.read_rgb(path).shape == (50, 40, 3)
+    data = path.read_bytes()
+    for part in range(1, 10):
+        path.write_bytes(data[: len(data) * part // 10])
+        with pytest.raises(PictureError, match="a.jpg"):
+            images.read_rgb(path)
+
+
+def test_what_the_format_or_the_file_system_cannot_hold_is_the_pictures_fault(tmp_path):
+    with pytest.raises(PictureError, match="70000x1 pixels are too many"):
+        images.write_rgb(tmp_path / "wide.jpg", np.zeros((1, 70_000, 3), np.uint8))
+    with pytest.raises(PictureError, match="File name too long"):
+        images.write_rgb(tmp_path / ("x" * 252 + ".jpg"), np.zeros((1, 1, 3), np.uint8))
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize("content", [b"", b"not a picture", b"<html></html>", b"\x89PNG\r\n\x1a\n" + bytes(40)])
 def test_what_is_no_picture_is_refused_by_name(tmp_path, content):
     (tmp_path / "x.png").write_bytes(content)
@@ -94,7 +122,7 @@ def test_a_failed_write_leaves_what_was_there(tmp_path):
 
 
 def test_listing_takes_pictures_only_in_any_case(tmp_path):
-    for name in ("b.JPG", "a.jpeg", "c.Tiff", "d.webp", "sign.txt", "e.gif"):
+    for name in ("b.JPG", "a.jpeg", "c.Tiff", "d.webp", "sign.txt", "e.gif", "._f.jpg"):
         (tmp_path / name).touch()
     assert images.list_pictures(tmp_path) == ["a.jpeg", "b.JPG", "c.Tiff", "d.webp"]
 

@@ -70,10 +70,10 @@ def test_a_variant_has_no_setting_for_what_it_lacks(folder, lacking, tmp_path):
 @pytest.mark.parametrize(
     ("folder", "paper", "released"),
     [
-        ("SOURCE_HistoryNet", (1, 0.003, 0.003, 0.1, 0.003, 1), (2, 0.002, 0.002, 0.1, 0.002, 10)),
-        ("SOURCE_Parsing", (1, 0.003, 0.003, 0.1, None, 1), (2, 0.002, 0.002, 0.1, None, 10)),
-        ("SOURCE_Classifier", (1, 0.003, None, 0.1, 0.003, 1), (2, 0.002, None, 0.1, 0.002, 10)),
-        ("Baseline", (1, 0.003, None, 0.1, None, 1), (1, 0.003, None, 0.1, None, 10)),
+        ("SOURCE_HistoryNet", (1, 0.003, 0.003, 0.1, 0.003, 10), (2, 0.002, 0.002, 0.1, 0.002, 10)),
+        ("SOURCE_Parsing", (1, 0.003, 0.003, 0.1, None, 10), (2, 0.002, 0.002, 0.1, None, 10)),
+        ("SOURCE_Classifier", (1, 0.003, None, 0.1, 0.003, 10), (2, 0.002, None, 0.1, 0.002, 10)),
+        ("Baseline", (1, 0.003, None, 0.1, None, 10), (1, 0.003, None, 0.1, None, 10)),
     ],
 )
 def test_loss_weights_of_the_paper_and_of_the_released_program(folder, paper, released):
@@ -99,7 +99,7 @@ def test_explicit_loss_weights_of_config_and_saved_runs_win_too(tmp_path):
     saved.write_text(json.dumps(written))
     assert resolve("--config", str(saved)) == first
     again = resolve("--config", str(saved), "--losses", "paper")
-    assert (again.lambda_g, again.lambda_gp) == (3, 1)
+    assert (again.lambda_g, again.lambda_rec) == (3, 1)
 
 
 def test_every_constant_is_an_option_of_a_command_and_explained():
@@ -124,6 +124,9 @@ def test_every_constant_is_an_option_of_a_command_and_explained():
         ["--lambda-g", "-1"],
         ["--num-test-images", "some"],
         ["--gpu-id", "one"],
+        ["--gpu-id", "0,1"],
+        ["--gpu-id", "²"],
+        ["--seed", "5000000000"],
         ["--test-name", " "],
         ["--no-such-option"],
         ["--batch-size"],
@@ -139,7 +142,10 @@ def test_words_and_optional_values():
     assert resolve("--steps-per-epoch", "7").steps_per_epoch == 7
     assert resolve().steps_per_epoch is None
     assert resolve("--allow-missing-labels").allow_missing_labels is True
-    assert resolve("--gpu-id", "0,1").gpu_id == "0,1"
+    assert resolve("--gpu-id", "1").gpu_id == "1"
+    assert resolve("--gpu-id", "CPU").gpu_id == "cpu"
+    assert resolve("--steps-per-epoch", "none").steps_per_epoch is None
+    assert resolve("--train-parsing", "none").train_parsing is None
 
 
 def test_vgg16_weights_is_a_word_or_a_path(tmp_path, monkeypatch):

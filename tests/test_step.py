@@ -85,6 +85,17 @@ def test_a_gradient_that_is_not_finite_stops_too():
         Step(toy, seed=0)({"L": np.ones((1, 1), np.float32)}, 0)
 
 
+def test_a_variable_that_no_loss_reaches_stays():
+    toy = Toy()
+    toy.networks["first"].add(keras.layers.Dense(1))
+    first = toy.networks["first"]
+    toy.phases = (Phase({"first": {"early": 1.0}}, lambda b, o, t: {"early": first.layers[0](b["L"])[:, 0]}),)
+    before = [value.copy() for value in first.get_weights()]
+    Step(toy, seed=0)({"L": np.ones((1, 1), np.float32)}, 0)
+    moved = [bool((a != b).any()) for a, b in zip(before, first.get_weights(), strict=True)]
+    assert moved == [True, True, False, False]
+
+
 WEIGHTS = {"L_r": 1.0, "L_cls": 0.003, "L_par": 0.003, "L_g": 0.1, "L_info": 0.003}
 
 

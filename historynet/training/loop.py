@@ -76,7 +76,8 @@ def train(system: System, plan: Plan) -> None:
     """
     step = Step(system, plan.seed)
     curves, best, steps = {}, None, 0
-    plan.log_dir.mkdir(parents=True, exist_ok=True)
+    for folder in (plan.log_dir, plan.out_dir):
+        images.make_folder(folder)
     writer = tf.summary.create_file_writer(str(plan.log_dir))
     with writer.as_default(), (plan.log_dir / "losses.csv").open("w", newline="") as table:
         for epoch in range(plan.epochs):
@@ -86,8 +87,8 @@ def train(system: System, plan: Plan) -> None:
                     losses = step(batch.fields, steps)
                 except NotFiniteError as error:
                     raise NotFiniteError(
-                        f"{error}; its pictures: {', '.join(batch.names)}. Nothing of it was applied; the networks of "
-                        "earlier epochs are kept. A lower --learning-rate may help"
+                        f"{error}; its pictures: {', '.join(batch.names)}. The networks of earlier epochs are "
+                        "kept. A lower --learning-rate may help"
                     ) from None
                 if not steps:
                     curves = {name: array("d") for name in losses}
@@ -117,7 +118,7 @@ def _log_looks(looks: Looks, epoch: int, best: tuple[float, int] | None, plan: P
         tf.summary.scalar(f"test/{name}", value, epoch)
     tf.summary.image("test/pictures", looks.grid[None], epoch)
     images.write_rgb(plan.out_dir / f"Epoch{epoch}.png", looks.grid)
-    if best is None or looks.scores["psnr"] > best[0]:
+    if best is None or not looks.scores["psnr"] <= best[0]:
         best = (looks.scores["psnr"], epoch)
     tf.summary.scalar("test/best_epoch", best[1], epoch)
     path = plan.log_dir / "epochs.csv"

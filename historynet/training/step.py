@@ -78,7 +78,9 @@ class Step:
         tools = StepTools(self._seed, step)
         losses = {}
         for phase in self._system.phases:
-            losses |= self._run(phase, batch, once, tools)
+            named = self._run(phase, batch, once, tools)
+            assert not named.keys() & losses.keys(), "two phases have a loss of the same name"
+            losses |= named
         return losses
 
     def _run(self, phase: Phase, batch: Mapping, once: Mapping, tools: StepTools) -> dict[str, tf.Tensor]:
@@ -97,11 +99,19 @@ class Step:
         }
         checks = [tf.debugging.assert_all_finite(value, f"{name} {_NOT_FINITE}") for name, value in losses.items()]
         checks += [
-            tf.debugging.assert_all_finite(tf.linalg.global_norm(values), f"gradient-of-{network} {_NOT_FINITE}")
+            tf.debugging.assert_all_finite(
+                tf.linalg.global_norm([v for v in values if v is not None]), f"gradient-of-{network} {_NOT_FINITE}"
+            )
             for network, values in gradients.items()
         ]
         for network, values in gradients.items():
+            # A variable that no loss of the phase depends on stays as it is.
+            reached = [
+                (value, variable)
+                for value, variable in zip(values, variables[network], strict=True)
+                if value is not None
+            ]
             with tf.control_dependencies(checks):
-                values = [tf.identity(value) for value in values]
-            self._system.optimizers[network].apply(values, variables[network])
+                values = [tf.identity(value) for value, _ in reached]
+            self._system.optimizers[network].apply(values, [variable for _, variable in reached])
         return losses
