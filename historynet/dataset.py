@@ -169,7 +169,7 @@ def _without_labels(line: str) -> str:
 def _what_is_wrong(line: str) -> str:
     values = line.split()[1:]
     wrong = next((value for value in reversed(values) if not _is_label(value)), None)
-    return f"there are {len(values)}" if wrong is None else f"{wrong[:40]!r} is none"
+    return f"there are {len(values)}" if wrong is None else f"{wrong[:40]!r} is not one"
 
 
 def find_parsing(folder: Path, names: Sequence[str]) -> list[str | None]:
