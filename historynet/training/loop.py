@@ -22,7 +22,7 @@ from historynet.systems.system import System
 from historynet.training.step import Step
 
 _SMOOTHING = 100
-"""Steps over which the shown losses and the drawn curves are averaged."""
+"""Steps over which the shown losses and the drawn curves are averaged; fewer in short curves."""
 
 _SCALARS_EVERY = 10
 """Steps between two TensorBoard scalars."""
@@ -72,7 +72,7 @@ def train(system: System, plan: Plan) -> None:
 
     Raises:
         NotFiniteError: if a loss is NaN or infinite; names it, the step and the batch's pictures.
-        InputError: if an epoch has no batch, memory runs out, or something cannot be written.
+        InputError: if an epoch has no batch, or something cannot be written.
     """
     step = Step(system, plan.seed)
     curves, best, steps = {}, None, 0
