@@ -193,7 +193,7 @@ def gradients(reference: Reference, network: str, key: str, phase: int) -> Itera
     norms = reference.gradients[f"{key}_grad_norm"]
     yield Result(f"{key} loss", relative(total, reference.gradients[f"{key}_loss"]))
     real = norms > NOISE * norms.max()
-    apart = np.abs(np.array([np.linalg.norm(value) for value in ours]) - norms)
+    apart = np.abs(np.array([np.linalg.norm(value.astype(float)) for value in ours]) - norms)
     yield Result(f"{key} gradient norms", float((apart[real] / norms[real]).max()))
     yield Result(f"{key} gradient norms, median", float(np.median(apart[real] / norms[real])))
     yield Result(f"{key} gradient norms that are noise, absolute", float(apart[~real].max(initial=0)))

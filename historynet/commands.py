@@ -108,7 +108,12 @@ def _train(config: Path, build: Build, argv: Sequence[str]) -> int:
 
     evaluator = Evaluator(chosen.test_data, chosen.num_test_images, chosen.seed, chosen.image_size, chosen.batch_size)
     system = build(chosen, fields)
-    steps = math.ceil(len(samples) / chosen.batch_size)
+    steps = (math.floor if chosen.drop_last else math.ceil)(len(samples) / chosen.batch_size)
+    if not steps:
+        raise InputError(
+            f"{chosen.train_data}: {len(samples)} pictures do not fill a batch of {chosen.batch_size}; "
+            "lower --batch-size, or take them with --no-drop-last"
+        )
     steps = min(steps, chosen.steps_per_epoch or steps)
     if arguments.dry_run:
         _show(chosen, samples, evaluator, system, steps)
@@ -144,7 +149,9 @@ def _fit(
             print(f"left out: {error}", file=sys.stderr)
 
     def batches(epoch: int):
-        order = dataset.epoch_order(len(samples), chosen.seed, epoch)
+        order = range(len(samples))
+        if chosen.shuffle:
+            order = dataset.epoch_order(len(samples), chosen.seed, epoch)
         return dataset.batches(
             samples,
             system.fields,

@@ -200,7 +200,16 @@ class Settings:
         "batches in one epoch; none: all pictures, the last batch smaller",
         optional=True,
     )
+    shuffle: bool = _setting(
+        _boolean, TRAIN, "training", "a new order of the pictures in each epoch; no: the folder's, as released"
+    )
+    drop_last: bool = _setting(
+        _boolean, TRAIN, "training", "leave out an epoch's last batch where it is smaller, as released"
+    )
     learning_rate: float = _setting(_number(above=True), TRAIN, "training", "step size of Adam (section 5.1)")
+    shared_adam_steps: bool = _setting(
+        _boolean, TRAIN, "training", "count Adam's steps over the updates of all networks together, as released"
+    )
     losses: str = _setting(
         _loss_preset,
         TRAIN,

@@ -1,5 +1,6 @@
 """Each command line from end to end, on data of a few small pictures."""
 
+import csv
 import json
 import re
 
@@ -48,6 +49,24 @@ def test_train_then_colorize_as_users_do(mhmd, tmp_path):
     assert colorized.returncode == 0, colorized.stderr
     assert "3 colorized" in colorized.stdout
     assert images.read_rgb(tmp_path / "COLORIZED/t0_reconstructed.jpg").shape == (47, 33, 3)
+
+
+@pytest.mark.parametrize("shuffle", [True, False])
+def test_order_and_last_batch_as_released(mhmd, tmp_path, shuffle):
+    """Networks that stand still lose the same on the same pictures: in the folder's order both epochs are alike."""
+    still = ("--learning-rate", 1e-12, "--num-epochs", 2, "--drop-last", "--shuffle" if shuffle else "--no-shuffle")
+    trained = run_process(TRAIN, *train_arguments(mhmd, *still), cwd=tmp_path)
+    assert trained.returncode == 0, trained.stderr
+    with (tmp_path / "LOG/losses.csv").open() as table:
+        losses = [float(row["L_r"]) for row in csv.DictReader(table)]
+    assert len(losses) == 4  # of 5 pictures in batches of 2
+    assert (losses[:2] == pytest.approx(losses[2:], rel=1e-5)) is not shuffle
+
+
+def test_drop_last_with_less_than_a_batch(mhmd, tmp_path):
+    refused = run_process(TRAIN, *train_arguments(mhmd, "--drop-last", "--batch-size", 6), cwd=tmp_path)
+    assert refused.returncode == 2
+    assert "5 pictures do not fill a batch of 6" in refused.stderr
 
 
 VARIANTS = [

@@ -99,7 +99,7 @@ def test_a_variable_that_no_loss_reaches_stays():
 WEIGHTS = {"L_r": 1.0, "L_cls": 0.003, "L_par": 0.003, "L_g": 0.1, "L_info": 0.003}
 
 
-def make_system(learning_rate=1e-3, variant="HistoryNet", **weights):
+def make_system(learning_rate=1e-3, variant="HistoryNet", shared_adam_steps=False, **weights):
     keras.utils.set_random_seed(3)
     architecture = Architecture(variant, image_size=32, width=1 / 32)
     outputs = VARIANTS[variant].outputs
@@ -116,6 +116,7 @@ def make_system(learning_rate=1e-3, variant="HistoryNet", **weights):
         },
         penalty_weight=10.0,
         learning_rate=learning_rate,
+        shared_adam_steps=shared_adam_steps,
         architecture=architecture,
         fields=("L", "ab", "label", "parsing"),
     )
@@ -256,6 +257,24 @@ def test_optimisers_are_the_papers():
         assert isinstance(optimizer, keras.optimizers.Adam)
         assert (config["beta_1"], config["beta_2"], config["epsilon"]) == (0.5, 0.999, 1e-7)
         assert config["learning_rate"] == pytest.approx(2e-5)
+
+
+def test_shared_adam_steps_are_those_of_one_count():
+    """Three updates of each network in turn, against Adam written out with a count that starts at 2."""
+    optimizers = make_system(learning_rate=1e-3, shared_adam_steps=True).optimizers
+    gradients = np.random.default_rng(0).normal(size=(3, 5)).astype(np.float32)
+    for place, optimizer in enumerate(optimizers.values()):
+        variable = keras.Variable(np.ones(5, np.float32))
+        optimizer.build([variable])
+        expected, mean, square = np.ones(5), 0.0, 0.0
+        for update, gradient in enumerate(gradients):
+            optimizer.apply([gradient], [variable])
+            count = 2 + place + len(optimizers) * update
+            mean = 0.5 * mean + 0.5 * gradient
+            square = 0.999 * square + 0.001 * gradient**2
+            rate = 1e-3 * np.sqrt(1 - 0.999**count) / (1 - 0.5**count)
+            expected = expected - rate * mean / (np.sqrt(square) + 1e-7)
+        np.testing.assert_allclose(variable.numpy(), expected, rtol=1e-6)
 
 
 def test_heads_without_weight_get_no_gradient(batch):

@@ -58,6 +58,30 @@ class Start:
         return network
 
 
+_ADAM = {"beta_1": 0.5, "beta_2": 0.999, "epsilon": 1e-7}
+
+
+class SharedSteps(keras.optimizers.schedules.LearningRateSchedule):
+    """The learning rate under which a network's own Adam steps like one that counts the updates of all networks.
+
+    Args:
+        learning_rate: that of the shared Adam.
+        first: the shared count at the network's first update. The released program's starts with 2.
+        stride: how far it rises from one of the network's updates to the next.
+    """
+
+    def __init__(self, learning_rate: float, first: int, stride: int):
+        self._learning_rate, self._first, self._stride = learning_rate, first, stride
+
+    def __call__(self, step):
+        def correction(count):
+            return ops.sqrt(1 - ops.power(_ADAM["beta_2"], count)) / (1 - ops.power(_ADAM["beta_1"], count))
+
+        step = ops.cast(step, "float32")
+        shared = self._first + self._stride * step
+        return self._learning_rate * correction(shared) / correction(step + 1)
+
+
 class HistoryNet:
     """The networks of a variant and the order of their updates.
 
@@ -70,6 +94,8 @@ class HistoryNet:
             "L_info".
         penalty_weight: weight of the gradient penalty in Eq. (6).
         learning_rate: of the networks' Adams; beta1 0.5, beta2 0.999 (section 5.1).
+        shared_adam_steps: whether Adam's step count, which its bias correction depends upon, rises with every update
+            of any network, as in the released program, instead of with the network's own.
         architecture: what the networks were built from.
         fields: of a batch, as below.
 
@@ -88,15 +114,17 @@ class HistoryNet:
         generator_loss: Mapping[str, float],
         penalty_weight: float,
         learning_rate: float,
+        shared_adam_steps: bool = False,
         architecture: Architecture,
         fields: Sequence[str],
     ):
         self.architecture, self.fields = architecture, tuple(fields)
         self.G, self.D1, self.D2, self.teacher = G, D1, D2, teacher
         self.networks = {"colorization": G, "discriminator": D1} | ({"classifier": D2} if D2 else {})
-        self.optimizers = {
-            name: keras.optimizers.Adam(learning_rate, beta_1=0.5, beta_2=0.999, epsilon=1e-7) for name in self.networks
-        }
+        self.optimizers = {}
+        for place, name in enumerate(self.networks):
+            rate = SharedSteps(learning_rate, place + 2, len(self.networks)) if shared_adam_steps else learning_rate
+            self.optimizers[name] = keras.optimizers.Adam(rate, **_ADAM)
         critics = {"discriminator": {"critic": 1.0, "penalty": penalty_weight}}
         if D2:
             critics["classifier"] = {"classifier": 1.0}
