@@ -30,6 +30,7 @@ SHUFFLE = True
 DROP_LAST = False
 LEARNING_RATE = 2e-5
 SHARED_ADAM_STEPS = False
+RELEASED_STATISTICS = False
 LOSSES = "paper"
 LAMBDA_REC = {"paper": 1.0, "released": 1.0}
 LAMBDA_CLS = {"paper": 0.003, "released": 0.003}

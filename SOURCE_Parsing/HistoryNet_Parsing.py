@@ -34,6 +34,7 @@ def build(settings: Settings, fields: Sequence[str]) -> "System":
         penalty_weight=settings.lambda_gp,
         learning_rate=settings.learning_rate,
         shared_adam_steps=settings.shared_adam_steps,
+        released_statistics=settings.released_statistics,
         architecture=start.architecture,
         fields=fields,
     )

@@ -3,8 +3,9 @@
     python -m benchmarks.fidelity [FOLDER] [VARIANT ...]
 
 FOLDER holds the reference files of runs of the released program (HistoryNet/, Parsing/, Classifier/, Baseline/ and
-photos/); by default `golden` in HISTORYNET_REFERENCE, or in ../shared. Each variant is measured in a process of its
-own, with oneDNN and without it; about two minutes each on two cores.
+photos/); by default `golden` in HISTORYNET_REFERENCE, or in ../shared. Each variant is measured in three processes of
+their own: with oneDNN, without it, and in float64, which says how far the released program itself was from exact
+arithmetic. About a minute each on two cores.
 """
 
 import os
@@ -25,6 +26,9 @@ FOLDERS = {
     "HistoryNet_Classifier": "Classifier",
     "Baseline": "Baseline",
 }
+
+ONEDNN, NO_ONEDNN, FLOAT64 = ARITHMETICS = ("with oneDNN", "without oneDNN", "in float64")
+"""TensorFlow's default; TF_ENABLE_ONEDNN_OPTS=0; what float32 is a rounding of."""
 
 # What the released program trains with: (L_r, L_cls, L_par, L_g, L_info), and the penalty's weight.
 LOSS_WEIGHTS = {"L_r": 2.0, "L_cls": 0.002, "L_par": 0.002, "L_g": 0.1, "L_info": 0.002}
@@ -83,15 +87,16 @@ class Reference:
 
     def batch(self, arrays: Mapping[str, np.ndarray], suffix: str = "") -> dict[str, Any]:
         """The fields of a reference batch; the Baseline's labels are among them, there is no teacher."""
+        import keras
         import tensorflow as tf
 
         names = {"L": "L", "ab": "AB", "label": "sign", "parsing": "seg"}
         fields = {
-            name: tf.constant(arrays[theirs + suffix], tf.float32)
+            name: tf.constant(arrays[theirs + suffix], keras.config.floatx())
             for name, theirs in names.items()
             if theirs + suffix in arrays
         }
-        ones = tf.ones(len(fields["L"]))
+        ones = tf.ones(len(fields["L"]), fields["L"].dtype)
         return fields | {"label_weight": ones, "parsing_weight": ones}
 
     def losses(self, phase: int, batch: Mapping[str, Any], once: Mapping[str, Any]) -> dict[str, Any]:
@@ -117,6 +122,7 @@ class Reference:
 
 
 def _tools(alpha: np.ndarray) -> Any:
+    import keras
     import tensorflow as tf
 
     from historynet.training.step import StepTools
@@ -125,7 +131,7 @@ def _tools(alpha: np.ndarray) -> Any:
         """The training step's tools, with the reference's random numbers."""
 
         def uniform(self, shape):
-            return tf.constant(alpha, tf.float32)
+            return tf.constant(alpha, keras.config.floatx())
 
     return ReferenceTools(0, tf.constant(0))
 
@@ -216,7 +222,7 @@ def info_term(reference: Reference) -> Iterator[Result]:
         return
     batch = reference.batch(reference.gradients)
     noise = np.random.default_rng(0).choice([-1, 1], batch["L"].shape) * 2.0**-24
-    moved = batch | {"L": tf.constant(batch["L"].numpy() * (1 + noise), tf.float32)}
+    moved = batch | {"L": tf.constant(batch["L"].numpy() * (1 + noise), batch["L"].dtype)}
     weights = system.phases[0].objectives["colorization"]
     before = dict(weights)
     for name, weight in (("with L_info", weights["L_info"]), ("without L_info", 0.0)):
@@ -258,10 +264,35 @@ def first_updates(reference: Reference) -> Iterator[Result]:
         )
 
 
-def measure(reference: Reference) -> Iterator[Result]:
-    """All checks. What trains comes after what needs the moving statistics as they were loaded."""
+def measure(folder: Path, variant: str, arithmetic: str) -> dict[str, float]:
+    """All checks of a variant, in a process of its own: value by name of the check.
+
+    Args:
+        folder: of the reference files.
+        variant: a name in FOLDERS.
+        arithmetic: one of ARITHMETICS.
+    """
+    command = [sys.executable, "-m", "benchmarks.fidelity", "--one", arithmetic, str(folder.resolve()), variant]
+    environment = {"TF_ENABLE_ONEDNN_OPTS": "0" if arithmetic == NO_ONEDNN else "1", "CUDA_VISIBLE_DEVICES": ""}
+    done = subprocess.run(
+        command, cwd=ROOT, env=os.environ | environment, stdout=subprocess.PIPE, text=True, check=True
+    )
+    return {check: float(value) for check, value in (line.split("\t") for line in done.stdout.splitlines())}
+
+
+def _measure(arithmetic: str, folder: Path, variant: str) -> Iterator[Result]:
+    import keras
+
+    from historynet import backend
+
+    backend.start("cpu")
+    if arithmetic == FLOAT64:
+        keras.config.set_floatx("float64")
+    reference = Reference(folder, variant)
+    # What trains comes after what needs the moving statistics as they were loaded.
     yield from outputs(reference)
-    yield from pictures(reference)
+    if arithmetic != FLOAT64:
+        yield from pictures(reference)
     for check in _TRAINING_CHECKS:
         yield from _with_statistics_kept(reference, check)
 
@@ -301,13 +332,11 @@ def _print_table(columns: Mapping[str, Mapping[str, float]]) -> None:
 
 
 def main() -> None:
-    """Prints one table with oneDNN and one without."""
+    """Prints one table for each arithmetic."""
     arguments = sys.argv[1:]
     if arguments[:1] == ["--one"]:
-        from historynet import backend
-
-        backend.start("cpu")
-        for result in measure(Reference(Path(arguments[1]), arguments[2])):
+        _, arithmetic, folder, variant = arguments
+        for result in _measure(arithmetic, Path(folder), variant):
             print(f"{result.check}\t{result.value!r}", flush=True)
         return
     variants = [name for name in arguments if name in FOLDERS] or list(FOLDERS)
@@ -316,17 +345,9 @@ def main() -> None:
         sys.exit(
             f"{' '.join(map(str, folders))}: no such folder of reference files; " + (__doc__ or "").split("\n\n")[1]
         )
-    for onednn in ("1", "0"):
-        columns = {}
-        for variant in variants:
-            command = [sys.executable, "-m", "benchmarks.fidelity", "--one", str(folders[0].resolve()), variant]
-            environment = os.environ | {"TF_ENABLE_ONEDNN_OPTS": onednn, "CUDA_VISIBLE_DEVICES": ""}
-            done = subprocess.run(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True, check=True)
-            columns[variant] = {
-                check: float(value) for check, value in (line.split("\t") for line in done.stdout.splitlines())
-            }
-        print(f"\nTF_ENABLE_ONEDNN_OPTS={onednn}\n")
-        _print_table(columns)
+    for arithmetic in ARITHMETICS:
+        print(f"\n{arithmetic}\n", flush=True)
+        _print_table({variant: measure(folders[0], variant, arithmetic) for variant in variants})
 
 
 if __name__ == "__main__":

@@ -210,6 +210,9 @@ class Settings:
     shared_adam_steps: bool = _setting(
         _boolean, TRAIN, "training", "count Adam's steps over the updates of all networks together, as released"
     )
+    released_statistics: bool = _setting(
+        _boolean, TRAIN, "training", "move the stored statistics of batch normalisation as released"
+    )
     losses: str = _setting(
         _loss_preset,
         TRAIN,

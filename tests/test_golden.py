@@ -109,43 +109,58 @@ def test_made_up_weights_are_those_of_the_reference_files(reference, variant, na
             i += 1
 
 
-# docs/fidelity.md has the measured figures; these leave room for another processor's rounding. The first pattern that
-# fits counts.
-LIMITS = {
+# What is to reach, by the first pattern that fits. Met without oneDNN, whose other order of summation costs a little.
+TO_REACH = {
     "output info": 1e-4,
     "output": 1e-5,
-    "pictures .* of all": 1e-3,
-    "pictures .* of the worst picture": 5e-3,
-    "pictures .* levels apart": 8,
+    "pictures in batches of 1: pixels that differ": 1e-3,
+    "pictures in batches of 1: levels apart": 3,
     "generator loss": 1e-4,
     ".* loss": 1e-4,
     ".* noise, absolute": 1e-6,
-    "D1 gradients in full": 3e-3,
-    "D1 gradient norms": 1e-3,
-    "D1_first": 1e-3,
-    "D2_first": 1e-3,
-    "D1_map_after.*step 1": 0.1,
-    "D1_map_after.*step 2": 0.02,
-    "G gradients when L moves by 2.-24, with L_info": np.inf,
-    "G gradients when L moves by 2.-24, without L_info": 1e-3,
+    "D1 gradient": 1e-3,
 }
+WITHOUT_INFO = {"G gradient norms": 1e-3}
+# L_info is nearly singular: its gradient goes with 1 / p down to p = 1e-7. D2 has no other loss.
+WITH_INFO = {"(G|D2) gradient": 3e-2}
 
-# L_info is nearly singular: its gradient goes with 1 / p down to p = 1e-7.
-LIMITS_WITH_INFO = LIMITS | {"[GD]2? gradient norms": 3e-2, "[GD]2? gradients in full": 8e-2}
-LIMITS_WITHOUT_INFO = LIMITS | {"G gradient norms": 5e-3, "G gradients in full": 1e-2}
-
-
-def limit_of(check, limits):
-    return next(limit for pattern, limit in limits.items() if re.match(pattern, check))
+# Nothing is said to be reached here: docs/fidelity.md has the measured figures, and these are about twice as large.
+SEEN = {
+    "pictures in batches of .*: pixels that differ, of all": 1e-3,
+    "pictures in batches of .*: pixels that differ, of the worst picture": 5e-3,
+    "pictures in batches of .*: levels apart": 8,
+    "G gradients in full": 5e-3,
+    "D1_first": 6e-4,
+    "D2_first": 6e-5,
+    "D1_map_after.*step 1": 0.1,
+    "D1_map_after.*step 2": 0.015,
+    "G gradients when L moves by 2.-24, with L_info": np.inf,
+    "G gradients when L moves by 2.-24, without L_info": 6e-4,
+}
+SEEN_WITH_ONEDNN = {
+    "pictures in batches of 1: pixels that differ, of the worst picture": 5e-3,
+    "pictures in batches of 1: levels apart": 8,
+    "D1 gradients in full": 3e-3,
+    "G gradient norms": 5e-3,
+    "G gradients in full": 8e-3,
+}
+SEEN_WITH_ONEDNN_AND_INFO = {"D2 gradients in full": 8e-2, "G gradients in full": 5e-2, "G gradient norms": 3e-2}
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("arithmetic", [fidelity.ONEDNN, fidelity.NO_ONEDNN])
 @pytest.mark.parametrize("variant", VARIANTS)
-def test_closeness_to_the_released_programs_runs(reference, variant):
+def test_closeness_to_the_released_programs_runs(reference, variant, arithmetic):
     """The table of docs/fidelity.md; it fails when a figure worsens."""
-    measured = fidelity.measure(fidelity.Reference(reference / "golden", variant))
-    results = {result.check: result.value for result in measured}
-    limits = LIMITS_WITH_INFO if "info" in VARIANTS[variant].outputs else LIMITS_WITHOUT_INFO
-    limits = {check: limit_of(check, limits) for check in results}
-    worse = {check: (value, limits[check]) for check, value in results.items() if not value <= limits[check]}
+    info = "info" in VARIANTS[variant].outputs
+    tables = [WITH_INFO if info else WITHOUT_INFO, TO_REACH, SEEN]
+    if arithmetic == fidelity.ONEDNN:
+        tables = [SEEN_WITH_ONEDNN_AND_INFO if info else {}, SEEN_WITH_ONEDNN, *tables]
+    limits = [limit for table in tables for limit in table.items()]
+    measured = fidelity.measure(reference / "golden", variant, arithmetic)
+    worse = {}
+    for check, value in measured.items():
+        limit = next(limit for pattern, limit in limits if re.match(pattern, check))
+        if not value <= limit:
+            worse[check] = (value, limit)
     assert not worse

@@ -12,6 +12,7 @@ from historynet.networks import Architecture, vgg16
 from historynet.networks.classifier import build_classifier
 from historynet.networks.discriminator import build_discriminator
 from historynet.networks.generator import build_generator
+from historynet.networks.normalization import pass_as_released
 from historynet.settings import Settings
 from historynet.systems.system import Phase, Tensors, Tools
 
@@ -96,6 +97,8 @@ class HistoryNet:
         learning_rate: of the networks' Adams; beta1 0.5, beta2 0.999 (section 5.1).
         shared_adam_steps: whether Adam's step count, which its bias correction depends upon, rises with every update
             of any network, as in the released program, instead of with the network's own.
+        released_statistics: whether G's stored statistics of batch normalisation move as in the released program, by
+            its arithmetic and in the passes that it makes.
         architecture: what the networks were built from.
         fields: of a batch, as below.
 
@@ -115,11 +118,13 @@ class HistoryNet:
         penalty_weight: float,
         learning_rate: float,
         shared_adam_steps: bool = False,
+        released_statistics: bool = False,
         architecture: Architecture,
         fields: Sequence[str],
     ):
         self.architecture, self.fields = architecture, tuple(fields)
         self.G, self.D1, self.D2, self.teacher = G, D1, D2, teacher
+        self._released_statistics = released_statistics
         self.networks = {"colorization": G, "discriminator": D1} | ({"classifier": D2} if D2 else {})
         self.optimizers = {}
         for place, name in enumerate(self.networks):
@@ -148,7 +153,7 @@ class HistoryNet:
 
     def _generator_losses(self, batch: Tensors, once: Tensors, tools: Tools) -> Tensors:
         true = {**batch, **once}
-        made = self.G(batch["L"], training=True)
+        made = self._make(batch["L"], 0)
         named = {
             "L_r": losses.reconstruction(true["ab"], made["ab"]),
             "L_cls": true["label_weight"] * losses.classification(true["label"], made["label"]),
@@ -163,7 +168,7 @@ class HistoryNet:
     def _critic_losses(self, batch: Tensors, once: Tensors, tools: Tools) -> Tensors:
         """D1 and D2 see the same picture, made by the generator after its update."""
         luminance, real = batch["L"], batch["ab"]
-        fake = self.G(luminance, training=True)["ab"]
+        fake = self._make(luminance, 1)["ab"]
 
         def judge(ab):
             return self.D1([luminance, ab], training=True)
@@ -174,5 +179,16 @@ class HistoryNet:
             "penalty": losses.gradient_penalty(tools.input_gradient(judge, mixed)),
         }
         if self.D2:
+            if self._released_statistics:
+                # The released program makes the same picture again for D2, which moves the statistics once more.
+                self._make(luminance, 2)
             named["classifier"] = losses.info(once["info"], self.D2(fake, training=True))
         return named
+
+    def _make(self, luminance, updates: int) -> Tensors:
+        """What the generator makes in training, after so many of the networks' updates on this batch."""
+        if not self._released_statistics:
+            return self.G(luminance, training=True)
+        # The generator is the first to be updated, so that its Adam has counted this batch in later passes.
+        batches_before = self.optimizers["colorization"].iterations - (1 if updates else 0)
+        return pass_as_released(self.G, luminance, batches_before * len(self.networks) + updates + 1)
