@@ -45,6 +45,11 @@ LAMBDA_G = {"paper": 0.1, "released": 0.1}
 LAMBDA_GP = {"paper": 10.0, "released": 10.0}
 NUM_TEST_IMAGES = 64
 
+# Checkpoints: at the end of each epoch, and after so many steps or minutes
+SAVE_EVERY = None
+SAVE_MINUTES = 15
+KEEP_CHECKPOINTS = 2
+
 # Results of training
 MODEL_DIR = "MODEL/{TEST_NAME}"
 OUT_DIR = "RESULT/{TEST_NAME}/training"

@@ -1,21 +1,20 @@
 """The two commands behind every variant's scripts: train, and colorize a folder; and a third for model files."""
 
-import json
 import math
 import os
 import runpy
-import shutil
 import sys
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
 
-from historynet import backend, dataset, errors, images, settings
-from historynet.errors import HistoryNetError, InputError
+from historynet import backend, dataset, errors, images, runs, settings
+from historynet.errors import HistoryNetError, InputError, StoppedError
 from historynet.settings import Settings
+from historynet.training.checkpoints import Checkpoints, Position, restore
 
 Build = Callable[[Settings, Sequence[str]], Any]
 """From the settings and the fields of a sample to a system (`historynet.systems.system.System`)."""
@@ -55,7 +54,7 @@ def _run(command: Callable[[Sequence[str]], int]) -> None:
     except HistoryNetError as error:
         if "--debug" in argv:
             traceback.print_exc()
-        print(f"error: {error}", file=sys.stderr)
+        print(error if isinstance(error, StoppedError) else f"error: {error}", file=sys.stderr)
         code = error.exit_code
     except BrokenPipeError:
         # Whoever read our output has gone; Python would complain once more when it flushes at exit.
@@ -67,7 +66,7 @@ def _run(command: Callable[[Sequence[str]], int]) -> None:
         print(f"error: {error.filename or 'a file'}: {error.strerror or error}", file=sys.stderr)
         code = errors.BAD_INPUT
     except KeyboardInterrupt:
-        print("\ninterrupted; the networks of the epochs that were finished are kept", file=sys.stderr)
+        print("\ninterrupted; what was saved is kept", file=sys.stderr)
         code = errors.INTERRUPTED
     except Exception as error:
         # TensorFlow's error by its name: this module does not import it before it must.
@@ -83,7 +82,9 @@ def _run(command: Callable[[Sequence[str]], int]) -> None:
 def _train(config: Path, build: Build, argv: Sequence[str]) -> int:
     parser = settings.make_parser(f"Trains {config.parent.name}'s networks.", settings.TRAIN, config)
     parser.add_argument("--dry-run", action="store_true", help="show settings, data, networks and disk space, and stop")
-    parser.add_argument("--fresh", action="store_true", help="replace the models that MODEL_DIR already holds")
+    parser.add_argument(
+        "--fresh", action="store_true", help="start over: remove MODEL_DIR's checkpoints and replace its models"
+    )
     arguments = parser.parse_args(argv)
     chosen, as_written = settings.resolve(arguments, config)
     fields = runpy.run_path(str(config.with_name("dataclass.py")))["FIELDS"]
@@ -97,36 +98,52 @@ def _train(config: Path, build: Build, argv: Sequence[str]) -> int:
         chosen.allow_missing_labels,
         chosen.allow_missing_parsing,
     )
-    there = sorted(chosen.model_dir.glob("my_model_*Epoch*.keras"))
-    if there and not arguments.fresh and not arguments.dry_run:
-        raise InputError(
-            f"{there[-1]}: there are trained models already; name another folder with --model-dir (or another run with "
-            "--test-name), or replace them with --fresh"
-        )
-    print(backend.start(chosen.gpu_id, chosen.seed), flush=True)
-    from historynet.evaluation import Evaluator
-
-    evaluator = Evaluator(chosen.test_data, chosen.num_test_images, chosen.seed, chosen.image_size, chosen.batch_size)
-    system = build(chosen, fields)
-    steps = (math.floor if chosen.drop_last else math.ceil)(len(samples) / chosen.batch_size)
-    if not steps:
-        raise InputError(
-            f"{chosen.train_data}: {len(samples)} pictures do not fill a batch of {chosen.batch_size}; "
-            "lower --batch-size, or take them with --no-drop-last"
-        )
-    steps = min(steps, chosen.steps_per_epoch or steps)
+    steps = _steps_per_epoch(chosen, samples)
     if arguments.dry_run:
-        _show(chosen, samples, evaluator, system, steps)
+        print(backend.start(chosen.gpu_id, chosen.seed), flush=True)
+        _show(chosen, samples, _make_evaluator(chosen), build(chosen, fields), steps)
         return errors.DONE
-    images.write_atomically(
-        chosen.model_dir / "settings.json",
-        lambda temporary: temporary.write_text(json.dumps(as_written, indent=2) + "\n", encoding="utf-8"),
-    )
-    known = f", {samples.has_label.sum()} with a label" if samples.labels is not None else ""
-    if "parsing" in system.fields:
-        known += f", {len(samples) - samples.parsing.count(None)} with a parsing picture"
-    print(f"{len(samples)} pictures{known}; {steps} steps an epoch; networks go to {chosen.model_dir}", flush=True)
-    left_out = _fit(chosen, samples, evaluator, system, steps, there)
+    with runs.alone(chosen.model_dir):
+        about = {
+            "program": config.parent.name,
+            "settings": settings.as_json(chosen),
+            "pictures": dataset.fingerprint(samples.names),
+        }
+        checkpoints = Checkpoints(chosen.model_dir / runs.CHECKPOINTS, chosen.keep_checkpoints)
+        start = runs.find_start(checkpoints, chosen, about, arguments.fresh)
+        if start.position.epoch >= chosen.num_epochs and runs.is_looked_at(chosen, start.position.epoch - 1):
+            print(
+                f"{start.checkpoint.path}: this run is finished after {start.position.epoch} epochs; a higher "
+                "--num-epochs continues it, --fresh starts over"
+            )
+            return errors.DONE
+        device = backend.start(chosen.gpu_id, chosen.seed)
+        print(device, flush=True)
+        evaluator = _make_evaluator(chosen)
+        system = build(chosen, fields)
+        space = runs.disk_space(chosen, system)
+        if not space.enough:
+            raise InputError(
+                f"{chosen.model_dir}: {space.needed / 1e9:.2f} GB are needed there (--dry-run says for what) and "
+                f"{space.free / 1e9:.2f} GB are free; free some, lower --keep-checkpoints or --num-epochs, or name "
+                "another place with --model-dir"
+            )
+        runs.record_start(chosen.model_dir, as_written, device, start)
+        for folder in (chosen.model_dir, checkpoints.folder, chosen.out_dir, chosen.log_dir):
+            images.remove_unfinished(folder)
+        known = f", {samples.has_label.sum()} with a label" if samples.labels is not None else ""
+        if "parsing" in system.fields:
+            known += f", {len(samples) - samples.parsing.count(None)} with a parsing picture"
+        print(f"{len(samples)} pictures{known}; {steps} steps an epoch; networks go to {chosen.model_dir}", flush=True)
+        if start.checkpoint:
+            print(f"continuing from {start.checkpoint.path}: {start.checkpoint.position}")
+            for line in start.notes:
+                print(f"  {line}")
+            sys.stdout.flush()
+            restore(start.checkpoint, system)
+        else:
+            checkpoints.clear()
+        left_out = _fit(chosen, samples, evaluator, system, steps, start.position, checkpoints, about)
     for message in evaluator.left_out:
         print(f"left out of the test pictures: {message}", file=sys.stderr)
     if left_out:
@@ -134,8 +151,31 @@ def _train(config: Path, build: Build, argv: Sequence[str]) -> int:
     return errors.SKIPPED if left_out or evaluator.left_out else errors.DONE
 
 
+def _make_evaluator(chosen: Settings) -> Any:
+    from historynet.evaluation import Evaluator
+
+    return Evaluator(chosen.test_data, chosen.num_test_images, chosen.seed, chosen.image_size, chosen.batch_size)
+
+
+def _steps_per_epoch(chosen: Settings, samples: dataset.Dataset) -> int:
+    steps = (math.floor if chosen.drop_last else math.ceil)(len(samples) / chosen.batch_size)
+    if not steps:
+        raise InputError(
+            f"{chosen.train_data}: {len(samples)} pictures do not fill a batch of {chosen.batch_size}; "
+            "lower --batch-size, or take them with --no-drop-last"
+        )
+    return min(steps, chosen.steps_per_epoch or steps)
+
+
 def _fit(
-    chosen: Settings, samples: dataset.Dataset, evaluator: Any, system: Any, steps: int, earlier: Sequence[Path]
+    chosen: Settings,
+    samples: dataset.Dataset,
+    evaluator: Any,
+    system: Any,
+    steps: int,
+    start: Position,
+    checkpoints: Checkpoints,
+    about: Mapping[str, Any],
 ) -> set[str]:
     """Trains; the messages about pictures that were left out. An earlier run's networks go when there are new ones."""
     from historynet import weights
@@ -148,7 +188,7 @@ def _fit(
             left_out.add(str(error))
             print(f"left out: {error}", file=sys.stderr)
 
-    def batches(epoch: int):
+    def batches(epoch: int, used: int) -> Iterator[dataset.Batch]:
         order = range(len(samples))
         if chosen.shuffle:
             order = dataset.epoch_order(len(samples), chosen.seed, epoch)
@@ -159,12 +199,13 @@ def _fit(
             chosen.batch_size,
             chosen.image_size,
             report_broken if chosen.skip_broken else None,
+            used,
         )
 
     def save(epoch: int) -> None:
         for name, network in system.networks.items():
             weights.save(network, system.architecture, chosen.model_dir / f"my_model_{name}Epoch{epoch}.keras")
-        for path in earlier if epoch == 0 else ():
+        for path in chosen.model_dir.glob("my_model_*Epoch*.keras") if epoch == 0 else ():
             if not path.name.endswith("Epoch0.keras"):
                 path.unlink(missing_ok=True)
 
@@ -174,11 +215,14 @@ def _fit(
         batches=batches,
         evaluate=lambda epoch: evaluator(system, chosen.out_dir / f"Epoch{epoch}"),
         save=save,
+        checkpoint=lambda position: checkpoints.save(system, position, about),
+        save_every=chosen.save_every,
+        save_minutes=chosen.save_minutes,
         log_dir=chosen.log_dir,
         out_dir=chosen.out_dir,
         seed=chosen.seed,
     )
-    loop.train(system, plan)
+    loop.train(system, plan, start)
     return left_out
 
 
@@ -198,15 +242,15 @@ def _show(chosen: Settings, samples: dataset.Dataset, evaluator: Any, system: An
         print(f"  {'parsing pictures':22} {len(samples) - missing} pictures have one, {missing} have none")
     print(f"  {'test pictures':22} {len(evaluator)} colorized after each epoch")
     print("networks")
-    parameters = {name: network.count_params() for name, network in system.networks.items()}
-    for name, count in parameters.items():
-        print(f"  {name:22} {count:,} parameters")
-    size = 4 * sum(parameters.values()) * chosen.num_epochs
-    folder = next(parent for parent in (chosen.model_dir, *chosen.model_dir.parents) if parent.exists())
-    free = shutil.disk_usage(folder).free
-    print("disk space")
-    print(f"  {'models':22} {size / 1e9:.2f} GB for {chosen.num_epochs} epochs in {chosen.model_dir}")
-    print(f"  {'free there':22} {free / 1e9:.2f} GB" + ("" if free > size else ": not enough"))
+    for name, network in system.networks.items():
+        print(f"  {name:22} {network.count_params():,} parameters")
+    space = runs.disk_space(chosen, system)
+    print(f"disk space in {chosen.model_dir}")
+    print(f"  {'models':22} {space.models / 1e9:.2f} GB for {chosen.num_epochs} epochs")
+    kept = chosen.keep_checkpoints
+    print(f"  {'checkpoints':22} {space.checkpoints / 1e9:.2f} GB for {kept}, and one more while it is written")
+    print(f"  {'there already':22} {space.there / 1e9:.2f} GB of these")
+    print(f"  {'free':22} {space.free / 1e9:.2f} GB" + ("" if space.enough else ": not enough"))
 
 
 def _colorize(config: Path, variant: str, argv: Sequence[str]) -> int:

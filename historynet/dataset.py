@@ -7,6 +7,7 @@ its errors arrive here as they are, with the file's name, and a broken picture c
 batch.
 """
 
+import hashlib
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -51,11 +52,14 @@ class Dataset:
 class Batch:
     """Some samples: their file names, and their fields as float32 arrays with the sample as first axis.
 
+    `end` is how many samples of the epoch's order are used up with this batch, those left out included.
+
     `label_weight` and `parsing_weight`, (batch,), are 0 where a sample has no label or parsing picture; their mean over
     the batch is 1 (unless no sample has one), so that the mean of weight * loss is the mean over those that have one.
     """
 
     names: list[str]
+    end: int
     fields: dict[str, np.ndarray]
 
 
@@ -189,6 +193,11 @@ def epoch_order(pictures: int, seed: int, epoch: int) -> np.ndarray:
     return np.random.default_rng((seed, epoch)).permutation(pictures)
 
 
+def fingerprint(names: Sequence[str]) -> str:
+    """A text that differs where the names or their order do, and then `epoch_order` means other pictures."""
+    return hashlib.sha256("\n".join(names).encode(errors="surrogateescape")).hexdigest()
+
+
 def load_parsing(path: Path, size: int) -> np.ndarray:
     """A parsing picture as the target of G3: the luminance of the drawn picture, float32 (size, size, 1) in 0..1."""
     return color.network_lab(images.read_rgb(path), size)[..., :1]
@@ -217,6 +226,7 @@ def batches(
     batch_size: int,
     image_size: int,
     report_broken: Callable[[PictureError], None] | None = None,
+    used: int = 0,
 ) -> Iterator[Batch]:
     """The batches of an epoch, the last one smaller if need be, read ahead by threads.
 
@@ -227,29 +237,36 @@ def batches(
         batch_size: samples in a batch.
         image_size: side of the pictures in a batch, pixels.
         report_broken: told of each picture that cannot be read, which is then left out; if None, it is raised.
+        used: how many samples of the order an interrupted epoch had used up; they are not read again.
     """
 
-    def load(index: int) -> tuple[int, dict[str, np.ndarray] | PictureError]:
+    def load(place: int) -> tuple[int, dict[str, np.ndarray] | PictureError]:
         try:
-            return index, load_sample(dataset, index, image_size)
+            return place, load_sample(dataset, order[place], image_size)
         except PictureError as error:
-            return index, error
+            return place, error
 
     def readable() -> Iterator[tuple[int, dict[str, np.ndarray]]]:
-        for index, sample in map_ahead(load, order, ahead=2 * batch_size):
+        for place, sample in map_ahead(load, range(used, len(order)), ahead=2 * batch_size):
             if not isinstance(sample, PictureError):
-                yield index, sample
+                yield place, sample
             elif report_broken is None:
                 raise PictureError(f"{sample}; mend or remove it, or leave such pictures out with --skip-broken")
             else:
                 report_broken(sample)
 
     for samples in batched(readable(), batch_size):
-        yield _join(dataset, fields, samples, image_size)
+        yield _join(dataset, fields, order, samples, image_size)
 
 
-def _join(dataset: Dataset, fields: Sequence[str], samples: Sequence[tuple[int, Mapping]], image_size: int) -> Batch:
-    indices = [index for index, _ in samples]
+def _join(
+    dataset: Dataset,
+    fields: Sequence[str],
+    order: Sequence[int],
+    samples: Sequence[tuple[int, Mapping]],
+    image_size: int,
+) -> Batch:
+    indices = [order[place] for place, _ in samples]
     joined = {}
     for field in fields:
         if field == "parsing":
@@ -260,7 +277,7 @@ def _join(dataset: Dataset, fields: Sequence[str], samples: Sequence[tuple[int, 
             joined[field] = np.stack([sample[field] for _, sample in samples])
             if field == "label":
                 joined["label_weight"] = _weights(dataset.has_label[indices])
-    return Batch([dataset.names[index] for index in indices], joined)
+    return Batch([dataset.names[index] for index in indices], samples[-1][0] + 1, joined)
 
 
 def _weights(present: Sequence[bool]) -> np.ndarray:

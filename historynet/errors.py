@@ -3,12 +3,15 @@
 A message is one line that names the file or the setting and says what to do about it.
 """
 
+import signal
+
 DONE = 0
 DEFECT = 1
 BAD_INPUT = 2
 SKIPPED = 3
 NOT_FINITE = 4
 INTERRUPTED = 130
+TERMINATED = 143
 
 
 class HistoryNetError(Exception):
@@ -31,3 +34,11 @@ class NotFiniteError(HistoryNetError):
     """A loss or a gradient became NaN or infinite; nothing of that phase was applied."""
 
     exit_code = NOT_FINITE
+
+
+class StoppedError(HistoryNetError):
+    """SIGTERM or Ctrl-C ended a training, after what it says was saved."""
+
+    def __init__(self, message: str, number: int):
+        super().__init__(message)
+        self.exit_code = {signal.SIGINT: INTERRUPTED, signal.SIGTERM: TERMINATED}[number]

@@ -14,6 +14,8 @@ from historynet.errors import InputError, PictureError
 
 EXTENSIONS = frozenset({".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp"})
 
+_UNFINISHED = ".unfinished-"
+
 # OpenCV warns of damaged files on the standard error stream, without their names; our own messages name them.
 cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
@@ -103,7 +105,7 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f".unfinished-{uuid.uuid4().hex}{path.suffix}")
+        temporary = path.with_name(f"{_UNFINISHED}{uuid.uuid4().hex}{path.suffix}")
         try:
             write(temporary)
             temporary.replace(path)
@@ -120,13 +122,19 @@ def make_folder(folder: Path) -> None:
     Raises:
         InputError: if not.
     """
-    probe = folder / f".unfinished-{uuid.uuid4().hex}"
+    probe = folder / f"{_UNFINISHED}{uuid.uuid4().hex}"
     try:
         folder.mkdir(parents=True, exist_ok=True)
         probe.write_bytes(b"")
         probe.unlink()
     except OSError as error:
         raise InputError(f"{folder}: cannot be written to ({error.strerror})") from None
+
+
+def remove_unfinished(folder: Path) -> None:
+    """Removes what a process that was killed left unfinished in a folder. No other may be writing there."""
+    for path in folder.glob(f"{_UNFINISHED}*"):
+        path.unlink(missing_ok=True)
 
 
 def list_pictures(folder: Path, or_none: bool = False) -> list[str]:

@@ -110,9 +110,10 @@ def _setting(
     path: bool = False,
     optional: bool = False,
     part: str | None = None,
+    fixed: str | None = None,
 ) -> Any:
     metadata = {"accept": accept, "commands": commands, "group": group, "help": text, "path": path, "none": optional}
-    metadata["part"] = part
+    metadata |= {"part": part, "fixed": fixed}
     return dataclasses.field(metadata=metadata) if part is None else dataclasses.field(default=None, metadata=metadata)
 
 
@@ -120,6 +121,9 @@ _BOTH = f"{TRAIN} {COLORIZE}"
 
 # Parts that some variants do not have: their config.py has none of the part's constants, and then none of its options.
 _LABELS, _PARSING, _INFO = "labels", "parsing", "info"
+
+# What a continued run cannot change: what made its networks and its random numbers; within an epoch, its batches.
+_RUN, _EPOCH = "run", "epoch"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,7 +133,11 @@ class Settings:
     test_name: str = _setting(_text, _BOTH, "run", "name of the run; {TEST_NAME} in a path stands for it")
     gpu_id: str = _setting(_gpu_id, _BOTH, "run", "number of the GPU to use, or 'cpu'")
     seed: int = _setting(
-        _integer(0, 2**32 - 1), TRAIN, "run", "seed of the initial weights, the order of the pictures and alpha"
+        _integer(0, 2**32 - 1),
+        TRAIN,
+        "run",
+        "seed of the initial weights, the order of the pictures and alpha",
+        fixed=_RUN,
     )
 
     train_data: Path = _setting(_text, TRAIN, "data", "folder of the training pictures", path=True)
@@ -147,7 +155,7 @@ class Settings:
         _text, TRAIN, "data", "name of the label file in the training folder", part=_LABELS
     )
     num_classes: int | None = _setting(
-        _integer(1), TRAIN, "data", "number of labels a picture has in the label file", part=_LABELS
+        _integer(1), TRAIN, "data", "number of labels a picture has in the label file", part=_LABELS, fixed=_RUN
     )
     allow_missing_labels: bool | None = _setting(
         _boolean,
@@ -165,15 +173,18 @@ class Settings:
     )
     skip_broken: bool = _setting(_boolean, TRAIN, "data", "leave out training pictures that cannot be read")
 
-    image_size: int = _setting(_integer(16, multiple_of=8), TRAIN, "network", "side of the networks' pictures, pixels")
+    image_size: int = _setting(
+        _integer(16, multiple_of=8), TRAIN, "network", "side of the networks' pictures, pixels", fixed=_RUN
+    )
     width: float = _setting(
-        _number(above=True), TRAIN, "network", "factor on every channel count; 1.0 is the paper's network"
+        _number(above=True), TRAIN, "network", "factor on every channel count; 1.0 is the paper's network", fixed=_RUN
     )
     vgg16_weights: str = _setting(
         _text,
         TRAIN,
         "network",
         "initial weights of G0: 'imagenet' (downloaded by Keras), 'none' (random) or a .h5 file",
+        fixed=_RUN,
     )
 
     init_generator: Path | None = _setting(
@@ -183,15 +194,23 @@ class Settings:
         "generator to go on training from: a .keras, .weights.h5 or released .h5 file; VGG16 is not needed then",
         path=True,
         optional=True,
+        fixed=_RUN,
     )
     init_discriminator: Path | None = _setting(
-        _text, TRAIN, "network", "the same for the discriminator D1", path=True, optional=True
+        _text, TRAIN, "network", "the same for the discriminator D1", path=True, optional=True, fixed=_RUN
     )
     init_classifier: Path | None = _setting(
-        _text, TRAIN, "network", "the same for the classifier network D2", path=True, optional=True, part=_INFO
+        _text,
+        TRAIN,
+        "network",
+        "the same for the classifier network D2",
+        path=True,
+        optional=True,
+        part=_INFO,
+        fixed=_RUN,
     )
 
-    batch_size: int = _setting(_integer(1), _BOTH, "training", "pictures in one batch")
+    batch_size: int = _setting(_integer(1), _BOTH, "training", "pictures in one batch", fixed=_EPOCH)
     num_epochs: int = _setting(_integer(1), TRAIN, "training", "passes over the training pictures")
     steps_per_epoch: int | None = _setting(
         _integer(1),
@@ -201,7 +220,11 @@ class Settings:
         optional=True,
     )
     shuffle: bool = _setting(
-        _boolean, TRAIN, "training", "a new order of the pictures in each epoch; no: the folder's, as released"
+        _boolean,
+        TRAIN,
+        "training",
+        "a new order of the pictures in each epoch; no: the folder's, as released",
+        fixed=_EPOCH,
     )
     drop_last: bool = _setting(
         _boolean, TRAIN, "training", "leave out an epoch's last batch where it is smaller, as released"
@@ -234,7 +257,23 @@ class Settings:
         _integer(1, word="all"), TRAIN, "training", "test pictures colorized after each epoch, or 'all'"
     )
 
-    model_dir: Path = _setting(_text, _BOTH, "results", "folder of the trained networks", path=True)
+    save_every: int | None = _setting(
+        _integer(1),
+        TRAIN,
+        "checkpoints",
+        "steps from one checkpoint to the next, besides SAVE_MINUTES and the end of each epoch",
+        optional=True,
+    )
+    save_minutes: float | None = _setting(
+        _number(above=True),
+        TRAIN,
+        "checkpoints",
+        "minutes from one checkpoint to the next, besides SAVE_EVERY and the end of each epoch",
+        optional=True,
+    )
+    keep_checkpoints: int = _setting(_integer(1), TRAIN, "checkpoints", "how many checkpoints stay, the newest ones")
+
+    model_dir: Path = _setting(_text, _BOTH, "results", "folder of the trained networks and checkpoints", path=True)
     out_dir: Path = _setting(_text, TRAIN, "results", "folder of the test pictures colorized while training", path=True)
     log_dir: Path = _setting(_text, TRAIN, "results", "folder of the TensorBoard logs and loss curves", path=True)
 
@@ -394,3 +433,35 @@ def describe(settings: Settings, command: str) -> Sequence[tuple[str, Any]]:
         for name, field in _FIELDS.items()
         if command in field.metadata["commands"].split() and field.metadata["part"] in parts
     ]
+
+
+def as_json(settings: Settings) -> dict[str, Any]:
+    """What training reads, by NAME, as a checkpoint keeps it to be compared with a later start's."""
+    return {name: str(value) if isinstance(value, Path) else value for name, value in describe(settings, TRAIN)}
+
+
+def changes(before: Mapping[str, Any], settings: Settings, within_epoch: bool) -> dict[str, tuple[Any, Any]]:
+    """What differs from the settings that a run had: (before, now) by NAME. Settings that it did not know are left out.
+
+    Args:
+        before: `as_json` of the run's settings.
+        settings: of the start that is to continue it.
+        within_epoch: whether it stands in the middle of an epoch.
+
+    Raises:
+        InputError: if one of them cannot change in a run, or not in the middle of an epoch.
+    """
+    changed = {
+        name: (before[name], now) for name, now in as_json(settings).items() if name in before and before[name] != now
+    }
+    for name, (then, now) in changed.items():
+        fixed = _FIELDS[name.lower()].metadata["fixed"]
+        # A run may move to other folders with the files it began from.
+        moved = isinstance(then, str) and isinstance(now, str) and Path(then).name == Path(now).name
+        if (fixed == _RUN and not moved) or (fixed == _EPOCH and within_epoch):
+            raise InputError(
+                f"{_option(name.lower())} {now}: the run has {then}, which can change "
+                + ("between two epochs only" if fixed == _EPOCH else "in a new run only")
+                + "; leave it so, name another run with --test-name or --model-dir, or start over with --fresh"
+            )
+    return changed

@@ -3,6 +3,7 @@
 import csv
 import json
 import re
+import shutil
 
 import numpy as np
 import pytest
@@ -29,7 +30,7 @@ def test_train_then_colorize_as_users_do(mhmd, tmp_path):
     for name in ("L_r", "L_cls", "L_par", "L_g", "L_info", "critic", "penalty"):
         assert f"  {name} " in trained.stdout
     models = {path.name for path in (tmp_path / "MODEL").iterdir()}
-    assert models == {"settings.json"} | {
+    assert models == {"settings.json", "run.json", "checkpoints"} | {
         f"my_model_{name}Epoch{epoch}.keras"
         for name in ("colorization", "discriminator", "classifier")
         for epoch in (0, 1)
@@ -116,8 +117,9 @@ def test_colorizing_plain_arguments_and_a_broken_file(mhmd, model, run, tmp_path
     assert len(list((tmp_path / "COLORIZED").iterdir())) == 4
 
 
-def test_trained_models_are_not_replaced_unasked(mhmd, model, run):
+def test_trained_models_are_not_replaced_unasked(mhmd, model, run, tmp_path):
     before = model.read_bytes()
+    shutil.rmtree(tmp_path / "MODEL/checkpoints")
     code, _, err = run(TRAIN, *train_arguments(mhmd))
     assert code == 2
     assert "--fresh" in err

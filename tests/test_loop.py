@@ -13,6 +13,7 @@ from historynet.training.loop import Plan, train
 @dataclass
 class Numbers:
     names: list
+    end: int
     fields: dict
 
 
@@ -23,7 +24,7 @@ class Looks:
 
 
 def numbers(*values):
-    return Numbers([f"{value}.jpg" for value in values], {"L": np.array(values, np.float32)[:, None]})
+    return Numbers([f"{value}.jpg" for value in values], 0, {"L": np.array(values, np.float32)[:, None]})
 
 
 def plan(folder, batches, saved=None, scores=(1.0, 3.0, 2.0)):
@@ -33,6 +34,9 @@ def plan(folder, batches, saved=None, scores=(1.0, 3.0, 2.0)):
         batches=batches,
         evaluate=lambda epoch: Looks({"psnr": scores[epoch]}, np.zeros((8, 8, 3), np.uint8)),
         save=(saved if saved is not None else []).append,
+        checkpoint=lambda position: folder / "checkpoint",
+        save_every=None,
+        save_minutes=None,
         log_dir=folder / "log",
         out_dir=folder / "out",
         seed=0,
@@ -41,7 +45,7 @@ def plan(folder, batches, saved=None, scores=(1.0, 3.0, 2.0)):
 
 def test_epochs_steps_logs_and_best_epoch(tmp_path, capsys):
     saved = []
-    train(Toy(), plan(tmp_path, lambda epoch: [numbers(1, 2), numbers(epoch), numbers(9)], saved))
+    train(Toy(), plan(tmp_path, lambda epoch, used: [numbers(1, 2), numbers(epoch), numbers(9)], saved))
     assert saved == [0, 1, 2]
     steps = (tmp_path / "log/losses.csv").read_text().splitlines()
     assert steps[0] == "epoch,step,double,follow"
@@ -60,9 +64,9 @@ def test_epochs_steps_logs_and_best_epoch(tmp_path, capsys):
 
 def test_what_is_not_finite_is_named_with_its_pictures(tmp_path):
     with pytest.raises(NotFiniteError, match=r"double is not finite at step 1; its pictures: nan.jpg, 4.jpg"):
-        train(Toy(), plan(tmp_path, lambda epoch: [numbers(1), numbers(np.nan, 4)]))
+        train(Toy(), plan(tmp_path, lambda epoch, used: [numbers(1), numbers(np.nan, 4)]))
 
 
 def test_no_batch_at_all_is_an_error(tmp_path):
     with pytest.raises(InputError, match="no training picture"):
-        train(Toy(), plan(tmp_path, lambda epoch: []))
+        train(Toy(), plan(tmp_path, lambda epoch, used: []))

@@ -24,7 +24,10 @@ class Toy:
 
     def __init__(self, rate=0.1):
         networks = ("first", "second")
-        self.networks = {name: keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)]) for name in networks}
+        self.networks = {
+            name: keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, name="dense")], name=name)
+            for name in networks
+        }
         self.optimizers = {name: keras.optimizers.SGD(rate) for name in networks}
         self.phases = (Phase({"first": {"double": 1.0}}, self.double), Phase({"second": {"follow": 0.5}}, self.follow))
 

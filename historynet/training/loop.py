@@ -1,11 +1,9 @@
-"""Epochs and steps of any system: progress, logs, curves, a look at the test pictures, saved networks."""
+"""Epochs and steps of any system: progress, logs, curves, a look at the test pictures, saved networks, checkpoints."""
 
-import csv
 import math
 import shutil
 import sys
 import time
-from array import array
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,11 +13,16 @@ from typing import Protocol
 
 import numpy as np
 import tensorflow as tf
+from tensorboard.compat.proto import event_pb2
+from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
 from historynet import figures, images
 from historynet.errors import InputError, NotFiniteError
 from historynet.systems.system import System
+from historynet.training.checkpoints import Position
+from historynet.training.history import EPOCHS, LOSSES, Table, is_finished
 from historynet.training.step import Step
+from historynet.training.stopping import Stop
 
 _SMOOTHING = 100
 """Steps over which the shown losses and the drawn curves are averaged; fewer in short curves."""
@@ -27,11 +30,20 @@ _SMOOTHING = 100
 _SCALARS_EVERY = 10
 """Steps between two TensorBoard scalars."""
 
+_BEGINNING = Position()
+
 
 class Batch(Protocol):
-    """What the loop needs of a batch: the samples' names, for error messages, and the fields."""
+    """What the loop needs of a batch.
+
+    Attributes:
+        names: the samples' names, for error messages.
+        end: how many samples of the epoch's order are used up with this batch.
+        fields: what the system reads.
+    """
 
     names: Sequence[str]
+    end: int
     fields: Mapping[str, np.ndarray]
 
 
@@ -49,9 +61,12 @@ class Plan:
     Attributes:
         epochs: passes over the data.
         steps_per_epoch: batches in a pass, at most.
-        batches: epoch -> its batches.
+        batches: (epoch, used) -> its batches, without those of the first `used` samples of its order.
         evaluate: epoch -> a look at the test pictures.
         save: epoch -> saves the networks.
+        checkpoint: position -> saves all that is needed to go on from there; says where.
+        save_every: updates from one checkpoint to the next; None: the time alone counts.
+        save_minutes: time from one checkpoint to the next; None: the updates alone count.
         log_dir: TensorBoard's files, losses.csv, epochs.csv and losses.png.
         out_dir: the grids EpochN.png.
         seed: of the phases' random numbers.
@@ -59,92 +74,143 @@ class Plan:
 
     epochs: int
     steps_per_epoch: int
-    batches: Callable[[int], Iterable[Batch]]
+    batches: Callable[[int, int], Iterable[Batch]]
     evaluate: Callable[[int], Looks]
     save: Callable[[int], None]
+    checkpoint: Callable[[Position], Path]
+    save_every: int | None
+    save_minutes: float | None
     log_dir: Path
     out_dir: Path
     seed: int
 
 
-def train(system: System, plan: Plan) -> None:
+def train(system: System, plan: Plan, start: Position = _BEGINNING) -> None:
     """Trains a system, epoch after epoch, numbered from 0.
+
+    Args:
+        system: what to train; of a continued training, as its checkpoint left it.
+        plan: what to do besides.
+        start: where the checkpoint was saved.
 
     Raises:
         NotFiniteError: if a loss is NaN or infinite; names it, the step and the batch's pictures.
+        StoppedError: on SIGTERM and Ctrl-C, after a checkpoint.
         InputError: if an epoch has no batch, or something cannot be written.
     """
     step = Step(system, plan.seed)
-    curves, best, steps = {}, None, 0
     for folder in (plan.log_dir, plan.out_dir):
         images.make_folder(folder)
+    if start.steps:
+        _forget_logs(plan.log_dir, start.steps)
     writer = tf.summary.create_file_writer(str(plan.log_dir))
-    with writer.as_default(), (plan.log_dir / "losses.csv").open("w", newline="") as table:
-        for epoch in range(plan.epochs):
-            progress = Progress(epoch, plan)
-            for batch in islice(plan.batches(epoch), plan.steps_per_epoch):
+    with (
+        writer.as_default(),
+        Table(plan.log_dir / LOSSES, "step", start.steps) as curves,
+        Table(plan.log_dir / EPOCHS, "epoch", start.epoch) as looks,
+        Stop() as stop,
+    ):
+        checkpoints = _Schedule(plan, curves, start)
+        if start.epoch and not start.epoch_steps and not is_finished(looks.columns, start.epoch - 1):
+            with stop.at_once(checkpoints.kept):
+                _end_epoch(start.epoch - 1, plan, curves, looks)
+        position = start
+        for epoch in range(start.epoch, plan.epochs):
+            progress = Progress(epoch, plan, position.epoch_steps)
+            left = max(0, plan.steps_per_epoch - position.epoch_steps)
+            for batch in islice(plan.batches(epoch, position.samples), left):
                 try:
-                    losses = step(batch.fields, steps)
+                    losses = step(batch.fields, position.steps)
                 except NotFiniteError as error:
                     raise NotFiniteError(
-                        f"{error}; its pictures: {', '.join(batch.names)}. The networks of earlier epochs are "
-                        "kept. A lower --learning-rate may help"
+                        f"{error}; its pictures: {', '.join(batch.names)}; {checkpoints.kept}. A lower "
+                        "--learning-rate may help"
                     ) from None
-                if not steps:
-                    curves = {name: array("d") for name in losses}
-                    rows = csv.DictWriter(table, ["epoch", "step", *losses])
-                    rows.writeheader()
-                rows.writerow({"epoch": epoch, "step": steps} | losses)
-                for name, value in losses.items():
-                    curves[name].append(value)
-                    if steps % _SCALARS_EVERY == 0:
-                        tf.summary.scalar(f"losses/{name}", value, steps)
-                steps += 1
+                curves.add({"epoch": epoch, "step": position.steps} | losses)
+                if position.steps % _SCALARS_EVERY == 0:
+                    for name, value in losses.items():
+                        tf.summary.scalar(f"losses/{name}", value, position.steps)
+                position = Position(epoch, position.epoch_steps + 1, batch.end, position.steps + 1)
                 progress.show(losses, len(batch.names))
+                # The last one of an epoch is saved as the start of the next.
+                if position.epoch_steps < plan.steps_per_epoch and (stop.requested or checkpoints.due(position)):
+                    checkpoints.save(position)
+                    stop.check(checkpoints.kept)
             progress.close()
             if not progress.steps:
                 raise InputError("there is no training picture that can be read")
-            plan.save(epoch)
-            table.flush()
-            figures.plot_curves(curves, plan.log_dir / "losses.png", _SMOOTHING)
-            looks = plan.evaluate(epoch)
-            best = _log_looks(looks, epoch, best, plan)
-            writer.flush()
+            position = Position(epoch + 1, 0, 0, position.steps)
+            checkpoints.save(position)
+            with stop.at_once(checkpoints.kept):
+                _end_epoch(epoch, plan, curves, looks)
 
 
-def _log_looks(looks: Looks, epoch: int, best: tuple[float, int] | None, plan: Plan) -> tuple[float, int]:
-    """Logs, writes and prints a look at the test pictures; the best PSNR so far and its epoch."""
-    for name, value in looks.scores.items():
+class _Schedule:
+    """Saves checkpoints when they are due, and the table of losses with them."""
+
+    def __init__(self, plan: Plan, curves: Table, start: Position):
+        self._plan = plan
+        self._curves = curves
+        self._saved = time.monotonic()
+        self.kept = f"what this start continued from ({start}) is kept" if start.steps else "nothing was saved yet"
+
+    def due(self, position: Position) -> bool:
+        every, minutes = self._plan.save_every, self._plan.save_minutes
+        return bool(every and position.steps % every == 0) or bool(
+            minutes and time.monotonic() - self._saved >= 60 * minutes
+        )
+
+    def save(self, position: Position) -> None:
+        # A continued run finds the losses of all steps before its checkpoint.
+        self._curves.flush()
+        self.kept = f"{self._plan.checkpoint(position)} ({position}) is kept, start again to continue"
+        self._saved = time.monotonic()
+
+
+def _forget_logs(log_dir: Path, step: int) -> None:
+    """Tells TensorBoard that what was logged from this step on is lost, and will be logged again."""
+    writer = EventFileWriter(str(log_dir))
+    restart = event_pb2.SessionLog(status=event_pb2.SessionLog.START)
+    writer.add_event(event_pb2.Event(wall_time=time.time(), step=step, session_log=restart))
+    writer.close()
+
+
+def _end_epoch(epoch: int, plan: Plan, curves: Table, looks: Table) -> None:
+    """Saves the networks, draws the curves, logs, writes and prints a look at the test pictures."""
+    plan.save(epoch)
+    losses = {name: values for name, values in curves.columns.items() if name not in ("epoch", "step")}
+    figures.plot_curves(losses, plan.log_dir / "losses.png", _SMOOTHING)
+    look = plan.evaluate(epoch)
+    for name, value in look.scores.items():
         tf.summary.scalar(f"test/{name}", value, epoch)
-    tf.summary.image("test/pictures", looks.grid[None], epoch)
-    images.write_rgb(plan.out_dir / f"Epoch{epoch}.png", looks.grid)
-    if best is None or not looks.scores["psnr"] <= best[0]:
-        best = (looks.scores["psnr"], epoch)
-    tf.summary.scalar("test/best_epoch", best[1], epoch)
-    path = plan.log_dir / "epochs.csv"
-    with path.open("w" if epoch == 0 else "a", newline="") as table:
-        rows = csv.DictWriter(table, ["epoch", *looks.scores, "best_epoch"])
-        if epoch == 0:
-            rows.writeheader()
-        rows.writerow({"epoch": epoch} | dict(looks.scores) | {"best_epoch": best[1]})
-    scores = "  ".join(f"{name} {value:.4g}" for name, value in looks.scores.items())
-    mark = "best so far" if best[1] == epoch else f"best: Epoch{best[1]} with PSNR {best[0]:.4g}"
+    tf.summary.image("test/pictures", look.grid[None], epoch)
+    images.write_rgb(plan.out_dir / f"Epoch{epoch}.png", look.grid)
+    best, psnr = epoch, look.scores["psnr"]
+    if looks.columns:
+        earlier = int(looks.columns["best_epoch"][-1])
+        earlier_psnr = looks.columns["psnr"][looks.columns["epoch"].index(earlier)]
+        if psnr <= earlier_psnr:
+            best, psnr = earlier, earlier_psnr
+    tf.summary.scalar("test/best_epoch", best, epoch)
+    looks.add({"epoch": epoch} | dict(look.scores) | {"best_epoch": best})
+    looks.flush()
+    scores = "  ".join(f"{name} {value:.4g}" for name, value in look.scores.items())
+    mark = "best so far" if best == epoch else f"best: Epoch{best} with PSNR {psnr:.4g}"
     print(f"Epoch{epoch}: {scores}  ({mark})", flush=True)
-    return best
 
 
 class Progress:
     """The line that shows how far an epoch is: rewritten in place on a terminal, else a new one every ten seconds."""
 
-    def __init__(self, epoch: int, plan: Plan):
-        self.steps = 0
+    def __init__(self, epoch: int, plan: Plan, steps: int = 0):
+        self.steps = steps
         self._epoch = epoch
         self._plan = plan
         self._recent = deque(maxlen=_SMOOTHING)
         self._times = deque([(time.monotonic(), 0)], maxlen=20)
         self._terminal = sys.stdout.isatty()
         self._shown = -math.inf
-        self._shown_step = 0
+        self._shown_step = steps
 
     def show(self, losses: Mapping[str, float], pictures: int) -> None:
         self.steps += 1

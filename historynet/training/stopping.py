@@ -1,0 +1,63 @@
+"""SIGTERM and Ctrl-C while training: the update that runs is finished and a checkpoint saved first."""
+
+import contextlib
+import os
+import signal
+from collections.abc import Iterator
+
+from historynet.errors import StoppedError
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class Stop:
+    """A context in which the two signals are only noted; further ones change nothing.
+
+    Attributes:
+        requested: the signal that came, or None.
+    """
+
+    def __init__(self):
+        self.requested: signal.Signals | None = None
+        self._kept: str | None = None
+        self._before = {}
+
+    def __enter__(self) -> "Stop":
+        self._before = {number: signal.signal(number, self._note) for number in _SIGNALS}
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def check(self, kept: str) -> None:
+        """Ends the training if a signal came; `kept` says what was saved.
+
+        Raises:
+            StoppedError: if so.
+        """
+        if self.requested is not None:
+            raise StoppedError(f"stopped by {self.requested.name}; {kept}", self.requested)
+
+    @contextlib.contextmanager
+    def at_once(self, kept: str) -> Iterator[None]:
+        """Within it a signal need not wait, since all is saved that there is to save.
+
+        Raises:
+            StoppedError: where the signal comes.
+        """
+        self._kept = kept
+        try:
+            self.check(kept)
+            yield
+        finally:
+            self._kept = None
+
+    def _note(self, number: int, _frame: object) -> None:
+        if self.requested is not None:
+            return
+        self.requested = signal.Signals(number)
+        if self._kept is not None:
+            self.check(self._kept)
+        # Not print: the signal may have come in the middle of one.
+        os.write(2, f"\n{self.requested.name}: saving a checkpoint after this step\n".encode())
