@@ -1,5 +1,6 @@
-"""The two commands behind every variant's scripts: train, and colorize a folder; and a third for model files."""
+"""The two commands behind every variant's scripts: train, and colorize a folder; and those for models and metrics."""
 
+import argparse
 import json
 import math
 import os
@@ -29,7 +30,7 @@ def train(script: str, build: Build) -> None:
         build: makes what is trained.
     """
     config = Path(script).resolve().with_name("config.py")
-    _run(lambda argv: _train(config, build, argv))
+    run(lambda argv: _train(config, build, argv))
 
 
 def colorize(script: str, variant: str) -> None:
@@ -40,15 +41,16 @@ def colorize(script: str, variant: str) -> None:
         variant: the variant whose models it takes.
     """
     config = Path(script).resolve().with_name("config.py")
-    _run(lambda argv: _colorize(config, variant, argv))
+    run(lambda argv: _colorize(config, variant, argv))
 
 
 def model_files() -> None:
     """The command line `python -m historynet.weights`; ends the process with one of the exit codes of `errors`."""
-    _run(_model_files)
+    run(_model_files)
 
 
-def _run(command: Callable[[Sequence[str]], int]) -> None:
+def run(command: Callable[[Sequence[str]], int]) -> None:
+    """Runs a command line: arguments -> exit code; ends the process with it, or with one line and the error's code."""
     argv = sys.argv[1:]
     try:
         code = command(argv)
@@ -247,3 +249,61 @@ def _model_files(argv: Sequence[str]) -> int:
     else:
         weights.convert(arguments.source, arguments.target)
     return errors.DONE
+
+
+def comparison_parser(description: str) -> settings.Parser:
+    """The options that the scripts which compare two folders share."""
+    parser = settings.Parser(description=description, allow_abbrev=False)
+    parser.add_argument("-d0", "--dir0", type=Path, required=True, metavar="ORIGINALS", help="folder of the originals")
+    parser.add_argument(
+        *("-d1", "--dir1"),
+        type=Path,
+        required=True,
+        metavar="RESULTS",
+        help="folder of the results: NAME_reconstructed.* or NAME.* for NAME.*",
+    )
+    parser.add_argument("--resize", action="store_true", help="resize results that are of another size")
+    parser.add_argument("--csv", type=Path, metavar="FILE", help="write each pair's values")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write values, averages and counts")
+    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    return parser
+
+
+def compare(arguments: argparse.Namespace, protocol: str, report: Path | None = None, **measures: Any) -> int:
+    """Compares two folders, prints and writes the report; the exit code.
+
+    Args:
+        arguments: of `comparison_parser`.
+        protocol: one line that says how the values were computed.
+        report: a file for what is printed.
+        measures: `convention` or `lpips` of `comparison.compare_folders`.
+
+    Raises:
+        InputError: also if pictures of a pair differ in size; the report over the others has been given then.
+    """
+    from historynet.comparison import compare_folders
+
+    with tqdm(unit="pair", disable=None) as bar:
+        comparison = compare_folders(
+            arguments.dir0, arguments.dir1, resize=arguments.resize, progress=bar.update, **measures
+        )
+    text = "\n".join([protocol, *comparison.report()])
+    print(text)
+    if report:
+        images.write_atomically(report, lambda path: path.write_text(text + "\n", encoding="utf-8"))
+    if arguments.csv:
+        comparison.write_csv(arguments.csv)
+    if arguments.json:
+        comparison.write_json(arguments.json, protocol)
+    for reason in comparison.unreadable:
+        print(f"skipped: {reason}", file=sys.stderr)
+    if comparison.different_size:
+        for pair in comparison.different_size:
+            print(f"different size: {pair}", file=sys.stderr)
+        raise InputError(
+            f"{arguments.dir1}: {len(comparison.different_size)} results differ in size from their originals and were "
+            "not compared; --resize resizes them"
+        )
+    if not comparison.scores:
+        raise InputError(f"{arguments.dir1}: none of the {len(comparison.pairing.pairs)} pairs can be read")
+    return errors.SKIPPED if comparison.unreadable else errors.DONE
