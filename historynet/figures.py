@@ -74,3 +74,47 @@ def plot_curves(curves: Mapping[str, Sequence[float]], path: Path, smoothing: in
         axes.set_xlabel("step")
         axes.legend(fontsize="x-small")
     write_atomically(path, lambda temporary: figure.savefig(temporary, dpi=100))
+
+
+def plot_scores(
+    measured: Mapping[str, Mapping[str, tuple[float, float]]],
+    published: Mapping[str, Mapping[str, Mapping[str, float]]],
+    path: Path,
+) -> None:
+    """Draws a panel for each metric with a line for each method, as PNG.
+
+    Args:
+        measured: (mean, standard error) by metric and method.
+        published: values by source, metric and method; NaN where there is none.
+        path: the file.
+    """
+    import matplotlib.figure
+
+    methods = list(next(iter(measured.values())))
+    places = np.arange(len(methods))
+    figure = matplotlib.figure.Figure(figsize=(11, 1.7 + 0.42 * len(methods)), layout="constrained")
+    panels = figure.subplots(1, len(measured), sharey=True, squeeze=False)[0]
+    for axes, (metric, scores) in zip(panels, measured.items(), strict=True):
+        means, errors = np.array([scores[method] for method in methods], float).T
+        for (source, values), marker in zip(published.items(), "Ds^v", strict=False):
+            known = [values[metric][method] for method in methods]
+            axes.plot(known, places, marker, color="0.35", fillstyle="none", markersize=7, label=f"published, {source}")
+        axes.errorbar(
+            *(means, places),
+            xerr=errors,
+            fmt="o",
+            color="tab:blue",
+            markersize=7,
+            capsize=3,
+            label="measured",
+            zorder=3,
+        )
+        axes.set_title(metric)
+        axes.grid(axis="x", color="0.9")
+        axes.set_axisbelow(True)
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.margins(x=0.08)
+    panels[0].set_yticks(places, methods)
+    panels[0].set_ylim(len(methods) - 0.5, -0.5)
+    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False)
+    write_atomically(path, lambda temporary: figure.savefig(temporary, dpi=150))
