@@ -14,7 +14,6 @@ from tqdm import tqdm
 from historynet import backend, commands, errors, settings, tables
 from historynet.errors import InputError
 from historynet.metrics import CONVENTIONS
-from historynet.perceptual import Lpips
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -47,7 +46,7 @@ def main(argv: Sequence[str]) -> int:
             originals,
             folders,
             (arguments.convention, CONVENTIONS[arguments.convention]),
-            find_lpips(arguments.use_gpu),
+            commands.find_lpips(arguments.use_gpu),
             arguments.colorfulness,
             arguments.resize,
             bar.update,
@@ -86,15 +85,6 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--use_gpu", "--use-gpu", action="store_true", help="for LPIPS, instead of the CPU")
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     return parser
-
-
-def find_lpips(use_gpu: bool) -> Lpips | None:
-    """LPIPS with AlexNet, or None with a message where it is not installed."""
-    try:
-        return Lpips(use_gpu=use_gpu)
-    except InputError as error:
-        print(f"without LPIPS: {error}", file=sys.stderr)
-        return None
 
 
 if __name__ == "__main__":

@@ -307,3 +307,14 @@ def compare(arguments: argparse.Namespace, protocol: str, report: Path | None = 
     if not comparison.scores:
         raise InputError(f"{arguments.dir1}: none of the {len(comparison.pairing.pairs)} pairs can be read")
     return errors.SKIPPED if comparison.unreadable else errors.DONE
+
+
+def find_lpips(use_gpu: bool) -> Any:
+    """LPIPS with AlexNet, or None with a message where it is not installed."""
+    from historynet.perceptual import Lpips
+
+    try:
+        return Lpips(use_gpu=use_gpu)
+    except InputError as error:
+        print(f"without LPIPS: {error}", file=sys.stderr)
+        return None

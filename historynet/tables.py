@@ -8,10 +8,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from historynet import figures, images, metrics
+import numpy as np
+
+from historynet import color, figures, images, metrics
 from historynet.comparison import COLORFULNESS, LPIPS, PSNR, SSIM, Comparison, compare_folders
 from historynet.errors import InputError, PictureError
 from historynet.metrics import Convention
+from historynet.pairing import pair_folders
 from historynet.parallel import CORES, map_ahead
 from historynet.perceptual import Lpips
 
@@ -48,10 +51,8 @@ class Experiment:
     methods: Sequence[Method]
 
 
-def _method(
-    name: str, folders: str, paper: tuple[float, float, float], companion: tuple[float, float, float]
-) -> Method:
-    return Method(name, frozenset(folders.split()), {PAPER: paper, COMPANION: companion})
+def _method(name: str, folders: str, paper: str, companion: str) -> Method:
+    return Method(name, frozenset(folders.split()), {PAPER: paper.split(), COMPANION: companion.split()})
 
 
 EXPERIMENTS = {
@@ -397,3 +398,35 @@ def write(table: Table, folder: Path, name: str) -> None:
             lambda path, text=text: path.write_text(text.rstrip() + "\n", encoding="utf-8"),
         )
     table.draw(folder / f"{name}.png")
+
+
+def draw_pictures(
+    originals: Path, folders: Mapping[str, Path], paths: Sequence[Path], rows: int, names: Sequence[str] = ()
+) -> None:
+    """Draws the papers' Figures 4 and 7: originals, their gray versions, and each method's results.
+
+    Args:
+        originals: folder of pictures.
+        folders: of results, by column title.
+        paths: files to write, .png or .pdf.
+        rows: how many pictures, spread evenly over those that every method has a result of.
+        names: of originals, instead.
+
+    Raises:
+        InputError: if there is no such original, or no picture that all methods have.
+        PictureError: if a picture cannot be read.
+    """
+    results = {
+        title: {original.name: result for original, result in pair_folders(originals, folder).pairs}
+        for title, folder in folders.items()
+    }
+    shared = [name for name in images.list_pictures(originals) if all(name in found for found in results.values())]
+    if not names and not shared:
+        raise InputError(f"{originals}: of no picture here do all methods have a result")
+    names = names or [shared[i] for i in np.unique(np.linspace(0, len(shared) - 1, rows).round().astype(int))]
+    pictures = []
+    for name in names:
+        original = images.read_rgb(originals / name)
+        made = [images.read_rgb(found[name]) if name in found else None for found in results.values()]
+        pictures.append([original, color.to_gray(original), *made])
+    figures.print_pictures(pictures, ["Original", "Gray", *folders], paths)
