@@ -4,14 +4,13 @@ Run `python tables.py quantitative DIR` or `python tables.py ablation DIR`: DIR 
 results for each method, as the authors' "Quantitative_comparison" and "Ablation_experiments" do.
 """
 
-import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from tqdm import tqdm
 
-from historynet import backend, commands, errors, settings, tables
+from historynet import backend, commands, errors, tables
 from historynet.errors import InputError
 from historynet.metrics import CONVENTIONS
 
@@ -20,29 +19,23 @@ ROOT = Path(__file__).resolve().parent.parent
 
 def main(argv: Sequence[str]) -> int:
     """The command line; its exit code."""
-    arguments = make_parser().parse_args(argv)
-    experiment = tables.EXPERIMENTS[arguments.experiment]
-    originals, folders, others = tables.find_folders(arguments.folder, experiment)
-    for text in arguments.method:
-        name, _, folder = text.partition("=")
-        if not name or not folder:
-            raise InputError(f"--method {text}: it takes NAME=DIR")
-        folders[tables.method_name(name, experiment)] = Path(folder)
-    originals = arguments.originals or originals
-    if originals is None:
-        raise InputError(f"{arguments.folder}: no folder is called originals; name it with --originals")
-    if not folders:
-        raise InputError(f"{arguments.folder}: no folder of a method; name them with --method NAME=DIR")
-    used = {folder.resolve() for folder in (originals, *folders.values())}
-    for name in others:
-        if (arguments.folder / name).resolve() not in used:
-            print(f"left out: {name} is no method of this table; --method NAME={arguments.folder / name} adds it")
-
+    parser = commands.results_parser(__doc__.splitlines()[0])
+    parser.add_argument(
+        "--out", type=Path, default=ROOT / "RESULT/tables", metavar="DIR", help="for the table's files (%(default)s)"
+    )
+    parser.add_argument(
+        "--convention", choices=CONVENTIONS, default="exact", help="of PSNR and SSIM: see docs/metrics.md (%(default)s)"
+    )
+    parser.add_argument("--colorfulness", action="store_true", help="one more column: PSNR rewards gray")
+    parser.add_argument("--resize", action="store_true", help="resize results that are of another size")
+    parser.add_argument("--use_gpu", "--use-gpu", action="store_true", help="for LPIPS, instead of the CPU")
+    arguments = parser.parse_args(argv)
+    originals, folders = commands.find_results(arguments)
     if arguments.convention == "released":
         backend.start("cpu")
     with tqdm(unit="pair", disable=None) as bar:
         table = tables.measure(
-            experiment,
+            tables.EXPERIMENTS[arguments.experiment],
             originals,
             folders,
             (arguments.convention, CONVENTIONS[arguments.convention]),
@@ -63,28 +56,6 @@ def main(argv: Sequence[str]) -> int:
     if different:
         raise InputError(f"{different} pairs of different size were left out of their means; --resize compares them")
     return errors.SKIPPED if table.left_out or any(row.unreadable for row in table.rows.values()) else errors.DONE
-
-
-def make_parser() -> argparse.ArgumentParser:
-    """The options."""
-    parser = settings.Parser(description=__doc__.splitlines()[0], allow_abbrev=False)
-    parser.add_argument("experiment", choices=tables.EXPERIMENTS, help="which table")
-    parser.add_argument("folder", metavar="DIR", type=Path, help="holds the originals and a folder for each method")
-    parser.add_argument("--originals", type=Path, metavar="DIR", help="folder of the originals, if it is elsewhere")
-    parser.add_argument(
-        *("--method",), action="append", default=[], metavar="NAME=DIR", help="results of a method; can be repeated"
-    )
-    parser.add_argument(
-        "--out", type=Path, default=ROOT / "RESULT/tables", metavar="DIR", help="for the table's files (%(default)s)"
-    )
-    parser.add_argument(
-        "--convention", choices=CONVENTIONS, default="exact", help="of PSNR and SSIM: see docs/metrics.md (%(default)s)"
-    )
-    parser.add_argument("--colorfulness", action="store_true", help="one more column: PSNR rewards gray")
-    parser.add_argument("--resize", action="store_true", help="resize results that are of another size")
-    parser.add_argument("--use_gpu", "--use-gpu", action="store_true", help="for LPIPS, instead of the CPU")
-    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
-    return parser
 
 
 if __name__ == "__main__":

@@ -180,25 +180,32 @@ def report(
     results = {run.name: run.folder / "colorized" for run in runs}
     table = tables.measure(tables.EXPERIMENTS["ablation"], test_data, results, convention, lpips, colorfulness=True)
     tables.write(table, folder, "table")
-    losses = _columns(runs, "losses.csv", ("epoch", "step"))
-    figures.plot_runs(losses, folder / "losses.png", "step", _SMOOTHING)
-    scores = _columns(runs, "epochs.csv", ("epoch", "best_epoch", "psnr_gray", "ssim_gray", "colorfulness_true"))
-    figures.plot_runs(scores, folder / "scores.png", "epoch")
+    losses = _columns(runs, "losses.csv")
+    figures.plot_runs(
+        {name: losses[name] for name in losses if name not in ("epoch", "step")},
+        folder / "losses.png",
+        "step",
+        _SMOOTHING,
+    )
+    scores = _columns(runs, "epochs.csv")
+    # A horizontal line: what the gray pictures themselves score.
+    shown = {name: scores[name] | {"gray": scores[f"{name}_gray"][runs[-1].name]} for name in ("psnr", "ssim")}
+    figures.plot_runs(shown | {"colorfulness": scores["colorfulness"]}, folder / "scores.png", "epoch")
     tables.draw_pictures(test_data, results, [folder / "pictures.png", folder / "pictures.pdf"], rows)
     text = _describe(runs, table)
     images.write_atomically(folder / "report.md", lambda path: path.write_text(text, encoding="utf-8"))
     return table
 
 
-def _columns(runs: Sequence[Run], name: str, without: Sequence[str]) -> dict[str, dict[str, list[float]]]:
-    """The columns of a table in the runs' logs, by column and run."""
+def _columns(runs: Sequence[Run], name: str) -> dict[str, dict[str, list[float]]]:
+    """The columns of a table in the runs' logs, by column and run; HistoryNet's, which has all, say their order."""
     columns = {}
-    for run in runs:
+    for run in reversed(runs):
         with (run.folder / "logs" / name).open(newline="") as file:
             for row in csv.DictReader(file):
-                for column in row.keys() - set(without):
-                    columns.setdefault(column, {}).setdefault(run.name, []).append(float(row[column]))
-    return columns
+                for column, value in row.items():
+                    columns.setdefault(column, {}).setdefault(run.name, []).append(float(value))
+    return {column: dict(reversed(found.items())) for column, found in columns.items()}
 
 
 def _describe(runs: Sequence[Run], table: tables.Table) -> str:

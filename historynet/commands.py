@@ -309,6 +309,48 @@ def compare(arguments: argparse.Namespace, protocol: str, report: Path | None = 
     return errors.SKIPPED if comparison.unreadable else errors.DONE
 
 
+def results_parser(description: str) -> settings.Parser:
+    """The options of the scripts that take the results of several methods."""
+    from historynet.tables import EXPERIMENTS
+
+    parser = settings.Parser(description=description, allow_abbrev=False)
+    parser.add_argument("experiment", choices=EXPERIMENTS, help="whose methods are recognised by their folders' names")
+    parser.add_argument("folder", metavar="DIR", type=Path, help="holds the originals and a folder for each method")
+    parser.add_argument("--originals", type=Path, metavar="DIR", help="folder of the originals, if it is elsewhere")
+    parser.add_argument(
+        "--method", action="append", default=[], metavar="NAME=DIR", help="results of a method; can be repeated"
+    )
+    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    return parser
+
+
+def find_results(arguments: argparse.Namespace) -> tuple[Path, dict[str, Path]]:
+    """The originals, and each method's folder of results, by the arguments of `results_parser`.
+
+    Raises:
+        InputError: if there are no originals or no method.
+    """
+    from historynet import tables
+
+    experiment = tables.EXPERIMENTS[arguments.experiment]
+    originals, folders, others = tables.find_folders(arguments.folder, experiment)
+    for text in arguments.method:
+        name, _, folder = text.partition("=")
+        if not name or not folder:
+            raise InputError(f"--method {text}: it takes NAME=DIR")
+        folders[tables.method_name(name, experiment)] = Path(folder)
+    originals = arguments.originals or originals
+    if originals is None:
+        raise InputError(f"{arguments.folder}: no folder is called originals; name it with --originals")
+    if not folders:
+        raise InputError(f"{arguments.folder}: no folder of a known method; name them with --method NAME=DIR")
+    used = {folder.resolve() for folder in (originals, *folders.values())}
+    for path in others:
+        if path.resolve() not in used:
+            print(f"left out: {path.name} is no known method; --method NAME={path} adds it")
+    return originals, tables.in_order(folders, experiment)
+
+
 def find_lpips(use_gpu: bool) -> Any:
     """LPIPS with AlexNet, or None with a message where it is not installed."""
     from historynet.perceptual import Lpips

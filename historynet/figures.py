@@ -161,7 +161,7 @@ def plot_scores(
 def print_pictures(
     rows: Sequence[Sequence[np.ndarray | None]], titles: Sequence[str], paths: Sequence[Path], width: float = 1.3
 ) -> None:
-    """Draws a figure for a paper: rows of pictures under column titles, on white, at 300 dots an inch.
+    """Draws a figure for a paper: rows of pictures under column titles, on white, at 200 dots an inch.
 
     Args:
         rows: for each row, a uint8 RGB picture a column, or None for an empty place. A row is as high as its first
@@ -173,7 +173,7 @@ def print_pictures(
     import matplotlib
     import matplotlib.figure
 
-    gap, header, dots = 0.03, 0.22, 300
+    gap, header, dots = 0.03, 0.22, 200
     # A strip of 1x20000 does not take the whole page.
     heights = [width * float(np.clip(row[0].shape[0] / row[0].shape[1], 0.3, 3)) for row in rows]
     total = (len(titles) * (width + gap) - gap, header + sum(heights) + gap * (len(rows) - 1))

@@ -1,5 +1,6 @@
 """LPIPS (Zhang et al. 2018), by the lpips library, which brings PyTorch: an extra that need not be installed."""
 
+import pickle
 import warnings
 from collections import defaultdict
 from collections.abc import Hashable, Iterable, Iterator
@@ -57,12 +58,12 @@ class Lpips:
             warnings.simplefilter("ignore", UserWarning)
             try:
                 model = lpips.LPIPS(net=net, version=version, verbose=False)
-            except (OSError, RuntimeError) as error:
+            except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:  # not to be had, or damaged
                 url = torchvision.models.get_model_weights(NETS[net].lower()).IMAGENET1K_V1.url
                 folder = Path(torch.hub.get_dir()) / "checkpoints"
                 raise InputError(
                     f"the weights of {NETS[net]} could not be loaded ({' '.join(str(error).split())}); fetch {url} and "
-                    f"put it into {folder}, or name another folder's parent in TORCH_HOME (TORCH_HOME/hub/checkpoints)"
+                    f"put it into {folder} (it follows the environment variable: TORCH_HOME/hub/checkpoints)"
                 ) from None
         self._model = model.to(self._device).eval()
 

@@ -100,8 +100,8 @@ def _plain(name: str) -> str:
     return "".join(word for word in words if word not in extra)
 
 
-def find_folders(folder: Path, experiment: Experiment) -> tuple[Path | None, dict[str, Path], list[str]]:
-    """The originals, each method's results, and the names of other folders, in a folder laid out like the release's.
+def find_folders(folder: Path, experiment: Experiment) -> tuple[Path | None, dict[str, Path], list[Path]]:
+    """The originals, each method's results, and other folders, in a folder laid out like the release's.
 
     Raises:
         InputError: if the folder cannot be read, or two folders fit one name.
@@ -121,7 +121,7 @@ def find_folders(folder: Path, experiment: Experiment) -> tuple[Path | None, dic
         if name:
             found[name] = path
         else:
-            others.append(path.name)
+            others.append(path)
     return found.pop("originals", None), found, others
 
 
@@ -132,6 +132,12 @@ def _find(name: str, experiment: Experiment) -> str | None:
 def method_name(name: str, experiment: Experiment) -> str:
     """The published method's own name for a name that is like it; any other name as it is."""
     return _find(name, experiment) or name
+
+
+def in_order(folders: Mapping[str, Path], experiment: Experiment) -> dict[str, Path]:
+    """Folders by method, in the published order; other methods after them."""
+    order = [method.name for method in experiment.methods]
+    return dict(sorted(folders.items(), key=lambda item: order.index(item[0]) if item[0] in order else len(order)))
 
 
 @dataclass
@@ -341,7 +347,7 @@ def measure(
     Args:
         experiment: which table it is to be.
         originals: folder of pictures.
-        folders: of results, by method; rows come in the published order, other methods after them.
+        folders: of results, by method, in the order of the rows.
         convention: of PSNR and SSIM, with its name.
         lpips: None leaves the column out.
         colorfulness: one more column.
@@ -354,12 +360,11 @@ def measure(
     wanted = {LPIPS: lpips, PSNR: True, SSIM: True, COLORFULNESS: colorfulness}
     protocol = f"PSNR and SSIM: convention {convention[0]}, {convention[1].text}" + (f"; {lpips.text}" if lpips else "")
     table = Table(experiment, protocol, [metric for metric, how in wanted.items() if how])
-    order = [method.name for method in experiment.methods]
-    for name in sorted(folders, key=lambda name: order.index(name) if name in order else len(order)):
+    for name, folder in folders.items():
         try:
-            row = compare_folders(originals, folders[name], convention[1], lpips, colorfulness, resize, progress)
+            row = compare_folders(originals, folder, convention[1], lpips, colorfulness, resize, progress)
             if not row.scores:
-                raise InputError(f"{folders[name]}: no pair could be compared")
+                raise InputError(f"{folder}: no pair could be compared")
             table.rows[name] = row
         except InputError as error:
             table.left_out.append(f"{name}: {error}")
