@@ -11,9 +11,8 @@ import numpy as np
 
 from historynet import color, images, weights
 from historynet.errors import InputError, PictureError
+from historynet.pairing import SUFFIX
 from historynet.parallel import batched, map_ahead
-
-SUFFIX = "_reconstructed"
 
 
 class Colorizer:

@@ -1,5 +1,6 @@
-"""The two commands behind every variant's scripts: train, and colorize a folder; and a third for model files."""
+"""The two commands behind every variant's scripts: train, and colorize a folder; and those for models and metrics."""
 
+import argparse
 import math
 import os
 import runpy
@@ -28,7 +29,7 @@ def train(script: str, build: Build) -> None:
         build: makes what is trained.
     """
     config = Path(script).resolve().with_name("config.py")
-    _run(lambda argv: _train(config, build, argv))
+    run(lambda argv: _train(config, build, argv))
 
 
 def colorize(script: str, variant: str) -> None:
@@ -39,15 +40,16 @@ def colorize(script: str, variant: str) -> None:
         variant: the variant whose models it takes.
     """
     config = Path(script).resolve().with_name("config.py")
-    _run(lambda argv: _colorize(config, variant, argv))
+    run(lambda argv: _colorize(config, variant, argv))
 
 
 def model_files() -> None:
     """The command line `python -m historynet.weights`; ends the process with one of the exit codes of `errors`."""
-    _run(_model_files)
+    run(_model_files)
 
 
-def _run(command: Callable[[Sequence[str]], int]) -> None:
+def run(command: Callable[[Sequence[str]], int]) -> None:
+    """Runs a command line: arguments -> exit code; ends the process with it, or with one line and the error's code."""
     argv = sys.argv[1:]
     try:
         code = command(argv)
@@ -298,3 +300,114 @@ def _model_files(argv: Sequence[str]) -> int:
     else:
         weights.convert(arguments.source, arguments.target)
     return errors.DONE
+
+
+def comparison_parser(description: str) -> settings.Parser:
+    """The options that the scripts which compare two folders share."""
+    parser = settings.Parser(description=description, allow_abbrev=False)
+    parser.add_argument("-d0", "--dir0", type=Path, required=True, metavar="ORIGINALS", help="folder of the originals")
+    parser.add_argument(
+        *("-d1", "--dir1"),
+        type=Path,
+        required=True,
+        metavar="RESULTS",
+        help="folder of the results: NAME_reconstructed.* or NAME.* for NAME.*",
+    )
+    parser.add_argument("--resize", action="store_true", help="resize results that are of another size")
+    parser.add_argument("--csv", type=Path, metavar="FILE", help="write each pair's values")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write values, averages and counts")
+    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    return parser
+
+
+def compare(arguments: argparse.Namespace, protocol: str, report: Path | None = None, **measures: Any) -> int:
+    """Compares two folders, prints and writes the report; the exit code.
+
+    Args:
+        arguments: of `comparison_parser`.
+        protocol: one line that says how the values were computed.
+        report: a file for what is printed.
+        measures: `convention` or `lpips` of `comparison.compare_folders`.
+
+    Raises:
+        InputError: also if pictures of a pair differ in size; the report over the others has been given then.
+    """
+    from historynet.comparison import compare_folders
+
+    with tqdm(unit="pair", disable=None) as bar:
+        comparison = compare_folders(
+            arguments.dir0, arguments.dir1, resize=arguments.resize, progress=bar.update, **measures
+        )
+    text = "\n".join([protocol, *comparison.report()])
+    print(text)
+    if report:
+        images.write_atomically(report, lambda path: path.write_text(text + "\n", encoding="utf-8"))
+    if arguments.csv:
+        comparison.write_csv(arguments.csv)
+    if arguments.json:
+        comparison.write_json(arguments.json, protocol)
+    for reason in comparison.unreadable:
+        print(f"skipped: {reason}", file=sys.stderr)
+    if comparison.different_size:
+        for pair in comparison.different_size:
+            print(f"different size: {pair}", file=sys.stderr)
+        raise InputError(
+            f"{arguments.dir1}: {len(comparison.different_size)} results differ in size from their originals and were "
+            "not compared; --resize resizes them"
+        )
+    if not comparison.scores:
+        raise InputError(f"{arguments.dir1}: none of the {len(comparison.pairing.pairs)} pairs can be read")
+    return errors.SKIPPED if comparison.unreadable else errors.DONE
+
+
+def results_parser(description: str) -> settings.Parser:
+    """The options of the scripts that take the results of several methods."""
+    from historynet.tables import EXPERIMENTS
+
+    parser = settings.Parser(description=description, allow_abbrev=False)
+    parser.add_argument("experiment", choices=EXPERIMENTS, help="whose methods are recognised by their folders' names")
+    parser.add_argument("folder", metavar="DIR", type=Path, help="holds the originals and a folder for each method")
+    parser.add_argument("--originals", type=Path, metavar="DIR", help="folder of the originals, if it is elsewhere")
+    parser.add_argument(
+        "--method", action="append", default=[], metavar="NAME=DIR", help="results of a method; can be repeated"
+    )
+    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    return parser
+
+
+def find_results(arguments: argparse.Namespace) -> tuple[Path, dict[str, Path]]:
+    """The originals, and each method's folder of results, by the arguments of `results_parser`.
+
+    Raises:
+        InputError: if there are no originals or no method.
+    """
+    from historynet import tables
+
+    experiment = tables.EXPERIMENTS[arguments.experiment]
+    originals, folders, others = tables.find_folders(arguments.folder, experiment)
+    for text in arguments.method:
+        name, _, folder = text.partition("=")
+        if not name or not folder:
+            raise InputError(f"--method {text}: it takes NAME=DIR")
+        folders[tables.method_name(name, experiment)] = Path(folder)
+    originals = arguments.originals or originals
+    if originals is None:
+        raise InputError(f"{arguments.folder}: no folder is called originals; name it with --originals")
+    if not folders:
+        raise InputError(f"{arguments.folder}: no folder of a known method; name them with --method NAME=DIR")
+    used = {folder.resolve() for folder in (originals, *folders.values())}
+    for path in others:
+        if path.resolve() not in used:
+            print(f"left out: {path.name} is no known method; --method NAME={path} adds it")
+    return originals, tables.in_order(folders, experiment)
+
+
+def find_lpips(use_gpu: bool) -> Any:
+    """LPIPS with AlexNet, or None with a message where it is not installed."""
+    from historynet.perceptual import Lpips
+
+    try:
+        return Lpips(use_gpu=use_gpu)
+    except InputError as error:
+        print(f"without LPIPS: {error}", file=sys.stderr)
+        return None

@@ -82,7 +82,7 @@ class Evaluator:
         titles = ["gray", "predicted", "original", "predicted parsing", "true parsing"]
         used = [i for i in range(len(titles)) if any(row[i] is not None for row in rows)]
         grid = figures.grid([[row[i] for i in used] for row in rows], [titles[i] for i in used])
-        return Evaluation({name: _finite_mean([score[name] for score in scores]) for name in scores[0]}, grid)
+        return Evaluation({name: metrics.finite_mean([score[name] for score in scores]) for name in scores[0]}, grid)
 
     def _predicted(self, system: System) -> Iterator[tuple[int, np.ndarray, np.ndarray, np.ndarray | None]]:
         """(index, picture, ab, parsing if the system predicts it) of each picture that can be read."""
@@ -120,8 +120,3 @@ class Evaluator:
         except PictureError as error:
             self.left_out[str(error)] = None
             return None
-
-
-def _finite_mean(values: Sequence[float]) -> float:
-    finite = [value for value in values if np.isfinite(value)]
-    return float(np.mean(finite)) if finite else float("nan")

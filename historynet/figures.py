@@ -67,10 +67,140 @@ def plot_curves(curves: Mapping[str, Sequence[float]], path: Path, smoothing: in
         values = np.asarray(values, float)
         steps = np.arange(1, len(values) + 1)
         axes.plot(steps, values, color="0.75", linewidth=0.8)
-        window = max(1, min(smoothing, len(values) // 6))
-        smooth = np.convolve(values, np.ones(window) / window, mode="valid")
+        smooth = _moving_mean(values, smoothing)
+        window = len(values) - len(smooth) + 1
         axes.plot(steps[window - 1 :], smooth, color="tab:blue", label=f"mean of {window} steps")
         axes.set_title(name)
         axes.set_xlabel("step")
         axes.legend(fontsize="x-small")
     write_atomically(path, lambda temporary: figure.savefig(temporary, dpi=100))
+
+
+def _moving_mean(values: np.ndarray, smoothing: int) -> np.ndarray:
+    window = max(1, min(smoothing, len(values) // 6))
+    return np.convolve(values, np.ones(window) / window, mode="valid")
+
+
+def plot_runs(curves: Mapping[str, Mapping[str, Sequence[float]]], path: Path, step: str, smoothing: int = 1) -> None:
+    """Draws the curves of several runs over one another, a panel for each quantity, as PNG.
+
+    Args:
+        curves: values by quantity and run, from step 1; a run may lack a quantity.
+        path: the file.
+        step: what is counted.
+        smoothing: steps of the moving mean that is drawn, as in `plot_curves`.
+    """
+    import matplotlib.figure
+
+    columns = min(3, len(curves))
+    lines = -(-len(curves) // columns)
+    figure = matplotlib.figure.Figure(figsize=(4 * columns, 0.6 + 2.6 * lines), layout="constrained")
+    colors = {run: f"C{i}" for i, run in enumerate(dict.fromkeys(run for runs in curves.values() for run in runs))}
+    handles = {}
+    for i, (name, runs) in enumerate(curves.items(), start=1):
+        axes = figure.add_subplot(lines, columns, i)
+        for run, values in runs.items():
+            smooth = _moving_mean(np.asarray(values, float), smoothing)
+            steps = np.arange(len(values) - len(smooth) + 1, len(values) + 1)
+            # A single step would be no line.
+            marker = "o" if len(smooth) < 20 else None
+            (handles[run],) = axes.plot(steps, smooth, color=colors[run], marker=marker, markersize=3, linewidth=1.2)
+        axes.set_title(name)
+        axes.set_xlabel(step)
+        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.grid(color="0.92")
+        axes.spines[["top", "right"]].set_visible(False)
+    figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=len(handles), frameon=False)
+    write_atomically(path, lambda temporary: figure.savefig(temporary, dpi=150))
+
+
+def plot_scores(
+    measured: Mapping[str, Mapping[str, tuple[float, float]]],
+    published: Mapping[str, Mapping[str, Mapping[str, float]]],
+    path: Path,
+) -> None:
+    """Draws a panel for each metric with a line for each method, as PNG.
+
+    Args:
+        measured: (mean, standard error) by metric and method.
+        published: values by source, metric and method; NaN where there is none.
+        path: the file.
+    """
+    import matplotlib.figure
+
+    methods = list(next(iter(measured.values())))
+    places = np.arange(len(methods))
+    figure = matplotlib.figure.Figure(figsize=(11, 1.7 + 0.42 * len(methods)), layout="constrained")
+    panels = figure.subplots(1, len(measured), sharey=True, squeeze=False)[0]
+    for axes, (metric, scores) in zip(panels, measured.items(), strict=True):
+        means, errors = np.array([scores[method] for method in methods], float).T
+        for (source, values), marker in zip(published.items(), "Ds^v", strict=False):
+            known = [values[metric][method] for method in methods]
+            axes.plot(known, places, marker, color="0.35", fillstyle="none", markersize=7, label=f"published, {source}")
+        axes.errorbar(
+            *(means, places),
+            xerr=errors,
+            fmt="o",
+            color="tab:blue",
+            markersize=7,
+            capsize=3,
+            label="measured",
+            zorder=3,
+        )
+        axes.set_title(metric)
+        axes.grid(axis="x", color="0.9")
+        axes.set_axisbelow(True)
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.margins(x=0.08)
+    panels[0].set_yticks(places, methods)
+    panels[0].set_ylim(len(methods) - 0.5, -0.5)
+    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False)
+    write_atomically(path, lambda temporary: figure.savefig(temporary, dpi=150))
+
+
+def print_pictures(
+    rows: Sequence[Sequence[np.ndarray | None]], titles: Sequence[str], paths: Sequence[Path], width: float = 1.3
+) -> None:
+    """Draws a figure for a paper: rows of pictures under column titles, on white, at 200 dots an inch.
+
+    Args:
+        rows: for each row, a uint8 RGB picture a column, or None for an empty place. A row is as high as its first
+            picture at the columns' width.
+        titles: one for each column.
+        paths: files to write, the format by their extension: .png, .pdf.
+        width: of a column, inches.
+    """
+    import matplotlib
+    import matplotlib.figure
+
+    gap, header, dots = 0.03, 0.22, 200
+    # A strip of 1x20000 does not take the whole page.
+    heights = [width * float(np.clip(row[0].shape[0] / row[0].shape[1], 0.3, 3)) for row in rows]
+    total = (len(titles) * (width + gap) - gap, header + sum(heights) + gap * (len(rows) - 1))
+    figure = matplotlib.figure.Figure(figsize=total)
+    top = total[1] - header
+    for row, height in zip(rows, heights, strict=True):
+        for i, picture in enumerate(row):
+            if picture is None:
+                continue
+            place = (i * (width + gap) / total[0], (top - height) / total[1], width / total[0], height / total[1])
+            axes = figure.add_axes(place)
+            axes.set_axis_off()
+            axes.imshow(_shrink(picture, round(height * dots), round(width * dots)), aspect="auto")
+        top -= height + gap
+    for i, title in enumerate(titles):
+        figure.text(
+            *((i * (width + gap) + width / 2) / total[0], 1 - 0.55 * header / total[1], title),
+            ha="center",
+            va="center",
+            fontsize=8,
+        )
+    with matplotlib.rc_context({"pdf.fonttype": 42}):  # what publishers take
+        for path in paths:
+            write_atomically(path, lambda temporary: figure.savefig(temporary, dpi=dots))
+
+
+def _shrink(picture: np.ndarray, height: int, width: int) -> np.ndarray:
+    """A picture at most this large; smaller ones stay as they are."""
+    size = min(width, picture.shape[1]), min(height, picture.shape[0])
+    return cv2.resize(picture, size, interpolation=cv2.INTER_AREA)

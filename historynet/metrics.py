@@ -1,34 +1,121 @@
-"""How close two pictures are: PSNR, SSIM and colourfulness, exactly (float64)."""
+"""How close two pictures are: PSNR and SSIM by one of several conventions, and colourfulness.
 
+Pictures are uint8; a pair has one shape. `psnr` and `ssim` are the definitions in float64 ("exact"); published figures
+use others as well, which give other numbers on the same pictures: see `CONVENTIONS` and docs/metrics.md.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import cv2
 import numpy as np
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
+_WINDOW = 11
+_SIGMA = 1.5
+_C1 = (0.01 * 255) ** 2
+_C2 = (0.03 * 255) ** 2
+_STRIP = 64
+"""Rows at a time: a picture of any size needs little memory, and the temporaries stay in the processor's cache."""
+
 
 def psnr(true: np.ndarray, picture: np.ndarray) -> float:
-    """Peak signal-to-noise ratio in dB of two uint8 pictures (height, width, 3), over all channels; inf if equal."""
+    """Peak signal-to-noise ratio in dB of two pictures, uint8 (height, width[, 3]), over all channels; inf if equal."""
     with np.errstate(divide="ignore"):
-        return float(peak_signal_noise_ratio(true, picture, data_range=255))
+        return float(10 * np.log10(255**2 * true.size / np.float64(cv2.norm(true, picture, cv2.NORM_L2SQR))))
 
 
 def ssim(true: np.ndarray, picture: np.ndarray) -> float:
-    """Structural similarity (Wang et al. 2004) of two uint8 pictures (height, width, 3), -1..1.
+    """Structural similarity (Wang et al. 2004) of two pictures, uint8 (height, width[, 3]), -1..1.
 
     An 11x11 Gaussian window of sigma 1.5, K1 = 0.01, K2 = 0.03, windows that lie within the picture only, mean over
-    the three channels. NaN for pictures with a side under 11 pixels, which hold no window.
+    the channels. NaN for pictures with a side under 11 pixels, which hold no window.
     """
-    if min(true.shape[:2]) < 11:
+    if min(true.shape[:2]) < _WINDOW:
         return float("nan")
-    return float(
-        structural_similarity(
-            true,
-            picture,
-            data_range=255,
-            channel_axis=-1,
-            gaussian_weights=True,
-            sigma=1.5,
-            use_sample_covariance=False,
-        )
-    )
+    total, count, border = 0.0, 0, _WINDOW // 2
+    taps = cv2.getGaussianKernel(_WINDOW, _SIGMA, cv2.CV_64F)
+
+    def mean(values: np.ndarray) -> np.ndarray:
+        return cv2.sepFilter2D(values, -1, taps, taps)[border:-border, border:-border]
+
+    for top in range(0, true.shape[0] - 2 * border, _STRIP):
+        x, y = (strip[top : top + _STRIP + 2 * border].astype(np.float64) for strip in (true, picture))
+        mean_x, mean_y = mean(x), mean(y)
+        product, squares = mean_x * mean_y, mean_x**2 + mean_y**2
+        covariance, variances = mean(x * y) - product, mean(x**2 + y**2) - squares
+        similarity = (2 * product + _C1) * (2 * covariance + _C2) / ((squares + _C1) * (variances + _C2))
+        total += similarity.sum()
+        count += similarity.size
+    return float(total / count)
+
+
+@dataclass(frozen=True)
+class Convention:
+    """A way of computing both metrics.
+
+    Attributes:
+        text: what it is, in a few words.
+        psnr: of two pictures, uint8 (height, width, 3), in dB.
+        ssim: of two pictures, -1..1, NaN for pictures smaller than its window.
+    """
+
+    text: str
+    psnr: Callable[[np.ndarray, np.ndarray], float]
+    ssim: Callable[[np.ndarray, np.ndarray], float]
+
+
+def _released_psnr(true: np.ndarray, picture: np.ndarray) -> float:
+    import tensorflow as tf
+
+    return float(tf.image.psnr(true.astype(np.float32), picture.astype(np.float32), 255))
+
+
+def _released_ssim(true: np.ndarray, picture: np.ndarray) -> float:
+    import tensorflow as tf
+
+    if min(true.shape[:2]) < _WINDOW:
+        return float("nan")
+    return float(tf.image.ssim(true.astype(np.float32), picture.astype(np.float32), 255))
+
+
+def _gray(rgb: np.ndarray) -> np.ndarray:
+    return cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)
+
+
+def _channel_psnr(true: np.ndarray, picture: np.ndarray) -> float:
+    return float(np.mean([psnr(x, y) for x, y in zip(cv2.split(true), cv2.split(picture), strict=True)]))
+
+
+def _skimage_psnr(true: np.ndarray, picture: np.ndarray) -> float:
+    with np.errstate(divide="ignore"):
+        return float(peak_signal_noise_ratio(true, picture))
+
+
+def _skimage_ssim(true: np.ndarray, picture: np.ndarray) -> float:
+    if min(true.shape[:2]) < 7:
+        return float("nan")
+    return float(structural_similarity(true, picture, channel_axis=-1))
+
+
+CONVENTIONS = {
+    "exact": Convention("RGB, SSIM by an 11x11 Gaussian of sigma 1.5 within the picture, float64", psnr, ssim),
+    "released": Convention(
+        "the released script's: the same by tf.image in float32, whose mean over a large picture is off by about 1e-3",
+        _released_psnr,
+        _released_ssim,
+    ),
+    "gray": Convention(
+        "of the 8-bit luma (ITU-R BT.601), else as exact; blind to most of the colour",
+        lambda true, picture: psnr(_gray(true), _gray(picture)),
+        lambda true, picture: ssim(_gray(true), _gray(picture)),
+    ),
+    "rgb-mean": Convention("the mean of the PSNR of R, of G and of B, else as exact", _channel_psnr, ssim),
+    "skimage": Convention(
+        "scikit-image's defaults: SSIM by a uniform 7x7 window with the sample covariance", _skimage_psnr, _skimage_ssim
+    ),
+}
+"""By name; the first is the default."""
 
 
 def colorfulness(rgb: np.ndarray) -> float:
@@ -37,3 +124,15 @@ def colorfulness(rgb: np.ndarray) -> float:
     red_green, yellow_blue = r - g, (r + g) / 2 - b
     spread = np.hypot(red_green.std(), yellow_blue.std())
     return float(spread + 0.3 * np.hypot(red_green.mean(), yellow_blue.mean()))
+
+
+def finite(values: Sequence[float]) -> np.ndarray:
+    """The values that can be averaged: not the PSNR of equal pictures, inf, nor the SSIM of tiny ones, NaN."""
+    values = np.asarray(values, float)
+    return values[np.isfinite(values)]
+
+
+def finite_mean(values: Sequence[float]) -> float:
+    """The mean of the values that can be averaged; NaN if there are none."""
+    values = finite(values)
+    return float(values.mean()) if values.size else float("nan")

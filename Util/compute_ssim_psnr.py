@@ -1,0 +1,26 @@
+"""SSIM and PSNR of a folder of results against a folder of originals, pair by pair and on average.
+
+Run `python compute_ssim_psnr.py -d0 ORIGINALS -d1 RESULTS`; docs/metrics.md explains the conventions.
+"""
+
+from collections.abc import Sequence
+
+from historynet import backend, commands
+from historynet.metrics import CONVENTIONS
+
+
+def main(argv: Sequence[str]) -> int:
+    """The command line; its exit code."""
+    parser = commands.comparison_parser(__doc__.splitlines()[0])
+    texts = "; ".join(f"{name}: {convention.text}" for name, convention in CONVENTIONS.items())
+    parser.add_argument("--convention", choices=CONVENTIONS, default="exact", help=f"{texts} (default: exact)")
+    arguments = parser.parse_args(argv)
+    if arguments.convention == "released":
+        backend.start("cpu")
+    convention = CONVENTIONS[arguments.convention]
+    protocol = f"convention {arguments.convention}: {convention.text}"
+    return commands.compare(arguments, protocol, convention=convention)
+
+
+if __name__ == "__main__":
+    commands.run(main)

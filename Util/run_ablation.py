@@ -1,0 +1,44 @@
+"""The paper's ablation: trains the four variants alike, colorizes the test pictures with each, writes Table 2.
+
+Run `python run_ablation.py --out FOLDER` with any options of HistoryNet's trainer
+(`python SOURCE_HistoryNet/HistoryNet.py --help` explains them). The same command continues a stopped run.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from historynet import ablation, commands, errors, settings
+from historynet.metrics import CONVENTIONS
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def main(argv: Sequence[str]) -> int:
+    """The command line; its exit code."""
+    parser = settings.Parser(
+        description=__doc__.splitlines()[0],
+        epilog="All other options are those of the trainers, the same for each: SOURCE_HistoryNet/HistoryNet.py --help "
+        "explains them.",
+        allow_abbrev=False,
+    )
+    parser.add_argument(
+        "--out", type=Path, default=ROOT / "RESULT/ablation", metavar="DIR", help="for everything (%(default)s)"
+    )
+    parser.add_argument("--rows", type=int, default=6, help="test pictures in the picture grid (%(default)s)")
+    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    arguments, options = parser.parse_known_args(argv)
+    out = arguments.out.absolute()
+    runs = ablation.plan(ROOT, out, options)
+    codes = []
+    for run in runs:
+        codes.append(ablation.execute(run))
+        if codes[-1] not in (errors.DONE, errors.SKIPPED):
+            return codes[-1]
+    lpips = commands.find_lpips(use_gpu=False)
+    table = ablation.report(runs, out / "report", ("exact", CONVENTIONS["exact"]), lpips, arguments.rows)
+    print(f"\n{table.text()}\n\nwritten: {out / 'report/report.md'}")
+    return max(codes)
+
+
+if __name__ == "__main__":
+    commands.run(main)

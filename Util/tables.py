@@ -1,0 +1,62 @@
+"""The papers' tables from folders of results: LPIPS, PSNR and SSIM of each method, with the published values.
+
+Run `python tables.py quantitative DIR` or `python tables.py ablation DIR`: DIR holds the originals and one folder of
+results for each method, as the authors' "Quantitative_comparison" and "Ablation_experiments" do.
+"""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from tqdm import tqdm
+
+from historynet import backend, commands, errors, tables
+from historynet.errors import InputError
+from historynet.metrics import CONVENTIONS
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def main(argv: Sequence[str]) -> int:
+    """The command line; its exit code."""
+    parser = commands.results_parser(__doc__.splitlines()[0])
+    parser.add_argument(
+        "--out", type=Path, default=ROOT / "RESULT/tables", metavar="DIR", help="for the table's files (%(default)s)"
+    )
+    parser.add_argument(
+        "--convention", choices=CONVENTIONS, default="exact", help="of PSNR and SSIM: see docs/metrics.md (%(default)s)"
+    )
+    parser.add_argument("--colorfulness", action="store_true", help="one more column: PSNR rewards gray")
+    parser.add_argument("--resize", action="store_true", help="resize results that are of another size")
+    parser.add_argument("--use_gpu", "--use-gpu", action="store_true", help="for LPIPS, instead of the CPU")
+    arguments = parser.parse_args(argv)
+    originals, folders = commands.find_results(arguments)
+    if arguments.convention == "released":
+        backend.start("cpu")
+    with tqdm(unit="pair", disable=None) as bar:
+        table = tables.measure(
+            tables.EXPERIMENTS[arguments.experiment],
+            originals,
+            folders,
+            (arguments.convention, CONVENTIONS[arguments.convention]),
+            commands.find_lpips(arguments.use_gpu),
+            arguments.colorfulness,
+            arguments.resize,
+            bar.update,
+        )
+    tables.write(table, arguments.out, arguments.experiment)
+    print(f"\n{table.text()}\n\nwritten: {arguments.out / arguments.experiment}.txt, .md, .csv, .tex, .png")
+    different = 0
+    for reason in table.left_out:
+        print(f"left out: {reason}", file=sys.stderr)
+    for name, row in table.rows.items():
+        for reason in (*row.unreadable, *row.different_size):
+            print(f"left out: {name}: {reason}", file=sys.stderr)
+        different += len(row.different_size)
+    if different:
+        raise InputError(f"{different} pairs of different size were left out of their means; --resize compares them")
+    return errors.SKIPPED if table.left_out or any(row.unreadable for row in table.rows.values()) else errors.DONE
+
+
+if __name__ == "__main__":
+    commands.run(main)

@@ -1,0 +1,100 @@
+"""LPIPS (Zhang et al. 2018), by the lpips library, which brings PyTorch: an extra that need not be installed."""
+
+import pickle
+import warnings
+from collections import defaultdict
+from collections.abc import Hashable, Iterable, Iterator
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+
+from historynet.errors import InputError
+
+Key = TypeVar("Key", bound=Hashable)
+
+NETS = {"alex": "AlexNet", "vgg": "VGG16", "squeeze": "SqueezeNet1_1"}
+"""What LPIPS can compare features of, and torchvision's names of their weights."""
+
+VERSIONS = ("0.1", "0.0")
+
+_MIN_SIDE = 32
+"""Under this the deepest features of a picture have no pixels."""
+
+_BATCH_PIXELS = 2**20
+_WAITING_PIXELS = 2**25
+"""Of all pairs that wait for others of their size, about 200 MB; one pair can be larger."""
+
+
+class Lpips:
+    """The distance of two pictures in the features of a network that was trained to classify.
+
+    Args:
+        net: one of NETS; published figures are mostly of "alex".
+        version: of the linear weights over the features.
+        use_gpu: instead of the CPU.
+
+    Raises:
+        InputError: if the library or the network's weights are missing, or there is no GPU.
+    """
+
+    def __init__(self, net: str = "alex", version: str = "0.1", use_gpu: bool = False):
+        try:
+            import lpips
+            import torch
+            import torchvision
+        except ImportError as error:
+            raise InputError(
+                f"LPIPS needs the lpips library and PyTorch ({error}): pip install -e '.[lpips]' in the project's "
+                "folder (5.6 GB)"
+            ) from None
+        if use_gpu and not torch.cuda.is_available():
+            raise InputError("--use_gpu: PyTorch found no GPU; leave the option out")
+        self.text = f"LPIPS {version}, {net}"
+        self._torch = torch
+        self._device = "cuda" if use_gpu else "cpu"
+        with warnings.catch_warnings():
+            # lpips 0.1.4 calls torchvision the old way.
+            warnings.simplefilter("ignore", UserWarning)
+            try:
+                model = lpips.LPIPS(net=net, version=version, verbose=False)
+            except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:  # not to be had, or damaged
+                url = torchvision.models.get_model_weights(NETS[net].lower()).IMAGENET1K_V1.url
+                folder = Path(torch.hub.get_dir()) / "checkpoints"
+                raise InputError(
+                    f"the weights of {NETS[net]} could not be loaded ({' '.join(str(error).split())}); fetch {url} and "
+                    f"put it into {folder} (it follows the environment variable: TORCH_HOME/hub/checkpoints)"
+                ) from None
+        self._model = model.to(self._device).eval()
+
+    def __call__(self, true: np.ndarray, picture: np.ndarray) -> float:
+        """The distance of two uint8 RGB pictures (height, width, 3): 0 is equal. NaN under 32 pixels a side."""
+        return next(self.distances([(None, true, picture)]))[1]
+
+    def distances(self, pairs: Iterable[tuple[Key, np.ndarray, np.ndarray]]) -> Iterator[tuple[Key, float]]:
+        """(key, distance) of each (key, picture, picture); batched by size, so not in order."""
+        waiting = defaultdict(list)
+        for pair in pairs:
+            height, width = pair[1].shape[:2]
+            if min(height, width) < _MIN_SIDE:
+                yield pair[0], float("nan")
+                continue
+            waiting[height, width].append(pair)
+            if (len(waiting[height, width]) + 1) * height * width > _BATCH_PIXELS:
+                yield from self._batch(waiting.pop((height, width)))
+            pixels = {size: len(batch) * size[0] * size[1] for size, batch in waiting.items()}
+            if sum(pixels.values()) > _WAITING_PIXELS:
+                yield from self._batch(waiting.pop(max(pixels, key=pixels.get)))
+        for batch in waiting.values():
+            yield from self._batch(batch)
+
+    def _batch(self, pairs: list[tuple[Key, np.ndarray, np.ndarray]]) -> Iterator[tuple[Key, float]]:
+        keys, true, pictures = zip(*pairs, strict=True)
+        with self._torch.inference_mode():
+            distances = self._model(self._tensor(true), self._tensor(pictures)).flatten().tolist()
+        yield from zip(keys, distances, strict=True)
+
+    def _tensor(self, pictures: Iterable[np.ndarray]):
+        """As the network takes them: float32 (pictures, 3, height, width), -1..1."""
+        batch = self._torch.from_numpy(np.stack(pictures)).to(self._device)
+        return batch.permute(0, 3, 1, 2).float() / 127.5 - 1
