@@ -8,6 +8,8 @@ their own: with oneDNN, without it, and in float64, which says how far the relea
 arithmetic. About a minute each on two cores.
 """
 
+import dataclasses
+import functools
 import os
 import subprocess
 import sys
@@ -72,7 +74,8 @@ class Reference:
             D2, _ = weights.load(self.files / "classifier.h5", "classifier")
         losses = {"parsing": "L_par", "info": "L_info"}
         lacking = [loss for output, loss in losses.items() if output not in architecture.outputs]
-        self.system = HistoryNet(
+        self.make_system = functools.partial(
+            HistoryNet,
             G,
             D1,
             D2,
@@ -84,6 +87,7 @@ class Reference:
             architecture=architecture,
             fields=(),
         )
+        self.system = self.make_system()
 
     def batch(self, arrays: Mapping[str, np.ndarray], suffix: str = "") -> dict[str, Any]:
         """The fields of a reference batch; the Baseline's labels are among them, there is no teacher."""
@@ -134,6 +138,28 @@ def _tools(alpha: np.ndarray) -> Any:
             return tf.constant(alpha, keras.config.floatx())
 
     return ReferenceTools(0, tf.constant(0))
+
+
+def _with_tools(phase: Any, tools: Any) -> Any:
+    return dataclasses.replace(phase, losses=lambda batch, once, _: phase.losses(batch, once, tools))
+
+
+def second_batch(reference: Reference) -> Iterator[Result]:
+    """The colours in inference mode after one batch of training, as by default and as in the released program."""
+    from historynet.training.step import Step
+
+    batch = {name: value.numpy() for name, value in reference.batch(reference.steps, "_0").items()}
+    luminance = reference.batch(reference.steps, "_1")["L"]
+    theirs = reference.steps["predict_1_0"]
+    for name, released in (("by default", False), ("as released", True)):
+        system = reference.make_system(shared_adam_steps=released, released_statistics=released)
+        before = [network.get_weights() for network in system.networks.values()]
+        system.phases = [_with_tools(phase, _tools(reference.steps["alpha"])) for phase in system.phases]
+        Step(system, seed=0)(batch, 0)
+        apart = np.abs(system.predict(luminance)["ab"].numpy() - theirs).mean()
+        yield Result(f"second batch: ab, mean, {name}", float(apart))
+        for network, values in zip(system.networks.values(), before, strict=True):
+            network.set_weights(values)
 
 
 def relative(ours: Any, theirs: Any) -> float:
@@ -303,6 +329,7 @@ _TRAINING_CHECKS: Sequence[Callable[[Reference], Iterator[Result]]] = (
     lambda reference: gradients(reference, "colorization", "G", 0),
     lambda reference: gradients(reference, "classifier", "D2", 1) if reference.system.D2 else iter(()),
     first_updates,
+    second_batch,
     info_term,
 )
 

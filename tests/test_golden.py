@@ -134,6 +134,8 @@ SEEN = {
     "D2_first": 6e-5,
     "D1_map_after.*step 1": 0.1,
     "D1_map_after.*step 2": 0.015,
+    "second batch.* as released": 0.06,
+    "second batch": np.inf,
     "G gradients when L moves by 2.-24, with L_info": np.inf,
     "G gradients when L moves by 2.-24, without L_info": 6e-4,
 }
