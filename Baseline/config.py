@@ -24,6 +24,9 @@ INIT_DISCRIMINATOR = None
 
 # Training: section 5.1 of the paper; the loss weights of Eq. (1), or those that the released program has
 BATCH_SIZE = 16
+ACCUMULATE = 1
+STRATEGY = "none"
+JIT = False
 NUM_EPOCHS = 8
 STEPS_PER_EPOCH = None
 SHUFFLE = True

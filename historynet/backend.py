@@ -1,10 +1,12 @@
-"""Starts TensorFlow: without its noise, on the GPU that was asked for."""
+"""Starts TensorFlow: without its noise, on the devices that were asked for."""
 
 import contextlib
+import json
 import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from typing import Any
 
 from historynet.errors import InputError
 
@@ -39,35 +41,65 @@ def quiet() -> Iterator[None]:
         reader.wait()
 
 
-def start(gpu_id: str, seed: int | None = None) -> str:
+def start(gpu_id: str, seed: int | None = None, strategy: str = "none") -> str:
     """Imports TensorFlow, chooses the devices and seeds Keras.
 
     Args:
         gpu_id: "0", "1", ... or "cpu".
         seed: of the initial weights.
+        strategy: "none"; "mirrored" for all GPUs of this machine, "multiworker" for those of the machines in TF_CONFIG,
+            where it waits for the other ones. With "cpu" or without a GPU for the CPU of each.
 
     Returns:
         One line that says what the program runs on.
 
     Raises:
-        InputError: if there are GPUs but not the one that was asked for.
+        InputError: if there are GPUs but not the one that was asked for, or TF_CONFIG will not do.
     """
     with quiet():
         import keras
         import tensorflow as tf
 
-        gpus = tf.config.list_physical_devices("GPU")
-        if gpus and gpu_id != "cpu" and int(gpu_id) >= len(gpus):
+        gpus = tf.config.list_physical_devices("GPU") if gpu_id != "cpu" else []
+        if strategy != "none":
+            chosen = gpus
+        elif gpus and int(gpu_id) >= len(gpus):
             raise InputError(f"--gpu-id {gpu_id}: the GPUs here are 0 to {len(gpus) - 1}, or use --gpu-id cpu")
-        chosen = [gpus[int(gpu_id)]] if gpus and gpu_id != "cpu" else []
+        else:
+            chosen = [gpus[int(gpu_id)]] if gpus else []
         tf.config.set_visible_devices(chosen, "GPU")
         for gpu in chosen:
             tf.config.experimental.set_memory_growth(gpu, True)
+        if strategy != "none":
+            # Before the first operation: a process joins its cluster only then.
+            tf.distribute.experimental_set_strategy(_make_strategy(strategy))
         # The first operation starts the devices, which is where the rest of the noise comes from.
         tf.zeros(1)
         if seed is not None:
             keras.utils.set_random_seed(seed)
         names = [tf.config.experimental.get_device_details(gpu).get("device_name", gpu.name) for gpu in chosen]
+        replicas = tf.distribute.get_strategy().num_replicas_in_sync
+    together = f", {replicas} devices together" if strategy != "none" else ""
     if names:
-        return f"running on GPU {gpu_id} ({', '.join(names)})"
-    return "running on the CPU" + ("" if gpu_id == "cpu" else ": TensorFlow found no GPU")
+        return f"running on GPU {gpu_id if strategy == 'none' else 'all'} ({', '.join(names)}){together}"
+    return "running on the CPU" + ("" if gpu_id == "cpu" else ": TensorFlow found no GPU") + together
+
+
+def _make_strategy(name: str) -> Any:
+    import tensorflow as tf
+
+    if name == "mirrored":
+        devices = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
+        return tf.distribute.MirroredStrategy([device.name for device in devices])
+    try:
+        cluster = json.loads(os.environ["TF_CONFIG"])
+        workers, task = cluster["cluster"]["worker"], cluster["task"]
+        right = task["type"] == "worker" and 0 <= int(task["index"]) < len(workers)
+    except (KeyError, TypeError, ValueError):
+        right = False
+    if not right:
+        raise InputError(
+            "TF_CONFIG: --strategy multiworker needs it in the environment, as "
+            '{"cluster": {"worker": ["HOST0:PORT", "HOST1:PORT"]}, "task": {"type": "worker", "index": 0}}'
+        )
+    return tf.distribute.MultiWorkerMirroredStrategy()

@@ -1,11 +1,16 @@
 """The two commands behind every variant's scripts: train, and colorize a folder; and those for models and metrics."""
 
 import argparse
+import contextlib
+import dataclasses
+import json
 import math
 import os
 import runpy
 import sys
+import tempfile
 import traceback
+import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -89,7 +94,13 @@ def _train(config: Path, build: Build, argv: Sequence[str]) -> int:
     )
     arguments = parser.parse_args(argv)
     chosen, as_written = settings.resolve(arguments, config)
+    _check_together(chosen)
     fields = runpy.run_path(str(config.with_name("dataclass.py")))["FIELDS"]
+    device = None
+    if chosen.strategy == "multiworker" and not arguments.dry_run:
+        # The workers meet first, so that what is wrong with one ends the others, too.
+        device = backend.start(chosen.gpu_id, chosen.seed, chosen.strategy)
+        print(device, flush=True)
 
     samples = dataset.open_dataset(
         chosen.train_data,
@@ -105,7 +116,18 @@ def _train(config: Path, build: Build, argv: Sequence[str]) -> int:
         print(backend.start(chosen.gpu_id, chosen.seed), flush=True)
         _show(chosen, samples, _make_evaluator(chosen), build(chosen, fields), steps)
         return errors.DONE
-    with runs.alone(chosen.model_dir):
+    if device is None:
+        device = backend.start(chosen.gpu_id, chosen.seed, chosen.strategy)
+        print(device, flush=True)
+    from historynet.training.strategy import Workers
+
+    workers = Workers()
+    if chosen.batch_size < chosen.accumulate * workers.replicas:
+        raise InputError(
+            f"--batch-size {chosen.batch_size}: {workers.replicas} devices and --accumulate {chosen.accumulate} need "
+            "at least a picture for each device and part; it is the number of pictures in all of them together"
+        )
+    with runs.alone(chosen.model_dir) if workers.is_chief else contextlib.nullcontext():
         about = {
             "program": config.parent.name,
             "settings": settings.as_json(chosen),
@@ -113,26 +135,26 @@ def _train(config: Path, build: Build, argv: Sequence[str]) -> int:
         }
         checkpoints = Checkpoints(chosen.model_dir / runs.CHECKPOINTS, chosen.keep_checkpoints)
         start = runs.find_start(checkpoints, chosen, about, arguments.fresh)
-        if start.position.epoch >= chosen.num_epochs and runs.is_looked_at(chosen, start.position.epoch - 1):
+        finished = start.position.epoch >= chosen.num_epochs and runs.is_looked_at(chosen, start.position.epoch - 1)
+        if _agree(workers, about, start.position, finished):
             print(
                 f"{start.checkpoint.path}: this run is finished after {start.position.epoch} epochs; a higher "
                 "--num-epochs continues it, --fresh starts over"
             )
             return errors.DONE
-        device = backend.start(chosen.gpu_id, chosen.seed)
-        print(device, flush=True)
         evaluator = _make_evaluator(chosen)
         system = build(chosen, fields)
         space = runs.disk_space(chosen, system)
-        if not space.enough:
+        if workers.is_chief and not space.enough:
             raise InputError(
                 f"{chosen.model_dir}: {space.needed / 1e9:.2f} GB are needed there (--dry-run says for what) and "
                 f"{space.free / 1e9:.2f} GB are free; free some, lower --keep-checkpoints or --num-epochs, or name "
                 "another place with --model-dir"
             )
-        runs.record_start(chosen.model_dir, as_written, device, start)
-        for folder in (chosen.model_dir, checkpoints.folder, chosen.out_dir, chosen.log_dir):
-            images.remove_unfinished(folder)
+        if workers.is_chief:
+            runs.record_start(chosen.model_dir, as_written, device, start)
+            for folder in (chosen.model_dir, checkpoints.folder, chosen.out_dir, chosen.log_dir):
+                images.remove_unfinished(folder)
         known = f", {samples.has_label.sum()} with a label" if samples.labels is not None else ""
         if "parsing" in system.fields:
             known += f", {len(samples) - samples.parsing.count(None)} with a parsing picture"
@@ -143,14 +165,57 @@ def _train(config: Path, build: Build, argv: Sequence[str]) -> int:
                 print(f"  {line}")
             sys.stdout.flush()
             restore(start.checkpoint, system)
-        else:
+        elif workers.is_chief:
             checkpoints.clear()
-        left_out = _fit(chosen, samples, evaluator, system, steps, start.position, checkpoints, about)
+        left_out = _fit(chosen, samples, evaluator, system, steps, start.position, checkpoints, about, workers)
     for message in evaluator.left_out:
         print(f"left out of the test pictures: {message}", file=sys.stderr)
     if left_out:
         print(f"{len(left_out)} training pictures could not be read and were left out")
     return errors.SKIPPED if left_out or evaluator.left_out else errors.DONE
+
+
+def _check_together(chosen: Settings) -> None:
+    """Refuses settings that exclude each other."""
+    several = chosen.strategy != "none"
+    for wrong, message in (
+        (
+            chosen.accumulate > chosen.batch_size,
+            f"--accumulate {chosen.accumulate}: more parts than pictures in a batch",
+        ),
+        (chosen.jit and several, "--jit: with --strategy none only, since XLA does not compile what devices exchange"),
+        (
+            chosen.released_statistics and (several or chosen.accumulate > 1),
+            "--released-statistics: with --strategy none and --accumulate 1 only, as the released program trained",
+        ),
+        (
+            chosen.skip_broken and chosen.strategy == "multiworker",
+            "--skip-broken: not with --strategy multiworker, whose workers do not read each other's pictures; "
+            "leave it out, and mend or remove the pictures that are named",
+        ),
+    ):
+        if wrong:
+            raise InputError(message)
+
+
+def _agree(workers: Any, about: Mapping[str, Any], start: Position, finished: bool) -> bool:
+    """Sees that all workers are about to do the same; whether the chief says that the run is finished.
+
+    Raises:
+        InputError: if they differ in the settings or the names of the pictures, or would continue from different
+            places.
+    """
+    same = {
+        "settings": about["settings"],
+        "program and training pictures": (about["program"], about["pictures"]),
+        "checkpoints (MODEL_DIR must be one folder, shared by all machines)": dataclasses.astuple(start),
+    }
+    numbers = [zlib.crc32(json.dumps(value).encode()) for value in same.values()]
+    *columns, said = workers.exchange([*numbers, finished]).T
+    for what, column in zip(same, columns, strict=True):
+        if len(set(column)) > 1:
+            raise InputError(f"--strategy multiworker: the workers differ in their {what}; start all of them alike")
+    return bool(said[0])
 
 
 def _make_evaluator(chosen: Settings) -> Any:
@@ -178,6 +243,7 @@ def _fit(
     start: Position,
     checkpoints: Checkpoints,
     about: Mapping[str, Any],
+    workers: Any,
 ) -> set[str]:
     """Trains; the messages about pictures that were left out. An earlier run's networks go when there are new ones."""
     from historynet import weights
@@ -202,6 +268,7 @@ def _fit(
             chosen.image_size,
             report_broken if chosen.skip_broken else None,
             used,
+            (lambda count: workers.own_places(count, chosen.accumulate)) if workers.are_several else None,
         )
 
     def save(epoch: int) -> None:
@@ -211,20 +278,32 @@ def _fit(
             if not path.name.endswith("Epoch0.keras"):
                 path.unlink(missing_ok=True)
 
-    plan = loop.Plan(
-        epochs=chosen.num_epochs,
-        steps_per_epoch=steps,
-        batches=batches,
-        evaluate=lambda epoch: evaluator(system, chosen.out_dir / f"Epoch{epoch}"),
-        save=save,
-        checkpoint=lambda position: checkpoints.save(system, position, about),
-        save_every=chosen.save_every,
-        save_minutes=chosen.save_minutes,
-        log_dir=chosen.log_dir,
-        out_dir=chosen.out_dir,
-        seed=chosen.seed,
-    )
-    loop.train(system, plan, start)
+    def checkpoint(position: Position) -> Path:
+        path = checkpoints.path(position)
+        if workers.is_chief:
+            checkpoints.save(system, position, about)
+        # Nobody goes on, or ends, before it is saved.
+        workers.exchange([])
+        return path
+
+    with tempfile.TemporaryDirectory() as nowhere:
+        plan = loop.Plan(
+            epochs=chosen.num_epochs,
+            steps_per_epoch=steps,
+            batches=batches,
+            evaluate=lambda epoch: evaluator(system, chosen.out_dir / f"Epoch{epoch}"),
+            save=save,
+            checkpoint=checkpoint,
+            save_every=chosen.save_every,
+            save_minutes=chosen.save_minutes,
+            # The chief's are for all workers.
+            log_dir=chosen.log_dir if workers.is_chief else Path(nowhere),
+            out_dir=chosen.out_dir if workers.is_chief else Path(nowhere),
+            seed=chosen.seed,
+            accumulate=chosen.accumulate,
+            jit=chosen.jit,
+        )
+        loop.train(system, plan, start)
     return left_out
 
 

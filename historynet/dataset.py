@@ -7,10 +7,12 @@ its errors arrive here as they are, with the file's name, and a broken picture c
 batch.
 """
 
+import contextlib
 import hashlib
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -52,10 +54,12 @@ class Dataset:
 class Batch:
     """Some samples: their file names, and their fields as float32 arrays with the sample as first axis.
 
-    `end` is how many samples of the epoch's order are used up with this batch, those left out included.
+    Where several processes share a batch, the names are those of the whole batch, and the fields those of the process's
+    own samples. `end` is how many samples of the epoch's order are used up with this batch, those left out included.
 
     `label_weight` and `parsing_weight`, (batch,), are 0 where a sample has no label or parsing picture; their mean over
-    the batch is 1 (unless no sample has one), so that the mean of weight * loss is the mean over those that have one.
+    the whole batch is 1 (unless no sample has one), so that the mean of weight * loss is the mean over those that have
+    one.
     """
 
     names: list[str]
@@ -236,6 +240,7 @@ def batches(
     image_size: int,
     report_broken: Callable[[PictureError], None] | None = None,
     used: int = 0,
+    share: Callable[[int], Sequence[int]] | None = None,
 ) -> Iterator[Batch]:
     """The batches of an epoch, the last one smaller if need be, read ahead by threads.
 
@@ -247,6 +252,8 @@ def batches(
         image_size: side of the pictures in a batch, pixels.
         report_broken: told of each picture that cannot be read, which is then left out; if None, it is raised.
         used: how many samples of the order an interrupted epoch had used up; they are not read again.
+        share: samples of a batch -> the places in it, rising, of those that this process is to read; None for all.
+            Not with `report_broken`: nobody knows which pictures of the others are broken.
     """
 
     def load(place: int) -> tuple[int, dict[str, np.ndarray] | PictureError]:
@@ -255,8 +262,8 @@ def batches(
         except PictureError as error:
             return place, error
 
-    def readable() -> Iterator[tuple[int, dict[str, np.ndarray]]]:
-        for place, sample in map_ahead(load, range(used, len(order)), ahead=2 * batch_size):
+    def readable(places: Iterable[int]) -> Iterator[tuple[int, dict[str, np.ndarray]]]:
+        for place, sample in map_ahead(load, places, ahead=2 * batch_size):
             if not isinstance(sample, PictureError):
                 yield place, sample
             elif report_broken is None:
@@ -264,29 +271,42 @@ def batches(
             else:
                 report_broken(sample)
 
-    for samples in batched(readable(), batch_size):
-        yield _join(dataset, fields, order, samples, image_size)
+    everything = range(used, len(order))
+    if share is None:
+        for samples in batched(readable(everything), batch_size):
+            yield _join(dataset, fields, order, [place for place, _ in samples], samples, image_size)
+        return
+    own = (places[i] for places in batched(everything, batch_size) for i in share(len(places)))
+    with contextlib.closing(readable(own)) as own_samples:
+        for places in batched(everything, batch_size):
+            samples = list(islice(own_samples, len(share(len(places)))))
+            yield _join(dataset, fields, order, places, samples, image_size)
 
 
 def _join(
     dataset: Dataset,
     fields: Sequence[str],
     order: Sequence[int],
+    places: Sequence[int],
     samples: Sequence[tuple[int, Mapping]],
     image_size: int,
 ) -> Batch:
-    indices = [order[place] for place, _ in samples]
+    """The batch of the order's samples at the places, of which some or all are there."""
+    indices = [order[place] for place in places]
+    there = np.searchsorted(places, [place for place, _ in samples])
+    channels = {"L": 1, "ab": 2, "parsing": 1}
     joined = {}
     for field in fields:
-        if field == "parsing":
-            none = np.zeros((image_size, image_size, 1), np.float32)
-            joined["parsing"] = np.stack([sample.get("parsing", none) for _, sample in samples])
-            joined["parsing_weight"] = _weights(["parsing" in sample for _, sample in samples])
-        else:
-            joined[field] = np.stack([sample[field] for _, sample in samples])
-            if field == "label":
-                joined["label_weight"] = _weights(dataset.has_label[indices])
-    return Batch([dataset.names[index] for index in indices], samples[-1][0] + 1, joined)
+        shape = (image_size, image_size, channels[field]) if field in channels else dataset.labels.shape[1:]
+        joined[field] = np.zeros((len(samples), *shape), np.float32)
+        for row, (_, sample) in zip(joined[field], samples, strict=True):
+            if field in sample:
+                row[...] = sample[field]
+        if field == "label":
+            joined["label_weight"] = _weights(dataset.has_label[indices])[there]
+        elif field == "parsing":
+            joined["parsing_weight"] = _weights([dataset.parsing[index] is not None for index in indices])[there]
+    return Batch([dataset.names[index] for index in indices], places[-1] + 1, joined)
 
 
 def _weights(present: Sequence[bool]) -> np.ndarray:

@@ -10,6 +10,7 @@ DEFECT = 1
 BAD_INPUT = 2
 SKIPPED = 3
 NOT_FINITE = 4
+WORKER_LOST = 5
 INTERRUPTED = 130
 TERMINATED = 143
 
@@ -34,6 +35,12 @@ class NotFiniteError(HistoryNetError):
     """A loss or a gradient became NaN or infinite; nothing of that phase was applied."""
 
     exit_code = NOT_FINITE
+
+
+class WorkerLostError(HistoryNetError):
+    """Another process of a training on several machines has ended."""
+
+    exit_code = WORKER_LOST
 
 
 class StoppedError(HistoryNetError):

@@ -26,6 +26,9 @@ VGG16_WORDS = ("imagenet", "none")
 LOSS_PRESETS = ("paper", "released")
 """What LOSSES can be; config.py gives a loss weight as one number, or as one for each of these."""
 
+STRATEGIES = ("none", "mirrored", "multiworker")
+"""Devices that train together: one, several of one machine, or those of several machines."""
+
 
 # What a setting accepts: each function turns a constant of config.py, a JSON value or the text of the command line into
 # the value, and raises ValueError with what is wanted.
@@ -80,6 +83,12 @@ def _loss_weight(value: Any) -> float | dict[str, float]:
 def _loss_preset(value: Any) -> str:
     if value not in LOSS_PRESETS:
         raise ValueError(" or ".join(map(repr, LOSS_PRESETS)))
+    return value
+
+
+def _strategy(value: Any) -> str:
+    if value not in STRATEGIES:
+        raise ValueError(" or ".join(map(repr, STRATEGIES)))
     return value
 
 
@@ -211,6 +220,19 @@ class Settings:
     )
 
     batch_size: int = _setting(_integer(1), _BOTH, "training", "pictures in one batch", fixed=_EPOCH)
+    accumulate: int = _setting(
+        _integer(1),
+        TRAIN,
+        "training",
+        "parts that a batch is computed in, one after the other, which takes less memory",
+    )
+    strategy: str = _setting(
+        _strategy,
+        TRAIN,
+        "training",
+        "'mirrored': all GPUs of this machine share a batch, 'multiworker': those of the machines in TF_CONFIG; 'none'",
+    )
+    jit: bool = _setting(_boolean, TRAIN, "training", "compile the update with XLA; on one device")
     num_epochs: int = _setting(_integer(1), TRAIN, "training", "passes over the training pictures")
     steps_per_epoch: int | None = _setting(
         _integer(1),

@@ -90,7 +90,7 @@ def test_a_gradient_that_is_not_finite_stops_too():
 
 def test_a_variable_that_no_loss_reaches_stays():
     toy = Toy()
-    toy.networks["first"].add(keras.layers.Dense(1))
+    toy.networks["first"].add(keras.layers.Dense(1, name="late"))
     first = toy.networks["first"]
     toy.phases = (Phase({"first": {"early": 1.0}}, lambda b, o, t: {"early": first.layers[0](b["L"])[:, 0]}),)
     before = [value.copy() for value in first.get_weights()]
@@ -128,18 +128,22 @@ def make_system(
     )
 
 
-@pytest.fixture
-def batch():
+def make_batch(samples):
     rng = np.random.default_rng(0)
     fields = {
-        "L": rng.random((4, 32, 32, 1)),
-        "ab": rng.random((4, 32, 32, 2)),
-        "label": np.eye(42)[:4],
-        "label_weight": np.ones(4),
-        "parsing": rng.random((4, 32, 32, 1)),
-        "parsing_weight": np.ones(4),
+        "L": rng.random((samples, 32, 32, 1)),
+        "ab": rng.random((samples, 32, 32, 2)),
+        "label": np.eye(42)[:samples],
+        "label_weight": np.ones(samples),
+        "parsing": rng.random((samples, 32, 32, 1)),
+        "parsing_weight": np.ones(samples),
     }
     return {name: value.astype(np.float32) for name, value in fields.items()}
+
+
+@pytest.fixture
+def batch():
+    return make_batch(4)
 
 
 def run_losses(batch, seed):

@@ -80,6 +80,10 @@ class Checkpoints:
         """The files, newest first."""
         return sorted((path for path in self.folder.glob("*") if _NAME.fullmatch(path.name)), reverse=True)
 
+    def path(self, position: Position) -> Path:
+        """Where the checkpoint of a position is."""
+        return self.folder / f"step{position.steps:09}.npz"
+
     def save(self, system: "System", position: Position, run: Mapping[str, Any]) -> Path:
         """Writes a checkpoint, on the disk before it gets its name, then removes those that are not to be kept.
 
@@ -108,7 +112,7 @@ class Checkpoints:
                 file.flush()
                 os.fsync(file.fileno())
 
-        path = self.folder / f"step{position.steps:09}.npz"
+        path = self.path(position)
         try:
             images.write_atomically(path, write)
         except InputError as error:

@@ -70,6 +70,11 @@ class Plan:
         log_dir: TensorBoard's files, losses.csv, epochs.csv and losses.png.
         out_dir: the grids EpochN.png.
         seed: of the phases' random numbers.
+        accumulate: parts that a batch is computed in.
+        jit: whether XLA compiles the updates.
+
+    Of several processes that train together, the chief alone evaluates and saves the networks; all of them go through
+    `checkpoint` after the same updates.
     """
 
     epochs: int
@@ -83,6 +88,8 @@ class Plan:
     log_dir: Path
     out_dir: Path
     seed: int
+    accumulate: int = 1
+    jit: bool = False
 
 
 def train(system: System, plan: Plan, start: Position = _BEGINNING) -> None:
@@ -95,10 +102,12 @@ def train(system: System, plan: Plan, start: Position = _BEGINNING) -> None:
 
     Raises:
         NotFiniteError: if a loss is NaN or infinite; names it, the step and the batch's pictures.
-        StoppedError: on SIGTERM and Ctrl-C, after a checkpoint.
+        StoppedError: on SIGTERM and Ctrl-C in this process or another one of the training, after a checkpoint.
+        WorkerLostError: if another process of the training has ended.
         InputError: if an epoch has no batch, or something cannot be written.
     """
-    step = Step(system, plan.seed)
+    step = Step(system, plan.seed, plan.accumulate, plan.jit)
+    workers = step.workers
     for folder in (plan.log_dir, plan.out_dir):
         images.make_folder(folder)
     if start.steps:
@@ -113,14 +122,15 @@ def train(system: System, plan: Plan, start: Position = _BEGINNING) -> None:
         checkpoints = _Schedule(plan, curves, start)
         if start.epoch and not start.epoch_steps and not is_finished(looks.columns, start.epoch - 1):
             with stop.at_once(checkpoints.kept):
-                _end_epoch(start.epoch - 1, plan, curves, looks)
+                if workers.is_chief:
+                    _end_epoch(start.epoch - 1, plan, curves, looks)
         position = start
         for epoch in range(start.epoch, plan.epochs):
             progress = Progress(epoch, plan, position.epoch_steps)
             left = max(0, plan.steps_per_epoch - position.epoch_steps)
             for batch in islice(plan.batches(epoch, position.samples), left):
                 try:
-                    losses = step(batch.fields, position.steps)
+                    losses = step(batch.fields, position.steps, len(batch.names))
                 except NotFiniteError as error:
                     raise NotFiniteError(
                         f"{error}; its pictures: {', '.join(batch.names)}; {checkpoints.kept}. A lower "
@@ -132,17 +142,23 @@ def train(system: System, plan: Plan, start: Position = _BEGINNING) -> None:
                         tf.summary.scalar(f"losses/{name}", value, position.steps)
                 position = Position(epoch, position.epoch_steps + 1, batch.end, position.steps + 1)
                 progress.show(losses, len(batch.names))
+                requested, due = workers.exchange([stop.requested or 0, checkpoints.due(position)]).max(axis=0)
+                stop.heed(requested)
                 # The last one of an epoch is saved as the start of the next.
-                if position.epoch_steps < plan.steps_per_epoch and (stop.requested or checkpoints.due(position)):
+                if position.epoch_steps < plan.steps_per_epoch and (requested or due):
                     checkpoints.save(position)
-                    stop.check(checkpoints.kept)
+                    if requested:
+                        stop.check(checkpoints.kept)
             progress.close()
             if not progress.steps:
                 raise InputError("there is no training picture that can be read")
             position = Position(epoch + 1, 0, 0, position.steps)
             checkpoints.save(position)
             with stop.at_once(checkpoints.kept):
-                _end_epoch(epoch, plan, curves, looks)
+                if workers.is_chief:
+                    _end_epoch(epoch, plan, curves, looks)
+        # A worker that ends before the chief's last look is a lost one.
+        workers.exchange([])
 
 
 class _Schedule:

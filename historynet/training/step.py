@@ -1,7 +1,8 @@
-"""One update of any system on one batch."""
+"""One update of any system on one batch, computed in parts and on several devices if wanted."""
 
+import bisect
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -9,17 +10,42 @@ import tensorflow as tf
 from historynet import backend
 from historynet.errors import NotFiniteError
 from historynet.systems.system import Phase, System
+from historynet.training.strategy import Workers, synchronized
 
 _NOT_FINITE = "is not finite"
 
 
-class StepTools:
-    """`historynet.systems.system.Tools` in TensorFlow."""
+class Share(NamedTuple):
+    """The samples of a batch that one replica computes at a time.
 
-    def __init__(self, seed: int, step: tf.Tensor):
+    Attributes:
+        fields: their fields.
+        start: place of the first one in the batch.
+        samples: of the whole batch.
+        copies: how many replicas compute the same.
+    """
+
+    fields: Mapping[str, tf.Tensor]
+    start: tf.Tensor
+    samples: tf.Tensor
+    copies: tf.Tensor
+
+
+class StepTools:
+    """`historynet.systems.system.Tools` in TensorFlow.
+
+    Args:
+        seed: of the run.
+        step: the update's number.
+        phase: the phase's place in the update.
+        share: the samples that the phase sees.
+    """
+
+    def __init__(self, seed: int, step: tf.Tensor, phase: int, share: Share):
         self._seed = seed
         self._step = step
-        self._draws = 0
+        self._share = share
+        self._draws = 100 * phase
 
     def input_gradient(self, function: Callable[[Any], Any], point: tf.Tensor) -> tf.Tensor:
         with tf.GradientTape(watch_accessed_variables=False) as tape:
@@ -28,90 +54,173 @@ class StepTools:
         return tape.gradient(value, point)
 
     def uniform(self, shape: Sequence[int]) -> tf.Tensor:
-        # Stateless: a run continued at a step draws what the run that was never stopped drew there.
+        # Stateless: a run continued at a step draws what the run that was never stopped drew there. For the whole
+        # batch, so that a sample gets the same number whoever computes it.
         self._draws += 1
         seed = tf.stack([tf.cast(self._seed * 1000 + self._draws, tf.int64), tf.cast(self._step, tf.int64)])
-        return tf.random.stateless_uniform(shape, seed)
+        # XLA has another generator of its own choice.
+        numbers = tf.random.stateless_uniform((self._share.samples, *shape[1:]), seed, alg="philox")
+        return numbers[self._share.start :][: shape[0]]
 
 
 class Step:
     """Runs a system's phases on one batch; calling it gives the losses, unweighted, by name.
 
+    All replicas of tf.distribute's strategy, in which the system was made, compute their shares of the batch. Losses
+    and gradients are those of the whole batch, and so are the statistics of batch normalisation but for `parts`.
+
     Args:
         system: what to train.
         seed: of the random numbers that the phases ask for.
+        parts: how many parts of the batch are computed one after the other, which takes less memory. Batch
+            normalisation sees a part at a time.
+        jit: whether XLA compiles losses and gradients; with one device only.
 
     Raises:
-        NotFiniteError: naming the loss that is NaN or infinite; nothing of its phase has been applied then.
+        NotFiniteError: naming the loss that is NaN or infinite; nothing of its phase has been applied then, on no
+            device.
+        WorkerLostError: if another process of the training has ended.
     """
 
-    def __init__(self, system: System, seed: int):
+    def __init__(self, system: System, seed: int, parts: int = 1, jit: bool = False):
         self._system = system
         self._seed = seed
+        self._parts = parts
+        self._jit = jit
+        self.workers = Workers()
         for name, network in system.networks.items():
             system.optimizers[name].build(network.trainable_variables)
-        self._compiled = None
+        self._compiled = {}
 
-    def __call__(self, batch: Mapping[str, np.ndarray], step: int) -> dict[str, float]:
-        if self._compiled is None:
-            # Batches may differ in their first axis (the last one of an epoch) without a new trace.
-            specs = {name: tf.TensorSpec((None, *value.shape[1:]), value.dtype) for name, value in batch.items()}
-            self._compiled = tf.function(self._update, input_signature=[specs, tf.TensorSpec((), tf.int64)])
-            with backend.quiet():
-                return self._call(batch, step)
-        return self._call(batch, step)
+    def __call__(self, fields: Mapping[str, np.ndarray], step: int, samples: int | None = None) -> dict[str, float]:
+        """One update.
 
-    def _call(self, batch: Mapping[str, np.ndarray], step: int) -> dict[str, float]:
+        Args:
+            fields: of this process's samples, `workers.own_places` of the batch's.
+            step: number of the update, for the random numbers.
+            samples: of the whole batch; None if this process computes all.
+        """
+        if samples is None:
+            samples = len(next(iter(fields.values())))
+        shares = self._shares(fields, samples)
+        if len(shares) in self._compiled:
+            return self._call(shares, step)
+        # Batches may differ in their first axis (the last one of an epoch) without a new trace.
+        specs = tf.nest.map_structure(
+            lambda value: tf.TensorSpec((None, *value.shape[1:]) if value.shape.rank else (), value.dtype), shares
+        )
+        self._compiled[len(shares)] = tf.function(
+            self._update_together, input_signature=[specs, tf.TensorSpec((), tf.int64)]
+        )
+        with backend.quiet():
+            return self._call(shares, step)
+
+    def _shares(self, fields: Mapping[str, np.ndarray], samples: int) -> list[list[Share]]:
+        """For each part of the batch a share for each of this process's replicas."""
+        there = self.workers.own_places(samples, self._parts)
+
+        def share(part: list[range], places: range) -> Share:
+            first = bisect.bisect(there, places.start) - 1
+            own = {name: tf.convert_to_tensor(value[first : first + len(places)]) for name, value in fields.items()}
+            return Share(own, *map(tf.constant, (places.start, samples, part.count(places))))
+
+        return [
+            [share(part, part[replica]) for replica in self.workers.own]
+            for part in self.workers.shares(samples, self._parts)
+        ]
+
+    def _call(self, shares: list[list[Share]], step: int) -> dict[str, float]:
         try:
-            losses = self._compiled(
-                {name: tf.convert_to_tensor(value) for name, value in batch.items()}, tf.constant(step, tf.int64)
-            )
-            return {name: float(value) for name, value in losses.items()}
+            with self.workers.watched():
+                losses = self._compiled[len(shares)](shares, tf.constant(step, tf.int64))
+                return {name: float(value) for name, value in losses.items()}
         except tf.errors.InvalidArgumentError as error:
             line = next((line for line in str(error).splitlines() if _NOT_FINITE in line), None)
             if line is None:
                 raise
             raise NotFiniteError(line.split(_NOT_FINITE)[0].split()[-1] + f" {_NOT_FINITE} at step {step}") from None
 
-    def _update(self, batch: Mapping[str, tf.Tensor], step: tf.Tensor) -> dict[str, tf.Tensor]:
-        once = {name: tf.stop_gradient(value) for name, value in self._system.once(batch).items()}
-        tools = StepTools(self._seed, step)
+    def _update_together(self, shares: list[list[Share]], step: tf.Tensor) -> dict[str, tf.Tensor]:
+        def update() -> dict[str, tf.Tensor]:
+            replica = tf.get_static_value(tf.distribute.get_replica_context().replica_id_in_sync_group)
+            return self._update([part[replica - self.workers.own.start] for part in shares], step)
+
+        networks = self._system.networks.values() if self.workers.replicas > 1 else ()
+        with synchronized(networks):
+            losses = self.workers.strategy.run(update)
+        return {name: self.workers.strategy.experimental_local_results(value)[0] for name, value in losses.items()}
+
+    def _update(self, parts: Sequence[Share], step: tf.Tensor) -> dict[str, tf.Tensor]:
+        once = _in_turn(lambda part: self._system.once(part.fields), [(part,) for part in parts])
         losses = {}
-        for phase in self._system.phases:
-            named = self._run(phase, batch, once, tools)
+        for number, phase in enumerate(self._system.phases):
+            compute = self._gradients_of(phase, number, step)
+            named = self._apply(*_sum(_in_turn(compute, list(zip(parts, once, strict=True)))))
             assert not named.keys() & losses.keys(), "two phases have a loss of the same name"
             losses |= named
         return losses
 
-    def _run(self, phase: Phase, batch: Mapping, once: Mapping, tools: StepTools) -> dict[str, tf.Tensor]:
+    def _gradients_of(self, phase: Phase, number: int, step: tf.Tensor) -> Callable[[Share, Mapping], tuple]:
+        """(share, constants) -> `_gradients`, compiled if wanted: what applies them is not, as XLA drops its checks."""
+
+        def compute(share: Share, constants: Mapping) -> tuple[dict, dict]:
+            return self._gradients(phase, share, constants, StepTools(self._seed, step, number, share))
+
+        return tf.function(compute, jit_compile=True) if self._jit else compute
+
+    def _gradients(self, phase: Phase, share: Share, constants: Mapping, tools: StepTools) -> tuple[dict, dict]:
+        """A share's part of the losses' means over the batch, and their gradients by network."""
+        constants = {name: tf.stop_gradient(value) for name, value in constants.items()}
         variables = {name: self._system.networks[name].trainable_variables for name in phase.objectives}
         with tf.GradientTape(watch_accessed_variables=False, persistent=True) as tape:
             for network_variables in variables.values():
                 tape.watch([variable.value for variable in network_variables])
-            losses = {name: tf.reduce_mean(value) for name, value in phase.losses(batch, once, tools).items()}
+            losses = {
+                name: tf.reduce_sum(value) / tf.cast(share.samples * share.copies, value.dtype)
+                for name, value in phase.losses(share.fields, constants, tools).items()
+            }
             objectives = {
                 network: tf.add_n([weight * losses[name] for name, weight in weights.items()])
                 for network, weights in phase.objectives.items()
             }
-        gradients = {
+        return losses, {
             network: tape.gradient(objective, [variable.value for variable in variables[network]])
             for network, objective in objectives.items()
         }
-        checks = [tf.debugging.assert_all_finite(value, f"{name} {_NOT_FINITE}") for name, value in losses.items()]
-        checks += [
-            tf.debugging.assert_all_finite(
-                tf.linalg.global_norm([v for v in values if v is not None]), f"gradient-of-{network} {_NOT_FINITE}"
-            )
+
+    def _apply(self, losses: Mapping[str, tf.Tensor], gradients: Mapping[str, Sequence]) -> dict[str, tf.Tensor]:
+        """Updates the phase's networks if all is finite on all replicas; the losses of the whole batch."""
+        norms = {
+            f"gradient-of-{network}": tf.linalg.global_norm([v for v in values if v is not None])
             for network, values in gradients.items()
-        ]
+        }
+        # A sum is finite where each of its terms is: all replicas stop, or none.
+        total = tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, {**losses, **norms})
+        checks = [tf.debugging.assert_all_finite(value, f"{name} {_NOT_FINITE}") for name, value in total.items()]
         for network, values in gradients.items():
             # A variable that no loss of the phase depends on stays as it is.
             reached = [
                 (value, variable)
-                for value, variable in zip(values, variables[network], strict=True)
+                for value, variable in zip(values, self._system.networks[network].trainable_variables, strict=True)
                 if value is not None
             ]
             with tf.control_dependencies(checks):
                 values = [tf.identity(value) for value, _ in reached]
+            # Keras sums them over the replicas.
             self._system.optimizers[network].apply(values, [variable for _, variable in reached])
-        return losses
+        return {name: total[name] for name in losses}
+
+
+def _in_turn(function: Callable, arguments: Sequence[tuple]) -> list:
+    """function(*arguments) of each, none begun before the one before is done, so that their memory is not added."""
+    results = []
+    for values in arguments:
+        with tf.control_dependencies([value for value in tf.nest.flatten(results[-1:]) if value is not None]):
+            values = tf.nest.map_structure(tf.identity, values)
+        results.append(function(*values))
+    return results
+
+
+def _sum(results: Sequence) -> Any:
+    """Structures of tensors added up; what is None in one is None in each."""
+    return tf.nest.map_structure(lambda *values: None if values[0] is None else tf.add_n(values), *results)

@@ -30,6 +30,11 @@ class Stop:
         for number, handler in self._before.items():
             signal.signal(number, handler)
 
+    def heed(self, number: int) -> None:
+        """Takes over the signal, if it is one and not 0, that another process of the training got."""
+        if number and self.requested is None:
+            self.requested = signal.Signals(number)
+
     def check(self, kept: str) -> None:
         """Ends the training if a signal came; `kept` says what was saved.
 

@@ -1,0 +1,166 @@
+"""Two devices, and a batch in parts, against one device and the whole batch."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+from test_step import Toy, make_batch, make_system
+
+from historynet.systems.system import Phase
+from historynet.training.step import Step
+from historynet.training.strategy import split
+
+
+class Normalized(Toy):
+    """All that a system can ask of the step: batch normalisation, masked samples, random numbers, an inner gradient."""
+
+    fields = ("L", "weight")
+
+    def __init__(self, normalize=True, rate=0.05):
+        keras.utils.set_random_seed(3)
+        super().__init__(rate)
+        layers = [keras.layers.Dense(4, activation="tanh", name="hidden"), keras.layers.Dense(1, name="out")]
+        if normalize:
+            layers.insert(1, keras.layers.BatchNormalization(momentum=0.5, name="normalize"))
+        self.networks["first"] = keras.Sequential([keras.Input((1,)), *layers], name="first")
+        self.phases = (Phase({"first": {"double": 1.0, "penalty": 0.1}}, self.losses), *self.phases[1:])
+
+    def losses(self, batch, once, tools):
+        first = self.networks["first"]
+        error = ops.sum(ops.square(first(batch["L"], training=True) - once["target"]), axis=-1)
+        somewhere = batch["L"] + tools.uniform((ops.shape(batch["L"])[0], 1))
+        gradient = tools.input_gradient(lambda point: first(point, training=True), somewhere)
+        return {"double": batch["weight"] * error, "penalty": ops.sum(ops.square(gradient), axis=-1)}
+
+
+def toy_batches(*sizes):
+    rng = np.random.default_rng(0)
+    for size in sizes:
+        weight = np.arange(size) % 3 < 2
+        yield {
+            "L": rng.normal(size=(size, 1)).astype(np.float32),
+            "weight": (weight * (size / max(1, weight.sum()))).astype(np.float32),
+        }
+
+
+def train(make, batches, **options):
+    """(losses of each step, the weights afterwards)."""
+    system = make()
+    step = Step(system, seed=0, **options)
+    losses = [list(step(batch, i).values()) for i, batch in enumerate(batches)]
+    return losses, np.concatenate([w.ravel() for n in system.networks.values() for w in n.get_weights()])
+
+
+def apart(one, other):
+    """The largest relative difference of a loss, the largest difference of a weight."""
+    losses, others = np.array(one[0]), np.array(other[0])
+    return float((abs(losses - others) / np.maximum(abs(losses), 1e-3)).max()), float(abs(one[1] - other[1]).max())
+
+
+def small_historynet():
+    system = make_system()
+    # Adam makes a step of a gradient that is nothing but rounding.
+    for name in system.optimizers:
+        system.optimizers[name] = keras.optimizers.SGD(1e-3)
+    return system
+
+
+def mirrored(case):
+    """Prints how far two logical CPUs are from one. In a process of its own: TensorFlow's devices are chosen once."""
+    import tensorflow as tf
+
+    from historynet import backend
+
+    cpu = tf.config.list_physical_devices("CPU")[0]
+    tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+    if case == "toy":
+        make, batches, options = Normalized, list(toy_batches(6, 6, 5, 1, 6)), [{}, {"parts": 3}]
+    else:
+        make, batches = small_historynet, [make_batch(4), make_batch(3), make_batch(1)]
+        options = [{}]
+    alone = [train(make, batches, **chosen) for chosen in options]
+    words = backend.start("cpu", strategy="mirrored")
+    layers = [layer for n in make().networks.values() for layer in n.layers if hasattr(layer, "synchronized")]
+    results = [apart(one, train(make, batches, **chosen)) for one, chosen in zip(alone, options, strict=True)]
+    assert not any(layer.synchronized for layer in layers)
+    print(json.dumps([words, results]))
+
+
+def run_mirrored(case):
+    code = f"import test_strategy; test_strategy.mirrored({case!r})"
+    result = subprocess.run(
+        [sys.executable, "-c", code], cwd=Path(__file__).parent, capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 0, result.stderr
+    words, results = json.loads(result.stdout.splitlines()[-1])
+    assert words == "running on the CPU, 2 devices together"
+    return results
+
+
+def test_two_devices_train_like_one():
+    """Uneven shares, a batch of less samples than devices, and parts."""
+    for losses, weights in run_mirrored("toy"):
+        assert losses < 1e-5
+        assert weights < 1e-6
+
+
+@pytest.mark.slow
+def test_two_devices_train_historynet_like_one():
+    for losses, weights in run_mirrored("historynet"):
+        assert losses < 1e-3
+        assert weights < 1e-5
+
+
+def test_parts_of_a_batch_give_the_same_without_batch_normalisation():
+    batches = list(toy_batches(7, 7, 2, 7))
+    whole = train(lambda: Normalized(normalize=False), batches)
+    for parts in (2, 3, 7):
+        losses, weights = apart(whole, train(lambda: Normalized(normalize=False), batches, parts=parts))
+        assert losses < 1e-5
+        assert weights < 1e-6
+
+
+def test_batch_normalisation_sees_a_part_at_a_time():
+    batch = next(toy_batches(6))
+    system = Normalized(rate=1e-9)
+    hidden = system.networks["first"].get_layer("hidden")(batch["L"]).numpy()
+    system.phases = (
+        Phase({"first": {"out": 1.0}}, lambda b, o, t: {"out": system.networks["first"](b["L"], training=True)[:, 0]}),
+    )
+    Step(system, seed=0, parts=2)(batch, 0)
+    mean = system.networks["first"].get_layer("normalize").moving_mean.numpy()
+    np.testing.assert_allclose(mean, 0.25 * hidden[:3].mean(0) + 0.5 * hidden[3:].mean(0), rtol=1e-4)
+
+
+def test_xla_gives_the_same():
+    batches = list(toy_batches(6, 4))
+    losses, weights = apart(train(Normalized, batches), train(Normalized, batches, jit=True))
+    assert losses < 1e-5
+    assert weights < 1e-6
+
+
+def test_what_is_not_finite_stops_under_xla_and_in_parts():
+    """XLA leaves checks out of what it compiles."""
+    from historynet.errors import NotFiniteError
+
+    for options in ({"jit": True}, {"parts": 2}):
+        system = Normalized()
+        step = Step(system, seed=0, **options)
+        before = system.networks["first"].trainable_variables[0].numpy()
+        (batch,) = toy_batches(4)
+        batch["L"][3] = np.nan
+        with pytest.raises(NotFiniteError, match="double is not finite at step 7"):
+            step(batch, 7)
+        np.testing.assert_array_equal(system.networks["first"].trainable_variables[0].numpy(), before)
+
+
+@pytest.mark.parametrize(("samples", "count", "sizes"), [(6, 2, [3, 3]), (7, 3, [3, 2, 2]), (1, 3, [1, 0, 0])])
+def test_split(samples, count, sizes):
+    ranges = split(range(10, 10 + samples), count)
+    assert [len(r) for r in ranges] == sizes
+    assert [i for r in ranges for i in r] == list(range(10, 10 + samples))
