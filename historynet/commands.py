@@ -283,7 +283,7 @@ def _fit(
         if workers.is_chief:
             checkpoints.save(system, position, about)
         # Nobody goes on, or ends, before it is saved.
-        workers.exchange([])
+        workers.wait()
         return path
 
     with tempfile.TemporaryDirectory() as nowhere:

@@ -12,7 +12,7 @@ from keras import ops
 from test_step import Toy, make_batch, make_system
 
 from historynet.systems.system import Phase
-from historynet.training.step import Step
+from historynet.training.step import Step, StepTools
 from historynet.training.strategy import split
 
 
@@ -28,13 +28,12 @@ class Normalized(Toy):
         if normalize:
             layers.insert(1, keras.layers.BatchNormalization(momentum=0.5, name="normalize"))
         self.networks["first"] = keras.Sequential([keras.Input((1,)), *layers], name="first")
-        self.phases = (Phase({"first": {"double": 1.0, "penalty": 0.1}}, self.losses), *self.phases[1:])
+        self.phases = (Phase({"first": {"double": 1.0}, "second": {"penalty": 0.1}}, self.losses), *self.phases[1:])
 
     def losses(self, batch, once, tools):
-        first = self.networks["first"]
-        error = ops.sum(ops.square(first(batch["L"], training=True) - once["target"]), axis=-1)
+        error = ops.sum(ops.square(self.networks["first"](batch["L"], training=True) - once["target"]), axis=-1)
         somewhere = batch["L"] + tools.uniform((ops.shape(batch["L"])[0], 1))
-        gradient = tools.input_gradient(lambda point: first(point, training=True), somewhere)
+        gradient = tools.input_gradient(lambda point: ops.square(self.networks["second"](point)), somewhere)
         return {"double": batch["weight"] * error, "penalty": ops.sum(ops.square(gradient), axis=-1)}
 
 
@@ -81,8 +80,10 @@ def mirrored(case):
     if case == "toy":
         make, batches, options = Normalized, list(toy_batches(6, 6, 5, 1, 6)), [{}, {"parts": 3}]
     else:
-        make, batches = small_historynet, [make_batch(4), make_batch(3), make_batch(1)]
-        options = [{}]
+        # In float32 a rounding error of L moves the gradient of L_info by percents.
+        keras.config.set_floatx(case)
+        make, options = small_historynet, [{}]
+        batches = [{k: v.astype(case) for k, v in make_batch(samples).items()} for samples in (4, 3, 1)]
     alone = [train(make, batches, **chosen) for chosen in options]
     words = backend.start("cpu", strategy="mirrored")
     layers = [layer for n in make().networks.values() for layer in n.layers if hasattr(layer, "synchronized")]
@@ -111,9 +112,9 @@ def test_two_devices_train_like_one():
 
 @pytest.mark.slow
 def test_two_devices_train_historynet_like_one():
-    for losses, weights in run_mirrored("historynet"):
-        assert losses < 1e-3
-        assert weights < 1e-5
+    for losses, weights in run_mirrored("float64"):
+        assert losses < 1e-9
+        assert weights < 1e-9
 
 
 def test_parts_of_a_batch_give_the_same_without_batch_normalisation():
@@ -137,7 +138,8 @@ def test_batch_normalisation_sees_a_part_at_a_time():
     np.testing.assert_allclose(mean, 0.25 * hidden[:3].mean(0) + 0.5 * hidden[3:].mean(0), rtol=1e-4)
 
 
-def test_xla_gives_the_same():
+def test_xla_gives_the_same_but_for_its_random_numbers(monkeypatch):
+    monkeypatch.setattr(StepTools, "uniform", lambda self, shape: ops.full(shape, 0.5))
     batches = list(toy_batches(6, 4))
     losses, weights = apart(train(Normalized, batches), train(Normalized, batches, jit=True))
     assert losses < 1e-5

@@ -158,7 +158,7 @@ def train(system: System, plan: Plan, start: Position = _BEGINNING) -> None:
                 if workers.is_chief:
                     _end_epoch(epoch, plan, curves, looks)
         # A worker that ends before the chief's last look is a lost one.
-        workers.exchange([])
+        workers.wait()
 
 
 class _Schedule:

@@ -4,6 +4,7 @@ import bisect
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -58,8 +59,7 @@ class StepTools:
         # batch, so that a sample gets the same number whoever computes it.
         self._draws += 1
         seed = tf.stack([tf.cast(self._seed * 1000 + self._draws, tf.int64), tf.cast(self._step, tf.int64)])
-        # XLA has another generator of its own choice.
-        numbers = tf.random.stateless_uniform((self._share.samples, *shape[1:]), seed, alg="philox")
+        numbers = tf.random.stateless_uniform((self._share.samples, *shape[1:]), seed, dtype=keras.config.floatx())
         return numbers[self._share.start :][: shape[0]]
 
 
@@ -74,7 +74,7 @@ class Step:
         seed: of the random numbers that the phases ask for.
         parts: how many parts of the batch are computed one after the other, which takes less memory. Batch
             normalisation sees a part at a time.
-        jit: whether XLA compiles losses and gradients; with one device only.
+        jit: whether XLA compiles losses and gradients; with one device only. It draws other random numbers.
 
     Raises:
         NotFiniteError: naming the loss that is NaN or infinite; nothing of its phase has been applied then, on no

@@ -90,6 +90,15 @@ class Workers:
             gathered = self._gather(tf.constant(values))
             return self.strategy.experimental_local_results(gathered)[0].numpy()[:: len(self.own)]
 
+    def wait(self) -> None:
+        """Waits for all workers to come here.
+
+        Raises:
+            WorkerLostError: if one has ended.
+        """
+        # TensorFlow crashes on gathering nothing.
+        self.exchange([0])
+
     @tf.function(reduce_retracing=True)
     def _gather(self, values: tf.Tensor) -> tf.Tensor:
         return self.strategy.run(lambda: tf.distribute.get_replica_context().all_gather(tf.identity(values), axis=0))
