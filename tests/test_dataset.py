@@ -177,6 +177,25 @@ def test_broken_picture_stops_or_is_left_out(mhmd, broken):
     assert len(reported) == 1
 
 
+def test_processes_that_share_a_batch_read_their_own_samples(mhmd, monkeypatch):
+    """Joined, they are the whole batches; label_weight and parsing_weight are those of the whole."""
+    folder = mhmd / "dataset_train"
+    (folder / "sign.txt").write_text("".join(label_line(f"{i:04}.jpg", i) for i in (0, 1, 4)))
+    (mhmd / "dataset_train_seg/0002_seg.jpg").unlink()
+    samples = dataset.open_dataset(folder, FIELDS, allow_missing_labels=True, allow_missing_parsing=True)
+    order = [3, 1, 4, 0, 2]
+    whole = batches(samples, order, size=3)
+    read = []
+    monkeypatch.setattr(images, "read_rgb", lambda path, read_rgb=images.read_rgb: read.append(path) or read_rgb(path))
+    odd, even = (batches(samples, order, size=3, share=lambda n, i=i: range(i, n, 2)) for i in (0, 1))
+    assert len([path for path in read if path.parent == folder]) == 5
+    for batch, a, b in zip(whole, odd, even, strict=True):
+        assert (batch.names, batch.end) == (a.names, a.end) == (b.names, b.end)
+        for field, values in batch.fields.items():
+            np.testing.assert_array_equal(values[::2], a.fields[field])
+            np.testing.assert_array_equal(values[1::2], b.fields[field])
+
+
 def test_parsing_folder_of_another_name(mhmd):
     (mhmd / "dataset_train_seg").rename(mhmd / "drawn")
     samples = dataset.open_dataset(mhmd / "dataset_train", FIELDS, parsing_folder=mhmd / "drawn")

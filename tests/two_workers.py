@@ -1,8 +1,8 @@
 """Two processes on this machine that train together, against one; one of them killed, then both started again.
 
-`python tests/two_workers.py` prints what it sees; it takes minutes, since TensorFlow starts eight times. The processes
-have a network of their own where the system allows it (`unshare --net`, as root), since TensorFlow listens on all
-addresses.
+`python tests/two_workers.py` prints what it sees; it takes minutes, since TensorFlow starts fifteen times. The
+processes have a network of their own where the system allows it (`unshare --net`, as root), since TensorFlow listens on
+all addresses.
 """
 
 import csv
@@ -73,7 +73,7 @@ def end(processes: list[subprocess.Popen], run: Path) -> list[int]:
     codes = [process.wait(timeout=900) for process in processes]
     for index, code in enumerate(codes):
         text = (run / f"worker{index}.txt").read_text()
-        last = [line for line in text.splitlines() if line.startswith(("error", "continuing", "stopped", "Epoch"))]
+        last = [line for line in text.splitlines() if line.startswith(("error", "continuing", "stopped"))]
         print(f"  worker {index}: exit code {code}; " + " | ".join(line[:150] for line in last[-3:]), flush=True)
     return codes
 

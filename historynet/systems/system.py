@@ -22,7 +22,10 @@ class Tools(Protocol):
         """The gradient of the summed function(point) with respect to point; it can be differentiated again."""
 
     def uniform(self, shape: Sequence[int]) -> Any:
-        """Random numbers in [0, 1) that depend on the run's seed and the step alone."""
+        """Random numbers in [0, 1), the first axis for the phase's samples.
+
+        They depend on the run's seed, the step and the sample's place in the batch alone.
+        """
 
 
 @dataclass(frozen=True)
