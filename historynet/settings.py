@@ -179,11 +179,36 @@ class Settings:
     width: float = _setting(
         _number(above=True), TRAIN, "network", "factor on every channel count; 1.0 is the paper's network", fixed=_RUN
     )
+    features_width: float | None = _setting(
+        _number(above=True),
+        TRAIN,
+        "network",
+        "the same for VGG16's blocks 1 to 3 in G0, where its weights fit 1.0 only; none: WIDTH",
+        optional=True,
+        fixed=_RUN,
+    )
+    dense_width: float | None = _setting(
+        _number(above=True),
+        TRAIN,
+        "network",
+        "the same for the dense layers of G2 and D2, which hold the most parameters; none: WIDTH",
+        optional=True,
+        fixed=_RUN,
+    )
     vgg16_weights: str = _setting(
         _text,
         TRAIN,
         "network",
-        "initial weights of G0: 'imagenet' (downloaded by Keras), 'none' (random) or a .h5 file",
+        "initial weights of G0: 'imagenet' (downloaded by Keras), 'none' (random), a .h5 file, or a .npz of some "
+        "layers' arrays (block1_conv1_kernel, block1_conv1_bias, ...)",
+        fixed=_RUN,
+    )
+    vgg16_preprocessing: bool = _setting(
+        _boolean,
+        TRAIN,
+        "network",
+        "change VGG16's first layer so that it sees L as it was trained to see pictures, in 0..255 less ImageNet's "
+        "mean; no: in 0..1, as released",
         fixed=_RUN,
     )
 

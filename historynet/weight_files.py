@@ -1,4 +1,6 @@
-"""Weight files -> arrays, by the names the file gives them: Keras 2's .h5, Keras 3's .weights.h5, and our .keras.
+"""Weight files -> arrays, by the names the file gives them.
+
+Keras 2's .h5, Keras 3's .weights.h5, our .keras, and NumPy's .npz.
 
 Which of them a file is, its content says, not its name. It is read completely or not at all: every array in it must
 belong to a layer. Nothing that a file says is ever run: arrays and plain JSON only.
@@ -20,6 +22,9 @@ from historynet.errors import InputError
 
 DESCRIPTION = "historynet.json"
 """Member of our .keras files that says which network they hold."""
+
+NPZ = "NumPy arrays (.npz)"
+"""The form of an archive of arrays LAYER_kernel, LAYER_bias, ..."""
 
 _ARRAYS = "model.weights.h5"
 _HDF5 = b"\x89HDF\r\n\x1a\n"
@@ -50,7 +55,7 @@ class WeightFile:
 
 
 def read(path: Path) -> WeightFile:
-    """Reads a file of any of the three kinds.
+    """Reads a file of any of the four kinds.
 
     Raises:
         InputError: if it is missing, empty, damaged, something else, or holds an array that belongs to no layer, or to
@@ -66,6 +71,9 @@ def read(path: Path) -> WeightFile:
                 return _read_hdf5(file, path)
         if start.startswith(b"PK"):
             with zipfile.ZipFile(path) as archive:
+                names = archive.namelist()
+                if names and all(name.endswith(".npy") for name in names):
+                    return WeightFile(NPZ, _npz_arrays(path))
                 return _read_archive(archive, path)
     # h5py and zipfile raise all of these on damaged files.
     except (
@@ -91,6 +99,17 @@ def _read_archive(archive: zipfile.ZipFile, path: Path) -> WeightFile:
         return WeightFile("HistoryNet .keras", _keras3_arrays(file, path), description)
 
 
+def _npz_arrays(path: Path) -> Arrays:
+    found = {}
+    with np.load(path, allow_pickle=False) as arrays:
+        for name in arrays.files:
+            variable = next((variable for variable in _ORDER if name.endswith(f"_{variable}")), None)
+            if variable is None:
+                raise InputError(f"{path}: holds an array {name!r}; LAYER_{' or LAYER_'.join(_ORDER[:2])} is needed")
+            found.setdefault(name.removesuffix(f"_{variable}"), {})[variable] = _array(arrays[name], name, path)
+    return {layer: [variables[name] for name in _ORDER if name in variables] for layer, variables in found.items()}
+
+
 def _read_hdf5(file: h5py.File, path: Path) -> WeightFile:
     if "model_weights" in file:
         return WeightFile("Keras 2 model (.h5)", _keras2_arrays(file["model_weights"], file, path))
@@ -111,7 +130,7 @@ def _keras3_arrays(file: h5py.File, path: Path) -> Arrays:
             if layer in arrays:
                 raise InputError(f"{path}: holds the layer {layer!r} twice")
             datasets = [item[str(i)] for i in range(len(item))]
-            arrays[layer] = [_array(dataset, path) for dataset in datasets]
+            arrays[layer] = [_array(dataset, dataset.name, path) for dataset in datasets]
             used.extend(dataset.name for dataset in datasets)
 
     file.visititems(collect)
@@ -133,7 +152,7 @@ def _keras2_arrays(root: h5py.Group, file: h5py.File, path: Path) -> Arrays:
             variables = found.setdefault(layer, {})
             if variable in variables:
                 raise InputError(f"{path}: holds the array {name!r} of the layer {layer!r} twice")
-            variables[variable] = _array(root[group][name], path)
+            variables[variable] = _array(root[group][name], name, path)
             used.append(root[group][name].name)
     _refuse_left_over(file, used, "optimizer_weights", path)
     return {layer: [variables[name] for name in _ORDER if name in variables] for layer, variables in found.items()}
@@ -172,10 +191,11 @@ def _layer_and_variable(group: str, name: str, path: Path) -> tuple[str, str]:
     return group, variable
 
 
-def _array(dataset: object, path: Path) -> np.ndarray:
-    if not isinstance(dataset, h5py.Dataset) or dataset.dtype.kind != "f":
-        raise InputError(f"{path}: {getattr(dataset, 'name', dataset)} is no array of real numbers")
-    return dataset[()]
+def _array(array: object, name: str, path: Path) -> np.ndarray:
+    """In float32, whatever the file has."""
+    if not isinstance(array, h5py.Dataset | np.ndarray) or array.dtype.kind != "f":
+        raise InputError(f"{path}: {name} is no array of real numbers")
+    return array[()].astype(np.float32, copy=False)
 
 
 def _refuse_left_over(file: h5py.File, used: Iterable[str], optimizer: str, path: Path) -> None:

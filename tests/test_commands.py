@@ -324,3 +324,17 @@ def test_fresh_removes_the_epochs_of_the_earlier_run_when_there_is_a_new_one(mhm
     assert run(TRAIN, *train_arguments(mhmd, "--fresh", "--skip-broken"))[0] == 3
     assert not (tmp_path / "MODEL/my_model_colorizationEpoch1.keras").exists()
     assert (tmp_path / "MODEL/my_model_colorizationEpoch7.h5").exists()
+
+
+def test_a_part_of_vgg16_is_said_to_be_one(mhmd, run, tmp_path):
+    shapes = {"block1_conv1": (3, 3, 3, 64), "block1_conv2": (3, 3, 64, 64)}
+    arrays = {f"{name}_kernel": np.zeros(shape, "f4") for name, shape in shapes.items()}
+    np.savez(tmp_path / "part.npz", **arrays | {f"{name}_bias": np.zeros(64, "f4") for name in shapes})
+    arguments = ("--vgg16-weights", tmp_path / "part.npz", "--features-width", 1, "--dry-run")
+    code, out, err = run(TRAIN, *train_arguments(mhmd, *arguments))
+    assert code == 0, err
+    (line,) = [line for line in out.splitlines() if "VGG16:" in line]
+    assert line == (
+        "G0 starts from a part of VGG16: block1_conv1, block1_conv2 are pretrained, block2_conv1, block2_conv2, "
+        "block3_conv1, block3_conv2, block3_conv3, block4_conv1, block4_conv2, block4_conv3 are random"
+    )

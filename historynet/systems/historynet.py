@@ -26,16 +26,29 @@ class Start:
     """
 
     def __init__(self, variant: str, settings: Settings):
-        self.architecture = Architecture(variant, settings.image_size, settings.width, settings.num_classes)
+        self.architecture = Architecture(
+            variant,
+            settings.image_size,
+            settings.width,
+            settings.num_classes,
+            settings.features_width,
+            settings.dense_width,
+        )
         self._settings = settings
 
     def generator(self) -> keras.Model:
         """G, with G0 from VGG16 (section 5.1)."""
         network = build_generator(self.architecture)
-        if self._settings.init_generator is None:
-            weights.load_vgg16(network, self.architecture, self._settings.vgg16_weights)
-            return network
-        return self._filled(network, self._settings.init_generator)
+        if self._settings.init_generator is not None:
+            return self._filled(network, self._settings.init_generator)
+        filled = self._load_vgg16(network)
+        left = [name for name in vgg16.layer_names() if name not in filled]
+        if filled and left:
+            print(
+                f"G0 starts from a part of VGG16: {', '.join(filled)} are pretrained, {', '.join(left)} are random",
+                flush=True,
+            )
+        return network
 
     def discriminator(self) -> keras.Model:
         """D1."""
@@ -55,8 +68,13 @@ class Start:
         network = vgg16.build_teacher(self.architecture)
         if self._settings.vgg16_weights == "none":
             print("--vgg16-weights none: the teacher is random, and so are the labels that it gives", flush=True)
-        weights.load_vgg16(network, self.architecture, self._settings.vgg16_weights, whole=True)
+        self._load_vgg16(network, whole=True)
         return network
+
+    def _load_vgg16(self, network: keras.Model, whole: bool = False) -> list[str]:
+        return weights.load_vgg16(
+            network, self.architecture, self._settings.vgg16_weights, whole, self._settings.vgg16_preprocessing
+        )
 
 
 _ADAM = {"beta_1": 0.5, "beta_2": 0.999, "epsilon": 1e-7}
