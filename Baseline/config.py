@@ -31,11 +31,17 @@ NUM_EPOCHS = 8
 STEPS_PER_EPOCH = None
 SHUFFLE = True
 DROP_LAST = False
+CROP_FROM = None
+PRECISION = "float32"
 LEARNING_RATE = 2e-5
+DECAY_STEPS = None
+EMA_MOMENTUM = None
 SHARED_ADAM_STEPS = False
 RELEASED_STATISTICS = False
 LOSSES = "paper"
 LAMBDA_REC = {"paper": 1.0, "released": 1.0}
+HUBER_DELTA = None
+CHROMA_WEIGHT = 0.0
 LAMBDA_CLS = {"paper": 0.003, "released": 0.003}
 LAMBDA_G = {"paper": 0.1, "released": 0.1}
 # Eq. (6) prints no weight for the gradient penalty; 10 is Gulrajani et al.'s (2017), whom it follows, too.

@@ -7,6 +7,7 @@ import runpy
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -194,6 +195,9 @@ def _fit(
         order = range(len(samples))
         if chosen.shuffle:
             order = dataset.epoch_order(len(samples), chosen.seed, epoch)
+        crop = None
+        if chosen.crop_from is not None:
+            crop = partial(dataset.random_crop, chosen.crop_from, chosen.image_size, chosen.seed, epoch)
         return dataset.batches(
             samples,
             system.fields,
@@ -202,6 +206,7 @@ def _fit(
             chosen.image_size,
             report_broken if chosen.skip_broken else None,
             used,
+            crop,
         )
 
     def save(epoch: int) -> None:

@@ -338,3 +338,33 @@ def test_a_part_of_vgg16_is_said_to_be_one(mhmd, run, tmp_path):
         "G0 starts from a part of VGG16: block1_conv1, block1_conv2 are pretrained, block2_conv1, block2_conv2, "
         "block3_conv1, block3_conv2, block3_conv3, block4_conv1, block4_conv2, block4_conv3 are random"
     )
+
+
+OPTIONS = (
+    *("--features-width", 0.0625, "--dense-width", 0.015625, "--crop-from", 40, "--precision", "bfloat16"),
+    *("--decay-steps", 5, "--ema-momentum", 0.5, "--huber-delta", 0.02, "--chroma-weight", 5, "--learning-rate", 1e-3),
+)
+
+
+@pytest.mark.slow
+def test_a_stopped_training_with_all_options_continues_to_the_same_numbers(mhmd, run, tmp_path):
+    def train(folder, epochs):
+        places = [word for name in ("model", "log", "out") for word in (f"--{name}-dir", tmp_path / folder / name)]
+        code, _, err = run(TRAIN, *train_arguments(mhmd, *OPTIONS, *places, "--num-epochs", epochs))
+        assert code == 0, err
+
+    train("whole", 2)
+    for epochs in (1, 2):
+        train("continued", epochs)
+    for name in ("losses", "epochs"):
+        whole, continued = ((tmp_path / f"{run}/log/{name}.csv").read_text() for run in ("whole", "continued"))
+        assert whole == continued
+    whole, continued = (
+        weights.load(tmp_path / f"{run}/model/my_model_colorizationEpoch1.keras", "generator")[0]
+        for run in ("whole", "continued")
+    )
+    for a, b in zip(whole.variables, continued.variables, strict=True):
+        np.testing.assert_array_equal(a.numpy(), b.numpy(), err_msg=a.path)
+    # What is saved is the average, what training goes on with is not.
+    with np.load(tmp_path / "whole/model/checkpoints/step000000006.npz") as arrays:
+        assert (arrays["colorization/color_fusion/kernel"] != whole.get_layer("color_fusion").kernel.numpy()).any()

@@ -13,6 +13,7 @@ from historynet.networks.discriminator import build_discriminator
 from historynet.networks.generator import build_generator
 from historynet.systems.historynet import HistoryNet
 from historynet.systems.system import Phase
+from historynet.training.averaging import averaged
 from historynet.training.step import Step
 
 
@@ -102,7 +103,7 @@ def test_a_variable_that_no_loss_reaches_stays():
 WEIGHTS = {"L_r": 1.0, "L_cls": 0.003, "L_par": 0.003, "L_g": 0.1, "L_info": 0.003}
 
 
-def make_system(learning_rate=1e-3, variant="HistoryNet", shared_adam_steps=False, **weights):
+def make_system(learning_rate=1e-3, variant="HistoryNet", options=None, **weights):
     keras.utils.set_random_seed(3)
     architecture = Architecture(variant, image_size=32, width=1 / 32)
     outputs = VARIANTS[variant].outputs
@@ -119,7 +120,7 @@ def make_system(learning_rate=1e-3, variant="HistoryNet", shared_adam_steps=Fals
         },
         penalty_weight=10.0,
         learning_rate=learning_rate,
-        shared_adam_steps=shared_adam_steps,
+        **(options or {}),
         architecture=architecture,
         fields=("L", "ab", "label", "parsing"),
     )
@@ -264,7 +265,7 @@ def test_optimisers_are_the_papers():
 
 def test_shared_adam_steps_are_those_of_one_count():
     """Three updates of each network in turn, against Adam written out with a count that starts at 2."""
-    optimizers = make_system(learning_rate=1e-3, shared_adam_steps=True).optimizers
+    optimizers = make_system(learning_rate=1e-3, options={"shared_adam_steps": True}).optimizers
     gradients = np.random.default_rng(0).normal(size=(3, 5)).astype(np.float32)
     for place, optimizer in enumerate(optimizers.values()):
         variable = keras.Variable(np.ones(5, np.float32))
@@ -343,3 +344,69 @@ def test_penalty_is_the_released_programs_sum(batch):
     lengths = np.sqrt((tape.gradient(total, point).numpy() ** 2).sum((1, 2, 3)))
     np.testing.assert_allclose(named["penalty"], (lengths - 1) ** 2, rtol=1e-3)
     assert losses.mix(batch["ab"], np.asarray(fake), alpha)[3] == pytest.approx(batch["ab"][3])
+
+
+def test_cosine_decay_goes_with_shared_steps():
+    """Three updates of each network, against Adam written out with a count from 2 and a rate that ends at zero."""
+    options = {"shared_adam_steps": True, "decay_steps": 2}
+    optimizers = make_system(learning_rate=1e-3, options=options).optimizers
+    gradients = np.random.default_rng(0).normal(size=(3, 5)).astype(np.float32)
+    for place, optimizer in enumerate(optimizers.values()):
+        variable = keras.Variable(np.ones(5, np.float32))
+        optimizer.build([variable])
+        expected, mean, square = np.ones(5), 0.0, 0.0
+        for update, gradient in enumerate(gradients):
+            optimizer.apply([gradient], [variable])
+            count = 2 + place + len(optimizers) * update
+            mean = 0.5 * mean + 0.5 * gradient
+            square = 0.999 * square + 0.001 * gradient**2
+            rate = (1e-3, 0.5e-3, 0.0)[update] * np.sqrt(1 - 0.999**count) / (1 - 0.5**count)
+            expected = expected - rate * mean / (np.sqrt(square) + 1e-7)
+        np.testing.assert_allclose(variable.numpy(), expected, rtol=1e-6)
+
+
+def test_the_average_is_in_place_for_a_while_and_training_goes_on_without_it(batch):
+    plain, averaging = make_system(), make_system(options={"ema_momentum": 0.75})
+    steps = [Step(system, seed=0) for system in (plain, averaging)]
+    path = averaging.G.trainable_variables[0].path
+    expected = None
+    for i in range(3):
+        values = [step(batch, i) for step in steps]
+        assert values[0] == values[1]
+        weights = {variable.path: variable.numpy() for variable in plain.G.trainable_variables}
+        # Keras' average starts with the weights after the first update.
+        expected = {
+            name: value if expected is None else 0.75 * expected[name] + 0.25 * value for name, value in weights.items()
+        }
+        own = snapshot(averaging)
+        with averaged(averaging):
+            for variable in averaging.G.trainable_variables:
+                np.testing.assert_allclose(variable.numpy(), expected[variable.path], rtol=1e-5, atol=1e-7)
+            others = {name for name, value in snapshot(averaging).items() if (value != own[name]).any()}
+            assert all(name.startswith("colorization/") for name in others)
+            assert bool(others) == (i > 0)
+        for name, value in snapshot(averaging).items():
+            np.testing.assert_array_equal(value, own[name], err_msg=name)
+    assert (expected[path] != weights[path]).any()
+
+
+def test_bfloat16_gives_about_the_same_losses_in_float32(batch):
+    """Losses of one step of the same networks in both precisions; and they are trained, in float32 variables."""
+    exact = Step(make_system(), seed=0)(batch, 0)
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        system = make_system()
+    finally:
+        keras.config.set_dtype_policy("float32")
+    before = snapshot(system)
+    step = Step(system, seed=0)
+    rounded = step(batch, 0)
+    for name in ("L_r", "L_cls", "L_par", "L_g", "critic", "penalty"):
+        assert rounded[name] == pytest.approx(exact[name], rel=0.05, abs=2e-3), name
+    assert rounded["L_r"] != exact["L_r"]
+    for i in range(1, 4):
+        step(batch, i)
+    after = snapshot(system)
+    assert {value.dtype for value in after.values()} == {np.dtype("float32")}
+    moved = [name for name, value in after.items() if (value != before[name]).any()]
+    assert len(moved) > 0.9 * len(after)

@@ -19,6 +19,7 @@ from tensorboard.summary.writer.event_file_writer import EventFileWriter
 from historynet import figures, images
 from historynet.errors import InputError, NotFiniteError
 from historynet.systems.system import System
+from historynet.training.averaging import averaged
 from historynet.training.checkpoints import Position
 from historynet.training.history import EPOCHS, LOSSES, Table, is_finished
 from historynet.training.step import Step
@@ -112,7 +113,7 @@ def train(system: System, plan: Plan, start: Position = _BEGINNING) -> None:
     ):
         checkpoints = _Schedule(plan, curves, start)
         if start.epoch and not start.epoch_steps and not is_finished(looks.columns, start.epoch - 1):
-            with stop.at_once(checkpoints.kept):
+            with stop.at_once(checkpoints.kept), averaged(system):
                 _end_epoch(start.epoch - 1, plan, curves, looks)
         position = start
         for epoch in range(start.epoch, plan.epochs):
@@ -141,7 +142,7 @@ def train(system: System, plan: Plan, start: Position = _BEGINNING) -> None:
                 raise InputError("there is no training picture that can be read")
             position = Position(epoch + 1, 0, 0, position.steps)
             checkpoints.save(position)
-            with stop.at_once(checkpoints.kept):
+            with stop.at_once(checkpoints.kept), averaged(system):
                 _end_epoch(epoch, plan, curves, looks)
 
 
