@@ -67,6 +67,6 @@ OUT_DIR = "RESULT/{TEST_NAME}/training"
 LOG_DIR = "RESULT/{TEST_NAME}/logs"
 
 # Colorizing
-PRETRAINED = "my_model_colorizationEpoch7"
+PRETRAINED = "default"
 TEST_DIR = "DATASET/test"
 RESULT_DIR = "RESULT/{TEST_NAME}/colorized"

@@ -19,7 +19,7 @@ class Colorizer:
     """Colorizes pictures with a trained generator.
 
     Args:
-        model: a model file, or the generator itself.
+        model: a model file, or the generator itself; the file that is shipped if None.
         variant: the variant that the file must be of; any if None.
 
     Raises:
@@ -30,7 +30,8 @@ class Colorizer:
         rgb = colorize(gray)
     """
 
-    def __init__(self, model: str | Path | keras.Model, variant: str | None = None):
+    def __init__(self, model: str | Path | keras.Model | None = None, variant: str | None = None):
+        model = weights.SHIPPED if model is None else model
         generator = model if isinstance(model, keras.Model) else weights.load(Path(model), "generator", variant)[0]
         self.image_size = generator.input.shape[1]
         # Only what the colours need: no label head, no parsing output.

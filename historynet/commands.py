@@ -276,8 +276,9 @@ def _colorize(config: Path, variant: str, argv: Sequence[str]) -> int:
 
     paths = list_inputs(arguments.inputs or [chosen.test_dir], chosen.result_dir)
     results = name_results(paths, chosen.result_dir)
-    model = weights.find_model(chosen.pretrained, chosen.model_dir)
-    print(f"{device}; colorizing with {model}", flush=True)
+    model = weights.find_model(chosen.pretrained, chosen.model_dir, variant)
+    shipped = "the shipped model, " if model == weights.SHIPPED else ""
+    print(f"{device}; colorizing with {shipped}{model}", flush=True)
     colorizer = Colorizer(model, variant)
     with tqdm(total=len(paths), unit="picture", disable=None) as bar:
         report = colorize_files(colorizer, paths, results, chosen.batch_size, bar.update)

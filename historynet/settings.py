@@ -26,6 +26,9 @@ VGG16_WORDS = ("imagenet", "none")
 PRECISIONS = ("float32", "bfloat16")
 """What PRECISION can be."""
 
+DEFAULT = "default"
+"""What PRETRAINED can be besides a file or a name."""
+
 LOSS_PRESETS = ("paper", "released")
 """What LOSSES can be; config.py gives a loss weight as one number, or as one for each of these."""
 
@@ -360,7 +363,8 @@ class Settings:
         _text,
         COLORIZE,
         "colorizing",
-        "generator to colorize with: a file, or a name in MODEL_DIR with or without extension",
+        "generator to colorize with: a file, or a name in MODEL_DIR with or without extension; 'default': "
+        "my_model_colorizationEpoch7 there or, if no model is there, HistoryNet's compact one that is shipped",
     )
     test_dir: Path = _setting(_text, COLORIZE, "colorizing", "folder of the pictures to colorize", path=True)
     result_dir: Path = _setting(_text, COLORIZE, "colorizing", "folder of the colorized pictures", path=True)

@@ -198,8 +198,9 @@ class Table:
 
     def notes(self, best: str) -> list[str]:
         """What a reader must know, a sentence each."""
-        sources = "; ".join(f"{source}: {where}" for source, where in self.experiment.sources.items())
-        notes = [self.protocol, f"{best}; {sources}; in brackets the measured value minus the published"]
+        sources = [f"{source}: {where}" for source, where in self.experiment.sources.items()]
+        brackets = ["in brackets the measured value minus the published"] if sources else []
+        notes = [self.protocol, "; ".join([best, *sources, *brackets])]
         if LPIPS not in self.metrics:
             notes.append("LPIPS was not measured")
         counts = {len(row.scores) for row in self.rows.values()}

@@ -26,7 +26,9 @@ DESCRIPTION = "historynet.json"
 NPZ = "NumPy arrays (.npz)"
 """The form of an archive of arrays LAYER_kernel, LAYER_bias, ..."""
 
-_ARRAYS = "model.weights.h5"
+ARRAYS = "model.weights.h5"
+"""Member of a .keras file that holds its arrays."""
+
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 
 _ORDER = ("kernel", "bias", "gamma", "beta", "moving_mean", "moving_variance")
@@ -95,7 +97,7 @@ def _read_archive(archive: zipfile.ZipFile, path: Path) -> WeightFile:
     description = json.loads(archive.read(DESCRIPTION))
     if not isinstance(description, dict):
         raise ValueError
-    with h5py.File(io.BytesIO(archive.read(_ARRAYS)), "r") as file:
+    with h5py.File(io.BytesIO(archive.read(ARRAYS)), "r") as file:
         return WeightFile("HistoryNet .keras", _keras3_arrays(file, path), description)
 
 
@@ -108,6 +110,33 @@ def _npz_arrays(path: Path) -> Arrays:
                 raise InputError(f"{path}: holds an array {name!r}; LAYER_{' or LAYER_'.join(_ORDER[:2])} is needed")
             found.setdefault(name.removesuffix(f"_{variable}"), {})[variable] = _array(arrays[name], name, path)
     return {layer: [variables[name] for name in _ORDER if name in variables] for layer, variables in found.items()}
+
+
+def halved(data: bytes) -> bytes:
+    """The content of a .weights.h5 with its kernels, which are nearly all of it, in float16.
+
+    Vectors stay as they are: variances can be larger than float16 holds.
+
+    Raises:
+        OverflowError: naming the first kernel with a value that float16 does not hold.
+    """
+    half = io.BytesIO()
+    with h5py.File(io.BytesIO(data), "r") as source, h5py.File(half, "w") as target:
+
+        def copy(name: str, item: h5py.Group | h5py.Dataset) -> None:
+            if isinstance(item, h5py.Group):
+                made = target.require_group(name)
+            else:
+                values = item[()]
+                if values.ndim > 1:
+                    if np.abs(values).max() > np.finfo(np.float16).max:
+                        raise OverflowError(f"{item.parent.attrs['name']} has values beyond float16")
+                    values = values.astype(np.float16)
+                made = target.create_dataset(name, data=values)
+            made.attrs.update(item.attrs)
+
+        source.visititems(copy)
+    return half.getvalue()
 
 
 def _read_hdf5(file: h5py.File, path: Path) -> WeightFile:

@@ -23,7 +23,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from historynet import images, weight_files
+from historynet import images, settings, weight_files
 from historynet.errors import InputError
 from historynet.networks import VARIANTS, Architecture, released, scaled, vgg16
 from historynet.networks.classifier import build_classifier
@@ -56,11 +56,31 @@ class Contents:
     arrays: Arrays
 
 
-def save(network: keras.Model, architecture: Architecture, path: Path) -> None:
-    """Writes a network as a .keras file that also says, as JSON, which of our networks it is."""
+def save(network: keras.Model, architecture: Architecture, path: Path, half: bool = False) -> None:
+    """Writes a network as a .keras file that also says, as JSON, which of our networks it is.
+
+    Args:
+        network: one of ours.
+        architecture: of the network.
+        path: the file.
+        half: whether kernels are stored as float16, in half the space; they are float32 again when they are read.
+
+    Raises:
+        InputError: if the file cannot be written, or float16 does not hold a kernel's values.
+    """
 
     def write(temporary: Path) -> None:
         network.save(temporary)
+        if half:
+            with zipfile.ZipFile(temporary) as archive:
+                members = {name: archive.read(name) for name in archive.namelist()}
+            try:
+                members[weight_files.ARRAYS] = weight_files.halved(members[weight_files.ARRAYS])
+            except OverflowError as error:
+                raise InputError(f"{path}: {error}; the network cannot be stored in it") from None
+            with zipfile.ZipFile(temporary, "w") as archive:
+                for name, data in members.items():
+                    archive.writestr(name, data)
         with zipfile.ZipFile(temporary, "a") as archive:
             description = {"network": network.name} | dataclasses.asdict(architecture)
             archive.writestr(weight_files.DESCRIPTION, json.dumps(description))
@@ -256,12 +276,24 @@ def assign(network: keras.Model, arrays: Arrays, path: Path, complete: bool = Tr
         layers[name].set_weights(values)
 
 
-def find_model(pretrained: str, model_dir: Path) -> Path:
+SHIPPED = Path(__file__).with_name("models") / "historynet_compact.keras"
+"""The generator of HistoryNet that comes with the project."""
+
+_LAST_EPOCH = "my_model_colorizationEpoch7"
+
+
+def find_model(pretrained: str, model_dir: Path, variant: str | None = None) -> Path:
     """The file that PRETRAINED means: a path, or a name in MODEL_DIR with or without its extension.
+
+    "default" is the model of the paper's last epoch in MODEL_DIR or, where that holds no generator at all, the one that
+    is shipped, if it is of the variant.
 
     Raises:
         InputError: listing the models that are there.
     """
+    default = pretrained == settings.DEFAULT
+    if default:
+        pretrained = _LAST_EPOCH
     candidates = [
         Path(pretrained),
         *(model_dir / (pretrained + extension) for extension in ("", ".keras", ".h5", ".weights.h5")),
@@ -270,6 +302,8 @@ def find_model(pretrained: str, model_dir: Path) -> Path:
         if candidate.is_file():
             return candidate
     there = sorted(path.name for path in model_dir.glob("*colorization*")) if model_dir.is_dir() else []
+    if default and not there and variant == "HistoryNet" and SHIPPED.is_file():
+        return SHIPPED
     raise InputError(
         f"{model_dir / pretrained}: no such model; "
         + (f"--pretrained can be {', '.join(there)}" if there else "train one, or name a file with --pretrained")
