@@ -101,8 +101,7 @@ def train(system: System, plan: Plan, start: Position = _BEGINNING) -> None:
     step = Step(system, plan.seed)
     for folder in (plan.log_dir, plan.out_dir):
         images.make_folder(folder)
-    if start.steps:
-        _forget_logs(plan.log_dir, start.steps)
+    _log_start(plan.log_dir, start.steps)
     writer = tf.summary.create_file_writer(str(plan.log_dir))
     with (
         writer.as_default(),
@@ -167,11 +166,11 @@ class _Schedule:
         self._saved = time.monotonic()
 
 
-def _forget_logs(log_dir: Path, step: int) -> None:
-    """Tells TensorBoard that what was logged from this step on is lost, and will be logged again."""
+def _log_start(log_dir: Path, step: int) -> None:
+    """Tells TensorBoard that what earlier starts, if any, logged from this step on is lost or will be logged again."""
     writer = EventFileWriter(str(log_dir))
-    restart = event_pb2.SessionLog(status=event_pb2.SessionLog.START)
-    writer.add_event(event_pb2.Event(wall_time=time.time(), step=step, session_log=restart))
+    start = event_pb2.SessionLog(status=event_pb2.SessionLog.START)
+    writer.add_event(event_pb2.Event(wall_time=time.time(), step=step, session_log=start))
     writer.close()
 
 
