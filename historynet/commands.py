@@ -287,25 +287,26 @@ def compare(arguments: argparse.Namespace, protocol: str, report: Path | None = 
         comparison = compare_folders(
             arguments.dir0, arguments.dir1, resize=arguments.resize, progress=bar.update, **measures
         )
-    text = "\n".join([protocol, *comparison.report()])
-    print(text)
-    if report:
-        images.write_atomically(report, lambda path: path.write_text(text + "\n", encoding="utf-8"))
-    if arguments.csv:
-        comparison.write_csv(arguments.csv)
-    if arguments.json:
-        comparison.write_json(arguments.json, protocol)
     for reason in comparison.unreadable:
         print(f"skipped: {reason}", file=sys.stderr)
+    for pair in comparison.different_size:
+        print(f"different size: {pair}", file=sys.stderr)
+    if comparison.scores:
+        text = "\n".join([protocol, *comparison.report()])
+        print(text, flush=True)
+        if report:
+            images.write_atomically(report, lambda path: path.write_text(text + "\n", encoding="utf-8"))
+        if arguments.csv:
+            comparison.write_csv(arguments.csv)
+        if arguments.json:
+            comparison.write_json(arguments.json, protocol)
     if comparison.different_size:
-        for pair in comparison.different_size:
-            print(f"different size: {pair}", file=sys.stderr)
         raise InputError(
-            f"{arguments.dir1}: {len(comparison.different_size)} results differ in size from their originals and were "
-            "not compared; --resize resizes them"
+            f"{arguments.dir1}: results of another size than their originals: {len(comparison.different_size)}, which "
+            "were not compared; --resize resizes them"
         )
     if not comparison.scores:
-        raise InputError(f"{arguments.dir1}: none of the {len(comparison.pairing.pairs)} pairs can be read")
+        raise InputError(f"{arguments.dir1}: no pair can be read")
     return errors.SKIPPED if comparison.unreadable else errors.DONE
 
 

@@ -208,8 +208,8 @@ class Table:
         for name, row in self.rows.items():
             if equal := len(row.scores) - row.values(PSNR).size:
                 notes.append(f"{name}: {equal} results equal their originals; their infinite PSNR is not in the mean")
-            if row.gray:
-                notes.append(f"{name}: {row.gray} results without any colour")
+            if row.gray_results:
+                notes.append(f"{name}: {row.gray_results} results without any colour")
             if row.resized:
                 notes.append(f"{name}: {row.resized} results resized to their originals")
             if missing := len(row.different_size) + len(row.unreadable):
