@@ -35,7 +35,7 @@ def test_the_published_example(weights, reference, run, tmp_path, monkeypatch, n
     code, out, err = run(SCRIPT, "-d0", "a", "-d1", "b", "-v", "0.1", "--net", "alex")
     assert code == 0, err
     assert (tmp_path / "lpips.txt").read_text() == out
-    lines = dict(line.split(": ") for line in out.splitlines()[1:])
+    lines = dict(line.split(": ", 1) for line in out.splitlines()[1:])
     assert float(lines["ex.png"]) == pytest.approx(distance, abs=5e-5)
     assert float(lines["average"]) == pytest.approx(distance, abs=5e-5)
 
