@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
+from historynet import perceptual
 from historynet.errors import InputError
 from historynet.perceptual import Lpips
 
@@ -41,8 +42,8 @@ def test_the_published_example(weights, reference, run, tmp_path, monkeypatch, n
 
 
 def test_batches_of_mixed_sizes_give_what_single_pairs_give(weights, monkeypatch):
-    monkeypatch.setattr("historynet.perceptual._BATCH_PIXELS", 3 * 64 * 48)
-    monkeypatch.setattr("historynet.perceptual._WAITING_PIXELS", 4 * 64 * 48)
+    monkeypatch.setitem(perceptual._BATCH_PIXELS, "cpu", 3 * 64 * 48)
+    monkeypatch.setattr(perceptual, "_WAITING_PIXELS", 4 * 64 * 48)
     rng = np.random.default_rng(0)
     sizes = [(64, 48), (40, 80), (64, 48), (64, 48), (64, 48), (33, 33), (20, 90), (40, 80)]
     pairs = [(i, *rng.integers(0, 256, (2, *size, 3), np.uint8)) for i, size in enumerate(sizes)]
