@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from historynet import images, metrics
-from historynet.comparison import compare_folders
+from historynet.comparison import compare
 from historynet.metrics import CONVENTIONS
 from historynet.pairing import pair_folders
 from historynet.parallel import CORES
@@ -39,13 +39,11 @@ def main() -> None:
     lpips = Lpips(use_gpu=arguments.use_gpu) if arguments.lpips else None
     if lpips:
         print(f"loading PyTorch and the network: {time.perf_counter() - start:.1f} s")
-    paths = pair_folders(arguments.originals, arguments.results).pairs
+    pairing = pair_folders(arguments.originals, arguments.results)
+    paths = pairing.pairs
     convention = None if lpips else CONVENTIONS["exact"]
 
-    def compare() -> None:
-        compare_folders(arguments.originals, arguments.results, convention, lpips)
-
-    elapsed, cpu = measure(compare, arguments.repeats)
+    elapsed, cpu = measure(lambda: compare(pairing, convention, lpips), arguments.repeats)
     print(
         f"{len(paths)} pairs: {len(paths) / elapsed:.1f} pairs/s on {CORES} cores, "
         f"{len(paths) / cpu:.1f} pairs/s of a core's time"

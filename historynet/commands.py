@@ -269,24 +269,24 @@ def comparison_parser(description: str) -> settings.Parser:
     return parser
 
 
-def compare(arguments: argparse.Namespace, protocol: str, report: Path | None = None, **measures: Any) -> int:
+def compare_folders(arguments: argparse.Namespace, report: Path | None = None, **measures: Any) -> int:
     """Compares two folders, prints and writes the report; the exit code.
 
     Args:
         arguments: of `comparison_parser`.
-        protocol: one line that says how the values were computed.
         report: a file for what is printed.
-        measures: `convention` or `lpips` of `comparison.compare_folders`.
+        measures: `convention` or `lpips` of `comparison.compare`.
 
     Raises:
         InputError: also if pictures of a pair differ in size; the report over the others has been given then.
     """
-    from historynet.comparison import compare_folders
+    from historynet.comparison import compare
+    from historynet.pairing import pair_folders
 
-    with tqdm(unit="pair", disable=None) as bar:
-        comparison = compare_folders(
-            arguments.dir0, arguments.dir1, resize=arguments.resize, progress=bar.update, **measures
-        )
+    pairing = pair_folders(arguments.dir0, arguments.dir1)
+    with tqdm(total=len(pairing.pairs), unit="pair", disable=None) as bar:
+        comparison = compare(pairing, resize=arguments.resize, progress=bar.update, **measures)
+    protocol = "; ".join(map(str, measures.values()))
     for reason in comparison.unreadable:
         print(f"skipped: {reason}", file=sys.stderr)
     for pair in comparison.different_size:

@@ -12,7 +12,7 @@ import numpy as np
 from historynet import color, images, metrics
 from historynet.errors import PictureError
 from historynet.metrics import Convention
-from historynet.pairing import Pairing, pair_folders
+from historynet.pairing import Pairing
 from historynet.parallel import CORES, map_ahead
 from historynet.perceptual import Lpips
 
@@ -127,9 +127,8 @@ def _count(names: Sequence[str], shown: int = 5) -> str:
     return f"{len(names)} ({', '.join(names[:shown])}{', ...' if len(names) > shown else ''})"
 
 
-def compare_folders(
-    originals: Path,
-    results: Path,
+def compare(
+    pairing: Pairing,
     convention: Convention | None = None,
     lpips: Lpips | None = None,
     colorfulness: bool = False,
@@ -139,18 +138,13 @@ def compare_folders(
     """Compares each original with its result, a few pairs at a time in memory.
 
     Args:
-        originals: folder of pictures.
-        results: folder of NAME_reconstructed.any or NAME.any for NAME.any of the originals.
+        pairing: what to compare with what.
         convention: of SSIM and PSNR; None leaves them out.
         lpips: None leaves it out.
         colorfulness: of the results, as well.
         resize: results to the size of their originals, bilinearly; otherwise pairs of different size are not compared.
         progress: called with the number of pairs just finished.
-
-    Raises:
-        InputError: if a folder cannot be read, or there is no pair.
     """
-    pairing = pair_folders(originals, results)
     wanted = {SSIM: convention, PSNR: convention, LPIPS: lpips, COLORFULNESS: colorfulness}
     comparison = Comparison(pairing, [metric for metric, how in wanted.items() if how])
 

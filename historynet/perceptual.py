@@ -53,7 +53,7 @@ class Lpips:
             ) from None
         if use_gpu and not torch.cuda.is_available():
             raise InputError("--use_gpu: PyTorch found no GPU; leave the option out")
-        self.text = f"LPIPS {version}, {net}"
+        self._name = f"LPIPS {version}, {net}"
         self._torch = torch
         self._device = "cuda" if use_gpu else "cpu"
         self._batch_pixels = _BATCH_PIXELS[self._device]
@@ -72,6 +72,9 @@ class Lpips:
                     f"put it into {folder} (it follows the environment variable: TORCH_HOME/hub/checkpoints)"
                 ) from None
         self._model = model.to(self._device).eval()
+
+    def __str__(self) -> str:
+        return self._name
 
     def __call__(self, true: np.ndarray, picture: np.ndarray) -> float:
         """The distance of two uint8 RGB pictures (height, width, 3): 0 is equal. NaN under 32 pixels a side."""

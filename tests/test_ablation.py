@@ -121,7 +121,7 @@ def test_the_report(project):
     runs = plan(project)
     for run in runs:
         ablation.execute(run)
-    table = ablation.report(runs, project / "report", ("exact", CONVENTIONS["exact"]), None, rows=2)
+    table = ablation.report(runs, project / "report", CONVENTIONS["exact"], None, rows=2)
     assert list(table.rows) == list(ablation.TRAINERS)
     assert all(len(row.scores) == 3 for row in table.rows.values())
     files = {path.name for path in (project / "report").iterdir()}

@@ -35,7 +35,7 @@ def test_report_csv_and_json(folders, run, tmp_path):
     a, b = values(folders, "a.png", "a_reconstructed.png"), values(folders, "b.png", "b.png")
     psnr, ssim = [a[1], b[1]], [a[0], b[0], 1]
     assert out.splitlines() == [
-        "convention exact: RGB, SSIM by an 11x11 Gaussian of sigma 1.5 within the picture, float64",
+        "PSNR and SSIM by convention exact: RGB, SSIM by an 11x11 Gaussian of sigma 1.5 within the picture, float64",
         f"a.png: SSIM {a[0]:.6f}  PSNR {a[1]:.6f}",
         f"b.png: SSIM {b[0]:.6f}  PSNR {b[1]:.6f}",
         "c.png: SSIM 1.000000  PSNR inf",
@@ -104,7 +104,7 @@ def test_16_bits_are_compared_as_8(folders, run):
 def test_the_convention_is_named(folders, run, convention):
     code, out, _ = run(SCRIPT, *folders, "--convention", convention)
     assert code == 0
-    assert out.startswith(f"convention {convention}: ")
+    assert out.startswith(f"PSNR and SSIM by convention {convention}: ")
     pair = images.read_rgb(folders[1] / "b.png"), images.read_rgb(folders[3] / "b.png")
     assert f"PSNR {metrics.CONVENTIONS[convention].psnr(*pair):.6f}" in out
 

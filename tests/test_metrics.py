@@ -6,8 +6,9 @@ from scipy.ndimage import correlate1d, uniform_filter
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from historynet import metrics
-from historynet.comparison import compare_folders
+from historynet.comparison import compare
 from historynet.metrics import CONVENTIONS
+from historynet.pairing import pair_folders
 
 
 @pytest.fixture
@@ -143,9 +144,8 @@ def test_finite_mean():
 )
 def test_golden_folders(reference, convention, variant, ssim, psnr):
     """What the released metric script printed, and its definition in float64."""
-    comparison = compare_folders(
-        reference / "golden/photos", reference / f"golden/{variant}/colorized", CONVENTIONS[convention]
-    )
+    pairing = pair_folders(reference / "golden/photos", reference / f"golden/{variant}/colorized")
+    comparison = compare(pairing, CONVENTIONS[convention])
     assert len(comparison.scores) == 6
     within = 1e-5 if convention == "released" else 1e-6
     assert comparison.mean("SSIM") == pytest.approx(ssim, abs=within)

@@ -10,8 +10,9 @@ import pytest
 from conftest import write_picture
 
 from historynet import figures, images, metrics, tables
-from historynet.comparison import compare_folders
+from historynet.comparison import compare
 from historynet.metrics import CONVENTIONS
+from historynet.pairing import pair_folders
 
 SCRIPT = "Util/tables.py"
 FOLDERS = {
@@ -55,7 +56,7 @@ def test_quantitative(release, run, tmp_path):
         rows = {row["method"]: row for row in csv.DictReader(file)}
     assert list(rows) == list(FOLDERS)
     for name, row in rows.items():
-        expected = compare_folders(release / "original", release / FOLDERS[name], CONVENTIONS["exact"])
+        expected = compare(pair_folders(release / "original", release / FOLDERS[name]), CONVENTIONS["exact"])
         assert float(row["PSNR"]) == pytest.approx(expected.mean("PSNR"), abs=1e-6)
         assert float(row["SSIM deviation"]) == pytest.approx(expected.deviation("SSIM"), abs=1e-6)
         assert row["pairs"] == row["originals"] == "4"
