@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from historynet import color, figures, images, metrics
-from historynet.comparison import COLORFULNESS, LPIPS, PSNR, SSIM, Comparison, compare_folders
+from historynet.comparison import COLORFULNESS, LPIPS, PSNR, SSIM, Comparison, compare
 from historynet.errors import InputError, PictureError
 from historynet.metrics import Convention
 from historynet.pairing import pair_folders
@@ -208,8 +208,8 @@ class Table:
         for name, row in self.rows.items():
             if equal := len(row.scores) - row.values(PSNR).size:
                 notes.append(f"{name}: {equal} results equal their originals; their infinite PSNR is not in the mean")
-            if row.gray:
-                notes.append(f"{name}: {row.gray} results without any colour")
+            if row.gray_results:
+                notes.append(f"{name}: {row.gray_results} results without any colour")
             if row.resized:
                 notes.append(f"{name}: {row.resized} results resized to their originals")
             if missing := len(row.different_size) + len(row.unreadable):
@@ -336,7 +336,7 @@ def measure(
     experiment: Experiment,
     originals: Path,
     folders: Mapping[str, Path],
-    convention: tuple[str, Convention],
+    convention: Convention,
     lpips: Lpips | None = None,
     colorfulness: bool = False,
     resize: bool = False,
@@ -348,7 +348,7 @@ def measure(
         experiment: which table it is to be.
         originals: folder of pictures.
         folders: of results, by method, in the order of the rows.
-        convention: of PSNR and SSIM, with its name.
+        convention: of PSNR and SSIM.
         lpips: None leaves the column out.
         colorfulness: one more column.
         resize: results that differ in size; otherwise such pairs are left out.
@@ -358,11 +358,11 @@ def measure(
         InputError: if there is no method whose results can be compared.
     """
     wanted = {LPIPS: lpips, PSNR: True, SSIM: True, COLORFULNESS: colorfulness}
-    protocol = f"PSNR and SSIM: convention {convention[0]}, {convention[1].text}" + (f"; {lpips.text}" if lpips else "")
+    protocol = "; ".join(str(how) for how in (convention, lpips) if how)
     table = Table(experiment, protocol, [metric for metric, how in wanted.items() if how])
     for name, folder in folders.items():
         try:
-            row = compare_folders(originals, folder, convention[1], lpips, colorfulness, resize, progress)
+            row = compare(pair_folders(originals, folder), convention, lpips, colorfulness, resize, progress)
             if not row.scores:
                 raise InputError(f"{folder}: no pair could be compared")
             table.rows[name] = row
