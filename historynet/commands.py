@@ -385,13 +385,14 @@ def find_results(arguments: argparse.Namespace) -> tuple[Path, dict[str, Path]]:
     from historynet import tables
 
     experiment = tables.EXPERIMENTS[arguments.experiment]
-    originals, folders, others = tables.find_folders(arguments.folder, experiment)
+    named = {tables.ORIGINALS: arguments.originals} if arguments.originals else {}
     for text in arguments.method:
         name, _, folder = text.partition("=")
         if not name or not folder:
             raise InputError(f"--method {text}: it takes NAME=DIR")
-        folders[tables.method_name(name, experiment)] = Path(folder)
-    originals = arguments.originals or originals
+        named[tables.method_name(name, experiment)] = Path(folder)
+    folders, others = tables.find_folders(arguments.folder, experiment, named)
+    originals = folders.pop(tables.ORIGINALS, None)
     if originals is None:
         raise InputError(f"{arguments.folder}: no folder is called originals; name it with --originals")
     if not folders:

@@ -163,6 +163,19 @@ def test_what_is_wrong_is_said_in_one_line(run, tmp_path, monkeypatch, arguments
     assert re.search(f"^error: .*{words}", err)
 
 
+@pytest.mark.usefixtures("no_lpips")
+def test_two_folders_of_one_method_and_equal_pictures(release, run, tmp_path):
+    """Naming one of them settles it; a mean that does not exist is not the best."""
+    shutil.copytree(release / "original", release / "Ours")
+    assert run(SCRIPT, "quantitative", release, "--out", tmp_path / "out")[0] == 2
+    arguments = ("--method", f"HistoryNet={release / 'Ours'}", "--out", tmp_path / "out")
+    code, out, _ = run(SCRIPT, "quantitative", release, *arguments)
+    assert code == 0
+    assert re.search(r"HistoryNet +4 of 4 +nan +1.0000\*", out)
+    assert re.search(r"Iizuka et al. +4 of 4 +[\d.]+\*", out)
+    assert "HistoryNet: 4 results equal their originals" in out
+
+
 def test_comparison_figure(release, run, tmp_path):
     code, _, err = run("Util/comparison_figure.py", "quantitative", release, "--out", tmp_path / "fig", "--rows", 3)
     assert code == 0, err
