@@ -150,7 +150,7 @@ def evaluate(model: Path | None, data: Path, out: Path) -> None:
             tables.Experiment(title, {}, ()),
             data / name,
             methods,
-            ("exact", CONVENTIONS["exact"]),
+            CONVENTIONS["exact"],
             lpips,
             colorfulness=True,
         )

@@ -55,7 +55,7 @@ def main(argv: Sequence[str]) -> int:
         tables.Experiment("Against the originals", {}, ()),
         DATA / "originals",
         {"gray": DATA / "gray", "HistoryNet": RESULT / "colorized"},
-        ("exact", CONVENTIONS["exact"]),
+        CONVENTIONS["exact"],
         colorfulness=True,
     )
     print(f"\n{table.text()}\n\nwritten: {RESULT / 'comparison.png'}; {time.monotonic() - begin:.0f} seconds")

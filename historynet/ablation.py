@@ -18,6 +18,7 @@ from typing import Any
 
 from historynet import errors, figures, images, settings, tables
 from historynet.errors import InputError
+from historynet.metrics import Convention
 from historynet.perceptual import Lpips
 from historynet.settings import Settings
 
@@ -168,9 +169,7 @@ def _call(command: Sequence[object]) -> int:
     return code if code >= 0 else 128 - code
 
 
-def report(
-    runs: Sequence[Run], folder: Path, convention: tuple[str, Any], lpips: Lpips | None, rows: int
-) -> tables.Table:
+def report(runs: Sequence[Run], folder: Path, convention: Convention, lpips: Lpips | None, rows: int) -> tables.Table:
     """Writes Table 2, loss curves, test scores, a picture grid and report.md with the settings into a folder.
 
     Raises:

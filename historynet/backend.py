@@ -28,7 +28,10 @@ def quiet() -> Iterator[None]:
     """
     sys.stderr.flush()
     terminal = os.dup(2)
-    reader = subprocess.Popen([sys.executable, "-S", "-E", "-c", _FILTER], stdin=subprocess.PIPE)
+    # In a session of its own, or a Ctrl-C would end it before us.
+    reader = subprocess.Popen(
+        [sys.executable, "-S", "-E", "-c", _FILTER], stdin=subprocess.PIPE, start_new_session=True
+    )
     os.dup2(reader.stdin.fileno(), 2)
     try:
         yield

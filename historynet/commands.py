@@ -326,43 +326,44 @@ def comparison_parser(description: str) -> settings.Parser:
     return parser
 
 
-def compare(arguments: argparse.Namespace, protocol: str, report: Path | None = None, **measures: Any) -> int:
+def compare_folders(arguments: argparse.Namespace, report: Path | None = None, **measures: Any) -> int:
     """Compares two folders, prints and writes the report; the exit code.
 
     Args:
         arguments: of `comparison_parser`.
-        protocol: one line that says how the values were computed.
         report: a file for what is printed.
-        measures: `convention` or `lpips` of `comparison.compare_folders`.
+        measures: `convention` or `lpips` of `comparison.compare`.
 
     Raises:
         InputError: also if pictures of a pair differ in size; the report over the others has been given then.
     """
-    from historynet.comparison import compare_folders
+    from historynet.comparison import compare
+    from historynet.pairing import pair_folders
 
-    with tqdm(unit="pair", disable=None) as bar:
-        comparison = compare_folders(
-            arguments.dir0, arguments.dir1, resize=arguments.resize, progress=bar.update, **measures
-        )
-    text = "\n".join([protocol, *comparison.report()])
-    print(text)
-    if report:
-        images.write_atomically(report, lambda path: path.write_text(text + "\n", encoding="utf-8"))
-    if arguments.csv:
-        comparison.write_csv(arguments.csv)
-    if arguments.json:
-        comparison.write_json(arguments.json, protocol)
+    pairing = pair_folders(arguments.dir0, arguments.dir1)
+    with tqdm(total=len(pairing.pairs), unit="pair", disable=None) as bar:
+        comparison = compare(pairing, resize=arguments.resize, progress=bar.update, **measures)
+    protocol = "; ".join(map(str, measures.values()))
     for reason in comparison.unreadable:
         print(f"skipped: {reason}", file=sys.stderr)
+    for pair in comparison.different_size:
+        print(f"different size: {pair}", file=sys.stderr)
+    if comparison.scores:
+        text = "\n".join([protocol, *comparison.report()])
+        print(text, flush=True)
+        if report:
+            images.write_atomically(report, lambda path: path.write_text(text + "\n", encoding="utf-8"))
+        if arguments.csv:
+            comparison.write_csv(arguments.csv)
+        if arguments.json:
+            comparison.write_json(arguments.json, protocol)
     if comparison.different_size:
-        for pair in comparison.different_size:
-            print(f"different size: {pair}", file=sys.stderr)
         raise InputError(
-            f"{arguments.dir1}: {len(comparison.different_size)} results differ in size from their originals and were "
-            "not compared; --resize resizes them"
+            f"{arguments.dir1}: results of another size than their originals: {len(comparison.different_size)}, which "
+            "were not compared; --resize resizes them"
         )
     if not comparison.scores:
-        raise InputError(f"{arguments.dir1}: none of the {len(comparison.pairing.pairs)} pairs can be read")
+        raise InputError(f"{arguments.dir1}: no pair can be read")
     return errors.SKIPPED if comparison.unreadable else errors.DONE
 
 
@@ -390,13 +391,14 @@ def find_results(arguments: argparse.Namespace) -> tuple[Path, dict[str, Path]]:
     from historynet import tables
 
     experiment = tables.EXPERIMENTS[arguments.experiment]
-    originals, folders, others = tables.find_folders(arguments.folder, experiment)
+    named = {tables.ORIGINALS: arguments.originals} if arguments.originals else {}
     for text in arguments.method:
         name, _, folder = text.partition("=")
         if not name or not folder:
             raise InputError(f"--method {text}: it takes NAME=DIR")
-        folders[tables.method_name(name, experiment)] = Path(folder)
-    originals = arguments.originals or originals
+        named[tables.method_name(name, experiment)] = Path(folder)
+    folders, others = tables.find_folders(arguments.folder, experiment, named)
+    originals = folders.pop(tables.ORIGINALS, None)
     if originals is None:
         raise InputError(f"{arguments.folder}: no folder is called originals; name it with --originals")
     if not folders:

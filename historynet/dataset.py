@@ -29,7 +29,7 @@ class Dataset:
     Attributes:
         folder: the pictures' folder.
         names: file names, sorted.
-        labels: int32 (pictures, classes), or None if nobody asked for labels; zeros where `has_label` is False.
+        labels: int16 (pictures, classes), or None if nobody asked for labels; zeros where `has_label` is False.
         has_label: bool (pictures,).
         parsing_folder: folder of the parsing pictures.
         parsing: file names of the parsing pictures, None where there is none.
@@ -118,13 +118,20 @@ def _read_labels(
     path: Path, names: Sequence[str], num_classes: int, allow_missing: bool
 ) -> tuple[np.ndarray, np.ndarray, int]:
     """The labels of the named pictures, which of them have one, and the number of lines for other pictures."""
-    labels = np.zeros((len(names), num_classes), np.int32)
+    labels = np.zeros((len(names), num_classes), np.int16)
     has_label = np.zeros(len(names), bool)
     unused = 0
     rows = {name: row for row, name in enumerate(names)}
+    parsed = {}  # a million lines have few different ends
     try:
         with path.open(encoding="utf-8-sig") as lines:
             for number, line in enumerate(lines, start=1):
+                name, _, end = line.partition(" ")
+                row = rows.get(name)
+                if row is not None and end in parsed and not has_label[row]:
+                    labels[row] = parsed[end]
+                    has_label[row] = True
+                    continue
                 # From the right, since a file name may hold spaces. A space at the end of the line is MHMD's habit.
                 name, *values = line.rsplit(maxsplit=num_classes) or [""]
                 name = name.strip()
@@ -136,10 +143,12 @@ def _read_labels(
                         f"the picture's name; {_what_is_wrong(line)}"
                     )
                 if row is not None:
-                    if has_label[row] and (labels[row] != np.array(values, np.int32)).any():
+                    if has_label[row] and (labels[row] != np.array(values, np.int16)).any():
                         raise InputError(f"{path}, line {number}: {name} has other labels on an earlier line")
                     labels[row] = values
                     has_label[row] = True
+                    if len(line) == len(name) + 1 + len(end):
+                        parsed[end] = labels[row]
                 elif name:
                     unused += 1
     except FileNotFoundError:

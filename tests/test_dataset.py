@@ -139,6 +139,22 @@ def test_last_batch_is_smaller_not_dropped(mhmd):
     assert [len(batch.names) for batch in batches(samples)] == [2, 2, 1]
 
 
+def test_labels_of_many_lines_with_few_different_ends(tmp_path):
+    """Against splitting each line from the right; names with spaces, other spacing and unknown pictures among them."""
+    rng = np.random.default_rng(0)
+    ends = [" ".join(map(str, row)) for row in rng.integers(0, 3, (4, 42))]
+    names = [f"{i} b.jpg" if i % 7 == 0 else f"{i}.jpg" for i in range(60)]
+    lines = [name + (" ", "  ", "\t")[i % 3] + ends[i % 4] + (" \n", "\n")[i % 2] for i, name in enumerate(names)]
+    for name in names[:50]:
+        write_picture(tmp_path / name, size=(8, 8))
+    (tmp_path / "sign.txt").write_text("".join(lines))
+    opened = dataset.open_dataset(tmp_path, ["label"])
+    assert opened.unused_labels == 10
+    expected = {name: line.rsplit(maxsplit=42)[1:] for name, line in zip(names, lines, strict=True)}
+    for name, label in zip(opened.names, opened.labels, strict=True):
+        np.testing.assert_array_equal(label, np.array(expected[name], int))
+
+
 def test_order_is_a_shuffle_by_seed_and_epoch():
     first = dataset.epoch_order(100, seed=1, epoch=0)
     assert sorted(first) == list(range(100))

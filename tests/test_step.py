@@ -103,7 +103,14 @@ def test_a_variable_that_no_loss_reaches_stays():
 WEIGHTS = {"L_r": 1.0, "L_cls": 0.003, "L_par": 0.003, "L_g": 0.1, "L_info": 0.003}
 
 
-def make_system(learning_rate=1e-3, variant="HistoryNet", options=None, **weights):
+def make_system(
+    learning_rate=1e-3,
+    variant="HistoryNet",
+    shared_adam_steps=False,
+    released_statistics=False,
+    options=None,
+    **weights,
+):
     keras.utils.set_random_seed(3)
     architecture = Architecture(variant, image_size=32, width=1 / 32)
     outputs = VARIANTS[variant].outputs
@@ -120,6 +127,8 @@ def make_system(learning_rate=1e-3, variant="HistoryNet", options=None, **weight
         },
         penalty_weight=10.0,
         learning_rate=learning_rate,
+        shared_adam_steps=shared_adam_steps,
+        released_statistics=released_statistics,
         **(options or {}),
         architecture=architecture,
         fields=("L", "ab", "label", "parsing"),
@@ -265,7 +274,7 @@ def test_optimisers_are_the_papers():
 
 def test_shared_adam_steps_are_those_of_one_count():
     """Three updates of each network in turn, against Adam written out with a count that starts at 2."""
-    optimizers = make_system(learning_rate=1e-3, options={"shared_adam_steps": True}).optimizers
+    optimizers = make_system(learning_rate=1e-3, shared_adam_steps=True).optimizers
     gradients = np.random.default_rng(0).normal(size=(3, 5)).astype(np.float32)
     for place, optimizer in enumerate(optimizers.values()):
         variable = keras.Variable(np.ones(5, np.float32))
@@ -279,6 +288,24 @@ def test_shared_adam_steps_are_those_of_one_count():
             rate = 1e-3 * np.sqrt(1 - 0.999**count) / (1 - 0.5**count)
             expected = expected - rate * mean / (np.sqrt(square) + 1e-7)
         np.testing.assert_allclose(variable.numpy(), expected, rtol=1e-6)
+
+
+def test_released_statistics_count_the_released_programs_passes(batch):
+    """Three passes a batch over generators that stand still: the zero-debiased average of A, A, A, B, B, B."""
+    other = {name: value[::-1] * 0.5 if name == "L" else value for name, value in batch.items()}
+    system = make_system(learning_rate=1e-12, released_statistics=True)
+    layer = system.G.get_layer("global_conv4_bn")
+    inputs = keras.Model(system.G.input, layer.input)
+    a, b = (inputs(fields["L"], training=True).numpy().reshape(-1, layer.input.shape[-1]) for fields in (batch, other))
+    layer.moving_mean.assign(np.full(layer.moving_mean.shape, 7.0))
+    step = Step(system, seed=0)
+    step(batch, 0)
+    np.testing.assert_allclose(layer.moving_mean, a.mean(0), rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(layer.moving_variance, a.var(0, ddof=1), rtol=5e-3)
+    step(other, 1)
+    weights = 0.01 * 0.99 ** np.arange(5, -1, -1) / (1 - 0.99**6)
+    expected = weights[:3].sum() * a.mean(0) + weights[3:].sum() * b.mean(0)
+    np.testing.assert_allclose(layer.moving_mean, expected, rtol=1e-4, atol=1e-6)
 
 
 def test_heads_without_weight_get_no_gradient(batch):
@@ -348,8 +375,7 @@ def test_penalty_is_the_released_programs_sum(batch):
 
 def test_cosine_decay_goes_with_shared_steps():
     """Three updates of each network, against Adam written out with a count from 2 and a rate that ends at zero."""
-    options = {"shared_adam_steps": True, "decay_steps": 2}
-    optimizers = make_system(learning_rate=1e-3, options=options).optimizers
+    optimizers = make_system(learning_rate=1e-3, shared_adam_steps=True, options={"decay_steps": 2}).optimizers
     gradients = np.random.default_rng(0).normal(size=(3, 5)).astype(np.float32)
     for place, optimizer in enumerate(optimizers.values()):
         variable = keras.Variable(np.ones(5, np.float32))
