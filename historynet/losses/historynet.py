@@ -23,13 +23,14 @@ def reconstruction(ab_true, ab, huber_delta=None, chroma_weight=0.0):
             little chroma, and their mean pulls rare colours towards gray.
     """
     if huber_delta is None:
-        error = ops.mean(ops.square(ab - ab_true), axis=-1)
+        error = ops.square(ab - ab_true)
     else:
-        error = keras.losses.huber(ab_true, ab, huber_delta)
+        # Keras takes the mean over the last axis.
+        error = keras.losses.huber(ab_true[..., None], ab[..., None], huber_delta)
     if chroma_weight:
-        chroma = ops.norm((ab_true * 255 - color.GRAY) / 128, axis=-1)
+        chroma = ops.norm((ab_true * 255 - color.GRAY) / 128, axis=-1, keepdims=True)
         error = error * (1 + chroma_weight * chroma)
-    return ops.mean(error, axis=(1, 2))
+    return ops.mean(error, axis=(1, 2, 3))
 
 
 def parsing(parsing_true, parsing_predicted):
