@@ -8,7 +8,7 @@ import pytest
 from conftest import run_process
 from released_files import make_up_weights, released_names, write_released_file
 
-from historynet import weights
+from historynet import weight_files, weights
 from historynet.errors import InputError
 from historynet.networks import VARIANTS, Architecture, vgg16
 from historynet.networks.classifier import build_classifier
@@ -476,7 +476,8 @@ def test_the_teacher_is_vgg16_as_a_whole(tmp_path):
             for name, value in zip(names, layer.get_weights(), strict=True):
                 file[f"{layer.name}/{name}"] = value + 1
             listed(file[layer.name], names)
-    arrays = weights._vgg16_arrays(tmp_path / "vgg.h5", [layer.name for layer in layers])
+    path = tmp_path / "vgg.h5"
+    arrays = weights._vgg16_whole(weight_files.read(path).arrays, [layer.name for layer in layers], path)
     before = teacher.get_weights()
     weights.assign(teacher, arrays, tmp_path / "vgg.h5")
     for a, b in zip(before, teacher.get_weights(), strict=True):
