@@ -91,7 +91,7 @@ def test_a_gradient_that_is_not_finite_stops_too():
 
 def test_a_variable_that_no_loss_reaches_stays():
     toy = Toy()
-    toy.networks["first"].add(keras.layers.Dense(1))
+    toy.networks["first"].add(keras.layers.Dense(1, name="unreached"))
     first = toy.networks["first"]
     toy.phases = (Phase({"first": {"early": 1.0}}, lambda b, o, t: {"early": first.layers[0](b["L"])[:, 0]}),)
     before = [value.copy() for value in first.get_weights()]
