@@ -7,8 +7,7 @@ READY := $(VENV)/.ready
 .PHONY: help setup demo demo-train test lint bench clean
 
 help:
-	@echo "make demo        colorize a few photographs with the shipped model (a minute)"
-	@echo "make demo-train  train a small network on a few photographs and colorize their gray versions (minutes)"
+	@echo "make demo        train a small network on a few photographs and colorize their gray versions (minutes)"
 	@echo "make test        run the tests"
 	@echo "make lint        check the code's form"
 	@echo "make bench       measure speed"
@@ -27,10 +26,7 @@ $(READY): requirements.txt pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
 	@touch $@
 
-demo: $(READY)
-	$(BIN)/python Util/demo.py
-
-demo-train: $(READY)
+demo demo-train: $(READY)
 	$(BIN)/python Util/demo_train.py
 
 test: $(READY)
