@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import h5py
-import numpy as np
 
 from historynet.errors import InputError
 
@@ -30,8 +29,9 @@ _ORDER = ("kernel", "bias", "gamma", "beta", "moving_mean", "moving_variance")
 _NESTED_MODEL = re.compile(r"(model|functional)(_\d+)?")
 _VGG16_LAYER = re.compile(r"(block\d_conv\d)(_\d+)?")
 
-Arrays = Mapping[str, list[np.ndarray]]
-"""Layer name -> its arrays in the order of the layer's variables."""
+Arrays = Mapping[str, list[h5py.Dataset]]
+"""Layer name -> its arrays in the order of the layer's variables, still in the file: shapes cost nothing, and of a
+network of which only a part is wanted only that part is read."""
 
 
 @dataclass(frozen=True)
@@ -62,8 +62,8 @@ def read(path: Path) -> WeightFile:
         if not start:
             raise InputError(f"{path}: the file is empty")
         if start == _HDF5:
-            with h5py.File(path, "r") as file:
-                return _read_hdf5(file, path)
+            # Open as long as one of its arrays is in use.
+            return _read_hdf5(h5py.File(path, "r"), path)
         if start.startswith(b"PK"):
             with zipfile.ZipFile(path) as archive:
                 return _read_archive(archive, path)
@@ -87,8 +87,8 @@ def _read_archive(archive: zipfile.ZipFile, path: Path) -> WeightFile:
     description = json.loads(archive.read(DESCRIPTION))
     if not isinstance(description, dict):
         raise ValueError
-    with h5py.File(io.BytesIO(archive.read(_ARRAYS)), "r") as file:
-        return WeightFile("HistoryNet .keras", _keras3_arrays(file, path), description)
+    file = h5py.File(io.BytesIO(archive.read(_ARRAYS)), "r")
+    return WeightFile("HistoryNet .keras", _keras3_arrays(file, path), description)
 
 
 def _read_hdf5(file: h5py.File, path: Path) -> WeightFile:
@@ -172,10 +172,10 @@ def _layer_and_variable(group: str, name: str, path: Path) -> tuple[str, str]:
     return group, variable
 
 
-def _array(dataset: object, path: Path) -> np.ndarray:
+def _array(dataset: object, path: Path) -> h5py.Dataset:
     if not isinstance(dataset, h5py.Dataset) or dataset.dtype.kind != "f":
         raise InputError(f"{path}: {getattr(dataset, 'name', dataset)} is no array of real numbers")
-    return dataset[()]
+    return dataset
 
 
 def _refuse_left_over(file: h5py.File, used: Iterable[str], optimizer: str, path: Path) -> None:

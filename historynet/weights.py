@@ -16,7 +16,7 @@ import math
 import os
 import statistics
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -67,13 +67,17 @@ def save(network: keras.Model, architecture: Architecture, path: Path) -> None:
     images.write_atomically(path, write)
 
 
-def load(path: Path, kind: str, variant: str | None = None) -> tuple[keras.Model, Architecture]:
+def load(
+    path: Path, kind: str, variant: str | None = None, wanted: Collection[str] | None = None
+) -> tuple[keras.Model, Architecture]:
     """Builds the network that a file holds and fills it with the file's arrays.
 
     Args:
         path: a .keras file of ours, a Keras 3 .weights.h5, or a Keras 2 .h5, weights or whole model.
         kind: which network is wanted: "generator", "discriminator" or "classifier".
         variant: which variant a generator must be of; any if None.
+        wanted: the outputs that a generator is needed for; layers that none of them needs are neither built nor read,
+            though the file must hold them. None: all.
 
     Raises:
         InputError: if the file is missing, no network of ours, of another kind or variant, or does not fit array for
@@ -81,7 +85,13 @@ def load(path: Path, kind: str, variant: str | None = None) -> tuple[keras.Model
     """
     contents = identify(path)
     _check(contents, kind, variant, path)
-    return _build(contents, path), contents.architecture
+    if wanted is None:
+        return _build(contents, path), contents.architecture
+    network = build_generator(contents.architecture, wanted)
+    _check_names(contents.arrays, released.layer_names(kind, contents.architecture.variant), kind, path)
+    needed = {layer.name: contents.arrays[layer.name] for layer in network.layers if layer.weights}
+    assign(network, needed, path)
+    return network, contents.architecture
 
 
 def fill(network: keras.Model, architecture: Architecture, path: Path) -> None:
@@ -209,15 +219,11 @@ def assign(network: keras.Model, arrays: Arrays, path: Path, complete: bool = Tr
         complete: whether every variable of the network must be filled; every array must be used in any case.
 
     Raises:
-        InputError: naming the first layer that is missing, left over, or of another shape. Nothing is assigned then.
+        InputError: naming the first layer that is missing, left over, or of another shape, nothing being assigned
+            then; or if the file cannot be read to its end.
     """
     layers = {layer.name: layer for layer in network.layers if layer.weights}
-    left_over = [name for name in arrays if name not in layers]
-    if left_over:
-        raise InputError(f"{path}: holds a layer {left_over[0]!r} that the {network.name} does not have")
-    missing = [name for name in layers if name not in arrays]
-    if complete and missing:
-        raise InputError(f"{path}: the {network.name}'s layer {missing[0]!r} is not in the file")
+    _check_names(arrays, layers if complete else [name for name in layers if name in arrays], network.name, path)
     for name, values in arrays.items():
         variables = layers[name].weights
         if [tuple(value.shape) for value in values] != [tuple(variable.shape) for variable in variables]:
@@ -225,7 +231,20 @@ def assign(network: keras.Model, arrays: Arrays, path: Path, complete: bool = Tr
             needed = ", ".join(str(tuple(variable.shape)) for variable in variables)
             raise InputError(f"{path}: layer {name!r} has arrays of shape {in_file}; the {network.name} needs {needed}")
     for name, values in arrays.items():
+        try:
+            values = [value[()] for value in values]
+        except (OSError, RuntimeError):
+            raise InputError(f"{path}: cannot be read (a damaged or unfinished file)") from None
         layers[name].set_weights(values)
+
+
+def _check_names(arrays: Arrays, layers: Collection[str], network: str, path: Path) -> None:
+    left_over = [name for name in arrays if name not in layers]
+    if left_over:
+        raise InputError(f"{path}: holds a layer {left_over[0]!r} that the {network} does not have")
+    missing = [name for name in layers if name not in arrays]
+    if missing:
+        raise InputError(f"{path}: the {network}'s layer {missing[0]!r} is not in the file")
 
 
 def find_model(pretrained: str, model_dir: Path) -> Path:
