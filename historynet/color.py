@@ -1,7 +1,8 @@
 """Lab arithmetic: split, join, resize.
 
 Everything follows OpenCV's 8-bit Lab, in which L, a and b all run from 0 to 255 and a = b = 128 is gray. The networks
-see these values divided by 255. Pictures of 16 bits are joined in float32. NumPy and OpenCV only: no files, no networks.
+see these values divided by 255. Pictures of 16 bits are joined in float32. NumPy and OpenCV only: no
+files, no networks.
 """
 
 import functools
@@ -98,7 +99,7 @@ def with_chrominance(
 
 
 def _finely(rgb: np.ndarray, chrominance: np.ndarray) -> np.ndarray:
-    """Rows of a picture with another chrominance (in 0..255), or with the coefficients of one (`_guided_coefficients`)."""
+    """Rows of a picture with a chrominance in 0..255, or with the coefficients of one (`_guided_coefficients`)."""
     deep = rgb.dtype == np.uint16
     lab = _deep_rgb_to_lab(rgb) if deep else rgb_to_lab(rgb)
     if chrominance.shape[-1] == 4:

@@ -136,9 +136,7 @@ def read(path: Path, page: int = 0, deep: bool = False, max_megapixels: float = 
     if picture.alpha is not None and (picture.alpha.min() == 255 or picture.alpha.shape != picture.rgb.shape[:2]):
         picture.alpha = None
     if bits == 16 and picture.rgb.dtype == np.uint8 and not deep:
-        picture.notes.append(
-            "16 bits are cut to 8, which is all the result's format holds; --format png and tif hold 16"
-        )
+        picture.notes.append("16 bits are cut to 8; --format png and tif keep 16")
     if space not in (None, "RGB"):
         picture.icc = None
         if space != "CMYK":
@@ -167,7 +165,8 @@ def _identify(file: io.IOBase, path: Path) -> Image.Image:
         try:
             return Image.open(file, formats=_OPENCV + _PILLOW)
         except Image.UnidentifiedImageError:
-            raise PictureError(f"{path}: not a picture that can be read, or a damaged one") from None
+            reason = "not a picture that can be read, or a damaged one" if file.seek(0, 2) else "the file is empty"
+            raise PictureError(f"{path}: {reason}") from None
 
 
 def _header(image: Image.Image, path: Path, max_megapixels: float) -> Header:
@@ -274,7 +273,7 @@ def _encode(path: Path, pixels: np.ndarray, picture: Picture, quality: int) -> n
 
 
 def _encode_tiff(pixels: np.ndarray, picture: Picture) -> bytes:
-    """Deflated strips and a directory by Pillow, whose own TIFF writer knows no 16-bit colours; OpenCV's no EXIF data."""
+    """Strips and Pillow's directory: its own TIFF writer knows no 16-bit colours, and OpenCV's no EXIF data."""
     height, width, channels = pixels.shape
     rows = max(1, (1 << 20) // pixels[:1].nbytes)
     strips = [_deflate(pixels[top : top + rows]) for top in range(0, height, rows)]
