@@ -18,7 +18,7 @@ from PIL import ExifTags, Image, ImageCms, ImageOps, TiffImagePlugin
 from historynet import color, images
 from historynet.errors import PictureError
 
-_OPENCV = ("JPEG", "MPO", "PNG", "TIFF", "WEBP", "BMP", "DIB", "JPEG2000", "PPM")
+_OPENCV = ("JPEG", "PNG", "TIFF", "WEBP", "BMP", "DIB", "JPEG2000", "PPM")
 # Formats whose Pillow readers start other programs (EPS) or want fonts (WMF) are left out.
 _PILLOW = ("GIF", "AVIF", "TGA", "PCX", "PSD", "SGI", "SUN", "ICO", "QOI")
 
