@@ -6,6 +6,7 @@ file is, reads the rest, and knows EXIF data, profiles and transparency.
 
 import contextlib
 import io
+import itertools
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -109,13 +110,15 @@ def read(path: Path, page: int = 0, deep: bool = False, max_megapixels: float = 
     picture = Picture(np.empty(0))
     with _refusing(path):
         image.seek(min(page, header.pages - 1))
-        picture.exif = _exif(image, picture.notes)
+        bits = _bits(image)
+        # Pillow would decode a PNG file to look for EXIF data behind the pixels.
+        if image.format != "PNG" or b"eXIf" in data or b"Raw profile type exif" in data:
+            picture.exif = _exif(image, picture.notes)
         picture.icc = image.info.get("icc_profile") or None
+        if image.format in ("GIF", "PNG", "WEBP", "AVIF") and getattr(image, "is_animated", False):
+            picture.notes.append("an animation: only its first frame is colorized")
     space = picture.icc and _space(picture.icc)
     has_alpha = image.format not in ("BMP", "DIB") and image.has_transparency_data
-    bits = 16 if "16" in str(image.tile[0].args if image.tile else "") + image.mode else 8
-    if image.format == "TIFF":
-        bits = max(image.tag_v2.get(TiffImagePlugin.BITSPERSAMPLE, (1,)))
     if bits > 16 or image.mode == "F":
         raise PictureError(f"{path}: holds {bits}-bit values; save it with 16 or 8 bits")
     by_pillow = image.format in _PILLOW or (image.mode == "CMYK" and space == "CMYK")
@@ -129,8 +132,13 @@ def read(path: Path, page: int = 0, deep: bool = False, max_megapixels: float = 
             if by_pillow:
                 picture.rgb = np.array(_cmyk_to_rgb(turned, picture.icc) if space == "CMYK" else turned.convert("RGB"))
     if not by_pillow:
-        flags = cv2.IMREAD_COLOR_RGB | (cv2.IMREAD_ANYDEPTH if deep else 0)
-        picture.rgb = images.decode(data, path, flags, page if header.pages > 1 else None)
+        one = page if header.pages > 1 else None
+        if deep and bits == 16:
+            # OpenCV 4.14 returns memory that nothing was written to for IMREAD_COLOR_RGB of a 16-bit TIFF file.
+            bgr = images.decode(data, path, cv2.IMREAD_COLOR_BGR | cv2.IMREAD_ANYDEPTH, one)
+            picture.rgb = cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
+        else:
+            picture.rgb = images.decode(data, path, page=one)
     if picture.rgb.shape[:2] not in (image.size, image.size[::-1]) or picture.rgb.dtype not in (np.uint8, np.uint16):
         raise PictureError(f"{path}: not a picture that can be read, or a damaged one")
     if picture.alpha is not None and (picture.alpha.min() == 255 or picture.alpha.shape != picture.rgb.shape[:2]):
@@ -141,8 +149,6 @@ def read(path: Path, page: int = 0, deep: bool = False, max_megapixels: float = 
         picture.icc = None
         if space != "CMYK":
             picture.notes.append(f"a {space.strip().lower()} profile does not fit a coloured picture and is left out")
-    if image.format in ("GIF", "PNG", "WEBP", "AVIF") and getattr(image, "is_animated", False):
-        picture.notes.append("an animation: only its first frame is colorized")
     return picture
 
 
@@ -183,6 +189,14 @@ def _header(image: Image.Image, path: Path, max_megapixels: float) -> Header:
             f"{path}: {width}x{height} pixels are more than {max_megapixels:g} megapixels (--max-megapixels)"
         )
     return Header(width, height, len(sizes))
+
+
+def _bits(image: Image.Image) -> int:
+    """Bits of a sample; Pillow turns 16-bit colours into 8-bit ones and tells so only in the name of its raw mode."""
+    if image.format == "TIFF":
+        return max(image.tag_v2.get(TiffImagePlugin.BITSPERSAMPLE, (1,)))
+    raw_mode = image.tile[0][3] if image.format == "PNG" and image.tile else ""
+    return 16 if "16" in f"{image.mode} {raw_mode}" else 8
 
 
 def _exif(image: Image.Image, notes: list[str]) -> Image.Exif | None:
@@ -275,7 +289,7 @@ def _encode(path: Path, pixels: np.ndarray, picture: Picture, quality: int) -> n
 def _encode_tiff(pixels: np.ndarray, picture: Picture) -> bytes:
     """Strips and Pillow's directory: its own TIFF writer knows no 16-bit colours, and OpenCV's no EXIF data."""
     height, width, channels = pixels.shape
-    rows = max(1, (1 << 20) // pixels[:1].nbytes)
+    rows = min(height, max(1, (1 << 20) // pixels[:1].nbytes))
     strips = [_deflate(pixels[top : top + rows]) for top in range(0, height, rows)]
     directory = TiffImagePlugin.ImageFileDirectory_v2()
     for tag, value in (picture.exif or {}).items():
@@ -297,13 +311,9 @@ def _encode_tiff(pixels: np.ndarray, picture: Picture) -> bytes:
         tags[TiffImagePlugin.ICCPROFILE] = picture.icc
     for tag, value in tags.items():
         directory[tag] = value
-    offsets = np.cumsum([8, *map(len, strips)])
-    directory[TiffImagePlugin.STRIPOFFSETS] = tuple(map(int, offsets[:-1]))
-    end = int(offsets[-1])
-    # The directory begins at an even place.
-    body = b"".join(strips) + b"\0" * (end % 2)
-    start = end + end % 2
-    return b"II*\0" + start.to_bytes(4, "little") + body + directory.tobytes(start)
+    # Pillow moves these offsets to where its directory ends.
+    directory[TiffImagePlugin.STRIPOFFSETS] = tuple(itertools.accumulate(map(len, strips[:-1]), initial=0))
+    return b"".join([b"II*\0\x08\0\0\0", directory.tobytes(8), *strips])
 
 
 def _deflate(rows: np.ndarray) -> bytes:

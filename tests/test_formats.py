@@ -113,7 +113,10 @@ def test_pages_of_a_tiff(tmp_path, rgb):
 
 def exif_of(path):
     with Image.open(path) as image:
-        return image.getexif(), image.info.get("icc_profile")
+        exif = image.getexif()
+        # Read while the file is open.
+        exif.get_ifd(ExifTags.IFD.Exif)
+        return exif, image.info.get("icc_profile")
 
 
 @pytest.mark.parametrize("source", ["jpg", "png", "tif", "webp"])
@@ -123,7 +126,9 @@ def test_exif_and_profile_are_kept_and_orientation_is_right(tmp_path, rgb, sourc
     exif[ExifTags.Base.Orientation] = 6
     exif[ExifTags.Base.ImageDescription] = "a photograph"
     exif[ExifTags.Base.Software] = "a scanner"
-    exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.DateTimeOriginal] = "1931:05:01 10:00:00"
+    exif[ExifTags.IFD.Exif] = {ExifTags.Base.DateTimeOriginal: "1931:05:01 10:00:00"}
+    # Pillow's TIFF writer takes a nested directory only from EXIF data that was read.
+    exif.load(exif.tobytes())
     path = save(tmp_path / f"in.{source}", rgb, exif=exif, icc_profile=SRGB)
     picture = formats.read(path)
     assert picture.rgb.shape == (40, 30, 3)
