@@ -220,7 +220,10 @@ def _colorize(config: Path, variant: str | None, argv: Sequence[str], root: Path
     name = f"a trained {variant}" if variant else "a trained network of any variant"
     parser = settings.make_parser(f"Colorizes pictures with {name}.", settings.COLORIZE, config)
     _add_colorize_options(parser)
-    arguments = parser.parse_intermixed_args(argv)
+    # argparse itself forgets the "--" before names that begin with a dash when options may stand between names.
+    end = argv.index("--") if "--" in argv else len(argv)
+    arguments = parser.parse_intermixed_args(argv[:end])
+    arguments.inputs += map(Path, argv[end + 1 :])
     chosen, _ = settings.resolve(arguments, config, root)
     if not arguments.inputs and not chosen.test_dir.is_dir():
         raise InputError(
