@@ -44,7 +44,7 @@ def main(argv: Sequence[str]) -> int:
 
     paths = list_inputs([DATA / "gray"])
     results = name_results(paths, RESULT / "colorized")
-    colorize_files(Colorizer(), paths, results, batch_size=len(paths))
+    colorize_files(Colorizer(weights.SHIPPED), paths, results, batch_size=len(paths))
     originals = {Path(name).stem: images.read_rgb(DATA / "originals" / name) for name in COLOR}
     rows = [
         [images.read_rgb(path), images.read_rgb(result), originals.get(path.stem)]

@@ -7,13 +7,14 @@ import runpy
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
 
-from historynet import backend, dataset, errors, images, runs, settings
+from historynet import backend, color, dataset, errors, images, runs, settings
 from historynet.errors import HistoryNetError, InputError, StoppedError
 from historynet.settings import Settings
 from historynet.training.checkpoints import Checkpoints, Position, restore
@@ -44,6 +45,18 @@ def colorize(script: str, variant: str) -> None:
     run(lambda argv: _colorize(config, variant, argv))
 
 
+def colorize_anywhere() -> None:
+    """The installed command `historynet-colorize`: HistoryNet's defaults, models of any variant.
+
+    Paths start at the current folder, since there need be no project's folder.
+    """
+    # Beside the library in the project, inside of it once installed.
+    library = Path(__file__).resolve().parent
+    configs = [folder / "SOURCE_HistoryNet/config.py" for folder in (library.parent, library)]
+    config = next((path for path in configs if path.is_file()), configs[-1])
+    run(lambda argv: _colorize(config, None, argv, Path.cwd()))
+
+
 def model_files() -> None:
     """The command line `python -m historynet.weights`; ends the process with one of the exit codes of `errors`."""
     run(_model_files)
@@ -57,7 +70,8 @@ def run(command: Callable[[Sequence[str]], int]) -> None:
     except HistoryNetError as error:
         if "--debug" in argv:
             traceback.print_exc()
-        print(error if isinstance(error, StoppedError) else f"error: {error}", file=sys.stderr)
+        text = _one_line(str(error))
+        print(text if isinstance(error, StoppedError) else f"error: {text}", file=sys.stderr)
         code = error.exit_code
     except BrokenPipeError:
         # Whoever read our output has gone; Python would complain once more when it flushes at exit.
@@ -260,32 +274,123 @@ def _show(chosen: Settings, samples: dataset.Dataset, evaluator: Any, system: An
     print(f"  {'free':22} {space.free / 1e9:.2f} GB" + ("" if space.enough else ": not enough"))
 
 
-def _colorize(config: Path, variant: str, argv: Sequence[str]) -> int:
-    parser = settings.make_parser(f"Colorizes pictures with a trained {variant}.", settings.COLORIZE, config)
-    parser.add_argument("inputs", nargs="*", type=Path, help="pictures or folders of pictures (default: TEST_DIR)")
-    arguments = parser.parse_intermixed_args(argv)
-    chosen, _ = settings.resolve(arguments, config)
+def _colorize(config: Path, variant: str | None, argv: Sequence[str], root: Path | None = None) -> int:
+    name = f"a trained {variant}" if variant else "a trained network of any variant"
+    parser = settings.make_parser(f"Colorizes pictures with {name}.", settings.COLORIZE, config)
+    _add_colorize_options(parser)
+    # argparse itself forgets the "--" before names that begin with a dash when options may stand between names.
+    end = argv.index("--") if "--" in argv else len(argv)
+    arguments = parser.parse_intermixed_args(argv[:end])
+    arguments.inputs += map(Path, argv[end + 1 :])
+    chosen, _ = settings.resolve(arguments, config, root)
     if not arguments.inputs and not chosen.test_dir.is_dir():
         raise InputError(
             f"{chosen.test_dir}: no such folder; put pictures there, name another with --test-dir, or name pictures on "
             "the command line"
         )
+    images.make_folder(chosen.result_dir)
     device = backend.start(chosen.gpu_id)
-    from historynet import weights
-    from historynet.colorizer import Colorizer, colorize_files, list_inputs, name_results
+    from PIL import Image
 
-    paths = list_inputs(arguments.inputs or [chosen.test_dir], chosen.result_dir)
-    results = name_results(paths, chosen.result_dir)
-    model = weights.find_model(chosen.pretrained, chosen.model_dir, variant)
+    from historynet import __version__, weights
+    from historynet.colorizer import (
+        Colorizer,
+        Options,
+        check_results,
+        colorize_files,
+        list_inputs,
+        name_results,
+        provenance,
+    )
+
+    # --max-megapixels is our own limit, checked before a picture is decoded.
+    Image.MAX_IMAGE_PIXELS = None
+    inputs = arguments.inputs or [chosen.test_dir]
+    paths = list_inputs(inputs, chosen.result_dir, arguments.recursive)
+    roots = [given for given in inputs if arguments.recursive and given.is_dir()]
+    results = name_results(paths, chosen.result_dir, roots, arguments.format)
+    existing = "skip" if arguments.skip_existing else "overwrite" if arguments.overwrite else "refuse"
+    check_results(paths, results, existing)
+    model = weights.find_model(chosen.pretrained, chosen.model_dir, variant or "HistoryNet")
     shipped = "the shipped model, " if model == weights.SHIPPED else ""
     print(f"{device}; colorizing with {shipped}{model}", flush=True)
-    colorizer = Colorizer(model, variant)
-    with tqdm(total=len(paths), unit="picture", disable=None) as bar:
-        report = colorize_files(colorizer, paths, results, chosen.batch_size, bar.update)
-    print(f"{report.done} colorized into {chosen.result_dir}, {len(report.skipped)} skipped")
+    with ThreadPoolExecutor(max_workers=1) as hasher, backend.quiet():
+        line = hasher.submit(provenance, model, __version__) if arguments.provenance else None
+        colorizer = Colorizer(model, variant, chosen.precision)
+        options = Options(
+            strength=arguments.strength,
+            upsampling=arguments.upsampling,
+            keep_colored=arguments.keep_colored,
+            compare=arguments.compare,
+            quality=arguments.quality,
+            provenance=line and line.result(),
+            max_megapixels=arguments.max_megapixels,
+            existing=existing,
+        )
+        with tqdm(total=len(paths), unit="picture", disable=None) as bar:
+            report = colorize_files(colorizer, paths, results, chosen.batch_size, bar.update, options)
+    counts = [f"{report.done} colorized into {chosen.result_dir}", f"{len(report.skipped)} skipped"]
+    counts += [f"{report.existing} there already"] if report.existing else []
+    counts += [f"{report.colored} left alone, which have colour"] if report.colored else []
+    print(_one_line(", ".join(counts)))
+    for note, files in report.notes.items():
+        more = f" and {len(files) - 1} more" if len(files) > 1 else ""
+        print(_one_line(f"note: {files[0]}{more}: {note}"), file=sys.stderr)
     for reason in report.skipped:
-        print(f"skipped: {reason}", file=sys.stderr)
+        print(_one_line(f"skipped: {reason}"), file=sys.stderr)
     return errors.SKIPPED if report.skipped else errors.DONE
+
+
+def _one_line(text: str) -> str:
+    """A message with what a file's name may hold besides letters (line feeds, bytes that are no text) written out."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def _add_colorize_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("inputs", nargs="*", type=Path, help="pictures or folders of pictures (default: TEST_DIR)")
+    group = parser.add_argument_group("files")
+    group.add_argument("--recursive", action="store_true", help="walk folders; their tree is mirrored in RESULT_DIR")
+    group.add_argument(
+        "--format", choices=["jpg", "png", "tif", "webp", "same"], default="jpg", help="of the results (default: jpg)"
+    )
+    group.add_argument(
+        "--quality", type=_between(int, 1, 100), default=95, metavar="N", help="of JPEG and WebP files (default: 95)"
+    )
+    group.add_argument("--no-provenance", dest="provenance", action="store_false", help="no line in the EXIF data")
+    group.add_argument(
+        "--max-megapixels",
+        type=_between(float, 0.0001, 1000),
+        default=200,
+        metavar="N",
+        help="refuse files that claim to be larger (default: 200)",
+    )
+    existing = group.add_mutually_exclusive_group()
+    existing.add_argument("--overwrite", action="store_true", help="make results again that are there already")
+    existing.add_argument("--skip-existing", action="store_true", help="leave pictures out whose results are there")
+    group = parser.add_argument_group("colours")
+    group.add_argument(
+        "--strength",
+        type=_between(float, 0, 2),
+        default=1.0,
+        metavar="X",
+        help="factor on the predicted chrominance: 0 is gray, 1 as predicted (default: 1)",
+    )
+    group.add_argument(
+        "--upsampling", choices=color.UPSAMPLINGS, default=color.BILINEAR, help="of the chrominance (default: bilinear)"
+    )
+    group.add_argument("--keep-colored", action="store_true", help="leave pictures alone that have colour already")
+    group.add_argument("--compare", action="store_true", help="also write NAME_comparison.jpg, before and after")
+
+
+def _between(kind: type, lowest: float, highest: float) -> Callable[[str], float]:
+    def number(text: str) -> float:
+        value = kind(text)
+        if not lowest <= value <= highest:
+            raise ValueError
+        return value
+
+    number.__name__ = f"number from {lowest:g} to {highest:g}"
+    return number
 
 
 def _model_files(argv: Sequence[str]) -> int:

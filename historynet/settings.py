@@ -275,9 +275,9 @@ class Settings:
     )
     precision: str = _setting(
         _word(PRECISIONS),
-        TRAIN,
+        _BOTH,
         "training",
-        "'float32', or 'bfloat16' for what the networks compute; outputs, losses, weights and files stay in float32",
+        "'float32', or 'bfloat16' for what the networks compute; outputs, losses and files stay in float32",
         fixed=_RUN,
     )
     learning_rate: float = _setting(_number(above=True), TRAIN, "training", "step size of Adam (section 5.1)")
@@ -470,10 +470,11 @@ def make_parser(description: str, command: str, config: Path) -> argparse.Argume
     return parser
 
 
-def resolve(arguments: argparse.Namespace, config: Path) -> tuple[Settings, dict[str, Any]]:
+def resolve(arguments: argparse.Namespace, config: Path, root: Path | None = None) -> tuple[Settings, dict[str, Any]]:
     """The settings of a run, and the same as they were written, to be saved with the run.
 
-    The written form keeps {TEST_NAME} and relative paths, so that a saved run can be moved or renamed.
+    The written form keeps {TEST_NAME} and relative paths, so that a saved run can be moved or renamed. Relative paths
+    of config.py start at `root`, by default the project's folder.
 
     Raises:
         InputError: naming the file or the option, and what it accepts.
@@ -487,7 +488,7 @@ def resolve(arguments: argparse.Namespace, config: Path) -> tuple[Settings, dict
             if _is_path(name, value, Path.cwd()):
                 value = os.path.abspath(value)
             written[name] = value
-    root = config.resolve().parent.parent
+    root = root or config.resolve().parent.parent
     values = dict(written)
     for name, value in written.items():
         if isinstance(value, Mapping):

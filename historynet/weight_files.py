@@ -37,8 +37,9 @@ _ORDER = ("kernel", "bias", "gamma", "beta", "moving_mean", "moving_variance")
 _NESTED_MODEL = re.compile(r"(model|functional)(_\d+)?")
 _VGG16_LAYER = re.compile(r"(block\d_conv\d)(_\d+)?")
 
-Arrays = Mapping[str, list[np.ndarray]]
-"""Layer name -> its arrays in the order of the layer's variables."""
+Arrays = Mapping[str, list[h5py.Dataset | np.ndarray]]
+"""Layer name -> its arrays in the order of the layer's variables, still in the file: shapes cost nothing, and of a
+network of which only a part is wanted only that part is read."""
 
 
 @dataclass(frozen=True)
@@ -69,8 +70,8 @@ def read(path: Path) -> WeightFile:
         if not start:
             raise InputError(f"{path}: the file is empty")
         if start == _HDF5:
-            with h5py.File(path, "r") as file:
-                return _read_hdf5(file, path)
+            # Open as long as one of its arrays is in use.
+            return _read_hdf5(h5py.File(path, "r"), path)
         if start.startswith(b"PK"):
             with zipfile.ZipFile(path) as archive:
                 names = archive.namelist()
@@ -97,8 +98,8 @@ def _read_archive(archive: zipfile.ZipFile, path: Path) -> WeightFile:
     description = json.loads(archive.read(DESCRIPTION))
     if not isinstance(description, dict):
         raise ValueError
-    with h5py.File(io.BytesIO(archive.read(ARRAYS)), "r") as file:
-        return WeightFile("HistoryNet .keras", _keras3_arrays(file, path), description)
+    file = h5py.File(io.BytesIO(archive.read(ARRAYS)), "r")
+    return WeightFile("HistoryNet .keras", _keras3_arrays(file, path), description)
 
 
 def _npz_arrays(path: Path) -> Arrays:
@@ -220,11 +221,10 @@ def _layer_and_variable(group: str, name: str, path: Path) -> tuple[str, str]:
     return group, variable
 
 
-def _array(array: object, name: str, path: Path) -> np.ndarray:
-    """In float32, whatever the file has."""
+def _array(array: object, name: str, path: Path) -> h5py.Dataset | np.ndarray:
     if not isinstance(array, h5py.Dataset | np.ndarray) or array.dtype.kind != "f":
         raise InputError(f"{path}: {name} is no array of real numbers")
-    return array[()].astype(np.float32, copy=False)
+    return array
 
 
 def _refuse_left_over(file: h5py.File, used: Iterable[str], optimizer: str, path: Path) -> None:

@@ -88,13 +88,17 @@ def save(network: keras.Model, architecture: Architecture, path: Path, half: boo
     images.write_atomically(path, write)
 
 
-def load(path: Path, kind: str, variant: str | None = None) -> tuple[keras.Model, Architecture]:
+def load(
+    path: Path, kind: str, variant: str | None = None, wanted: Collection[str] | None = None
+) -> tuple[keras.Model, Architecture]:
     """Builds the network that a file holds and fills it with the file's arrays.
 
     Args:
         path: a .keras file of ours, a Keras 3 .weights.h5, or a Keras 2 .h5, weights or whole model.
         kind: which network is wanted: "generator", "discriminator" or "classifier".
         variant: which variant a generator must be of; any if None.
+        wanted: the outputs that a generator is needed for; layers that none of them needs are neither built nor read,
+            though the file must hold them. None: all.
 
     Raises:
         InputError: if the file is missing, no network of ours, of another kind or variant, or does not fit array for
@@ -102,7 +106,13 @@ def load(path: Path, kind: str, variant: str | None = None) -> tuple[keras.Model
     """
     contents = identify(path)
     _check(contents, kind, variant, path)
-    return _build(contents, path), contents.architecture
+    if wanted is None:
+        return _build(contents, path), contents.architecture
+    network = build_generator(contents.architecture, wanted)
+    _check_names(contents.arrays, released.layer_names(kind, contents.architecture.variant), kind, path)
+    needed = {layer.name: contents.arrays[layer.name] for layer in network.layers if layer.weights}
+    assign(network, needed, path)
+    return network, contents.architecture
 
 
 def fill(network: keras.Model, architecture: Architecture, path: Path) -> None:
@@ -257,15 +267,11 @@ def assign(network: keras.Model, arrays: Arrays, path: Path, complete: bool = Tr
         complete: whether every variable of the network must be filled; every array must be used in any case.
 
     Raises:
-        InputError: naming the first layer that is missing, left over, or of another shape. Nothing is assigned then.
+        InputError: naming the first layer that is missing, left over, or of another shape, nothing being assigned
+            then; or if the file cannot be read to its end.
     """
     layers = {layer.name: layer for layer in network.layers if layer.weights}
-    left_over = [name for name in arrays if name not in layers]
-    if left_over:
-        raise InputError(f"{path}: holds a layer {left_over[0]!r} that the {network.name} does not have")
-    missing = [name for name in layers if name not in arrays]
-    if complete and missing:
-        raise InputError(f"{path}: the {network.name}'s layer {missing[0]!r} is not in the file")
+    _check_names(arrays, layers if complete else [name for name in layers if name in arrays], network.name, path)
     for name, values in arrays.items():
         variables = layers[name].weights
         if [tuple(value.shape) for value in values] != [tuple(variable.shape) for variable in variables]:
@@ -273,7 +279,20 @@ def assign(network: keras.Model, arrays: Arrays, path: Path, complete: bool = Tr
             needed = ", ".join(str(tuple(variable.shape)) for variable in variables)
             raise InputError(f"{path}: layer {name!r} has arrays of shape {in_file}; the {network.name} needs {needed}")
     for name, values in arrays.items():
+        try:
+            values = [value[()].astype(np.float32, copy=False) for value in values]
+        except (OSError, RuntimeError):
+            raise InputError(f"{path}: cannot be read (a damaged or unfinished file)") from None
         layers[name].set_weights(values)
+
+
+def _check_names(arrays: Arrays, layers: Collection[str], network: str, path: Path) -> None:
+    left_over = [name for name in arrays if name not in layers]
+    if left_over:
+        raise InputError(f"{path}: holds a layer {left_over[0]!r} that the {network} does not have")
+    missing = [name for name in layers if name not in arrays]
+    if missing:
+        raise InputError(f"{path}: the {network}'s layer {missing[0]!r} is not in the file")
 
 
 SHIPPED = Path(__file__).with_name("models") / "historynet_compact.keras"
@@ -358,7 +377,7 @@ def load_vgg16(
         needed = [layer.name for layer in network.layers if layer.weights] if whole else vgg16.layer_names()
         arrays = _vgg16_whole(file.arrays, needed, path)
     if preprocessing and "block1_conv1" in arrays:
-        arrays["block1_conv1"] = _fold_preprocessing(*arrays["block1_conv1"])
+        arrays["block1_conv1"] = _fold_preprocessing(*(array[()] for array in arrays["block1_conv1"]))
     assign(network, arrays, path, complete=whole)
     return list(arrays)
 

@@ -4,12 +4,14 @@ import csv
 import json
 import re
 import shutil
+import sys
 
 import numpy as np
 import pytest
 from conftest import label_line, run_process, train_arguments, write_picture
+from PIL import Image
 
-from historynet import images, weights
+from historynet import commands, images, weights
 
 TRAIN = "SOURCE_HistoryNet/HistoryNet.py"
 COLORIZE = "SOURCE_HistoryNet/colorization.py"
@@ -308,11 +310,60 @@ def test_broken_test_pictures_do_not_stop_a_training(mhmd, run, tmp_path):
 def test_colorizing_into_the_folder_of_the_pictures_does_not_colorize_results(mhmd, model, run):
     folder = mhmd / "dataset_second"
     arguments = [folder, "--pretrained", model, "--result-dir", folder]
-    for _ in range(2):
-        code, out, err = run(COLORIZE, *arguments, "--batch-size", 2, folder / "t0.png")
+    for again in ((), ("--overwrite",)):
+        code, out, err = run(COLORIZE, *arguments, "--batch-size", 2, folder / "t0.png", *again)
         assert code == 0, err
         assert "3 colorized" in out
     assert len(list(folder.iterdir())) == 6
+
+
+def test_colorizing_again_asks_what_to_do_with_earlier_results(mhmd, model, run, tmp_path):
+    arguments = colorize_arguments(mhmd, "--pretrained", model, mhmd / "dataset_second")
+    assert run(COLORIZE, *arguments)[0] == 0
+    code, _, err = run(COLORIZE, *arguments)
+    assert code == 2
+    assert re.search("^error: .*there already.*--skip-existing.*--overwrite", err)
+    (tmp_path / "COLORIZED/t1_reconstructed.jpg").unlink()
+    code, out, _ = run(COLORIZE, *arguments, "--skip-existing")
+    assert code == 0
+    assert "1 colorized" in out
+    assert "2 there already" in out
+
+
+def test_options_of_colorizing(mhmd, model, run, tmp_path):
+    out = tmp_path / "COLORIZED"
+    arguments = colorize_arguments(mhmd, "--pretrained", model, mhmd / "dataset_second")
+    code, _, err = run(COLORIZE, *arguments, "--format", "same", "--compare", "--upsampling", "guided")
+    assert code == 0, err
+    names = {f"t{i}_{kind}" for i in range(3) for kind in ("reconstructed.png", "comparison.jpg")}
+    assert {path.name for path in out.iterdir()} == names
+    assert "nearly gray" in err
+    with Image.open(out / "t0_reconstructed.png") as image:
+        line = image.getexif()[305]
+    assert re.fullmatch(r"colourised by HistoryNet \S+ with my_model_colorizationEpoch0.keras \(SHA-256 \w{16}\)", line)
+    code, _, err = run(COLORIZE, *arguments, "--strength", 0, "--no-provenance", "--precision", "bfloat16")
+    assert code == 0, err
+    assert np.ptp(images.read_rgb(out / "t0_reconstructed.jpg").astype(int), axis=2).max() <= 3
+    with Image.open(out / "t0_reconstructed.jpg") as image:
+        assert not image.getexif()
+    code, stdout, err = run(COLORIZE, *arguments, "--keep-colored", "--format", "webp")
+    assert code == 0, err
+    assert "0 colorized" in stdout
+    assert "3 left alone" in stdout
+    for wrong in (("--strength", "3"), ("--quality", "0"), ("--format", "gif"), ("--overwrite", "--skip-existing")):
+        code, _, err = run(COLORIZE, *arguments, *wrong)
+        assert code == 2
+        assert len(err.splitlines()) == 1
+
+
+def test_the_installed_command_takes_any_variant_and_the_current_folder(model, run, tmp_path, monkeypatch):
+    write_picture(tmp_path / "photos/a.png")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["historynet-colorize", "--pretrained", str(model), "photos"])
+    with pytest.raises(SystemExit) as end:
+        commands.colorize_anywhere()
+    assert end.value.code == 0
+    assert (tmp_path / "RESULT/HistoryNet/colorized/a_reconstructed.jpg").exists()
 
 
 def test_fresh_removes_the_epochs_of_the_earlier_run_when_there_is_a_new_one(mhmd, run, tmp_path):
