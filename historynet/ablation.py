@@ -120,14 +120,14 @@ def _save_settings(run: Run, written: Mapping[str, Any]) -> None:
 def execute(run: Run) -> int:
     """Trains and colorizes what is not done yet; the exit code of what failed, or DONE or SKIPPED."""
     record = _read_record(run)
-    steps = {"training": [run.trainer], "colorizing": [run.trainer.with_name("colorization.py"), "--overwrite"]}
-    for step, command in steps.items():
+    steps = {"training": (run.trainer, []), "colorizing": (run.trainer.with_name("colorization.py"), ["--overwrite"])}
+    for step, (script, options) in steps.items():
         if record.get(step) is not None:
             print(f"{run.name}: {step} is done", flush=True)
             continue
         print(f"\n{run.name}: {step}", flush=True)
         start = time.monotonic()
-        code = _call([sys.executable, *command, "--config", run.settings_file])
+        code = _call([sys.executable, script, "--config", run.settings_file, *options])
         seconds = f"{step}_seconds"
         record[seconds] = record.get(seconds, 0) + round(time.monotonic() - start)
         if code in (errors.DONE, errors.SKIPPED):
