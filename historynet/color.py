@@ -140,8 +140,8 @@ def _stretch(values: np.ndarray, rows: slice, height: int) -> np.ndarray:
     return values[above] * (1 - share) + values[np.minimum(above + 1, len(values) - 1)] * share
 
 
-def _guided_coefficients(guide: np.ndarray, ab: np.ndarray, radius: int = 4, epsilon: float = 1e-3) -> np.ndarray:
-    """The fast guided filter (He and Sun 2015): in each window ab as a linear function of L.
+def _guided_coefficients(guide: np.ndarray, ab: np.ndarray, radius: int = 1, epsilon: float = 0.04) -> np.ndarray:
+    """As in the fast guided filter (He and Sun 2015): around each pixel ab as a linear function of L.
 
     Args:
         guide: L at the network's size (size, size), 0..1.
@@ -161,7 +161,9 @@ def _guided_coefficients(guide: np.ndarray, ab: np.ndarray, radius: int = 4, eps
     mean_guide, mean_ab = mean(guide)[..., None], mean(ab)
     variance = mean(guide * guide)[..., None] - mean_guide * mean_guide
     slope = (mean(guide * ab) - mean_guide * mean_ab) / (variance + np.float32(epsilon))
-    return mean(np.concatenate([slope, mean_ab - slope * mean_guide], axis=-1))
+    slope = mean(slope)
+    # Not the filter's own offset, which smooths: at the network's size ab is to come out as it is.
+    return np.concatenate([slope, ab - slope * guide], axis=-1)
 
 
 COLORED = 3.5
