@@ -4,15 +4,15 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help setup demo test lint bench clean
+.PHONY: help setup demo demo-train test lint bench clean
 
 help:
-	@echo "make demo   train a small network on a few photographs and colorize their gray versions (minutes)"
-	@echo "make test   run the tests"
-	@echo "make lint   check the code's form"
-	@echo "make bench  measure speed"
-	@echo "make setup  only install what is needed, into $(VENV)"
-	@echo "make clean  remove $(VENV)"
+	@echo "make demo        train a small network on a few photographs and colorize their gray versions (minutes)"
+	@echo "make test        run the tests"
+	@echo "make lint        check the code's form"
+	@echo "make bench       measure speed"
+	@echo "make setup       only install what is needed, into $(VENV)"
+	@echo "make clean       remove $(VENV)"
 
 setup: $(READY)
 
@@ -26,8 +26,8 @@ $(READY): requirements.txt pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
 	@touch $@
 
-demo: $(READY)
-	$(BIN)/python Util/demo.py
+demo demo-train: $(READY)
+	$(BIN)/python Util/demo_train.py
 
 test: $(READY)
 	$(BIN)/python -m pytest

@@ -23,7 +23,10 @@ SKIP_BROKEN = False
 # Networks
 IMAGE_SIZE = 224
 WIDTH = 1.0
+FEATURES_WIDTH = None
+DENSE_WIDTH = None
 VGG16_WEIGHTS = "imagenet"
+VGG16_PREPROCESSING = False
 INIT_GENERATOR = None
 INIT_DISCRIMINATOR = None
 INIT_CLASSIFIER = None
@@ -37,11 +40,17 @@ NUM_EPOCHS = 8
 STEPS_PER_EPOCH = None
 SHUFFLE = True
 DROP_LAST = False
+CROP_FROM = None
+PRECISION = "float32"
 LEARNING_RATE = 2e-5
+DECAY_STEPS = None
+EMA_MOMENTUM = None
 SHARED_ADAM_STEPS = False
 RELEASED_STATISTICS = False
 LOSSES = "paper"
 LAMBDA_REC = {"paper": 1.0, "released": 2.0}
+HUBER_DELTA = None
+CHROMA_WEIGHT = 0.0
 LAMBDA_CLS = {"paper": 0.003, "released": 0.002}
 LAMBDA_PAR = {"paper": 0.003, "released": 0.002}
 LAMBDA_G = {"paper": 0.1, "released": 0.1}
@@ -61,6 +70,6 @@ OUT_DIR = "RESULT/{TEST_NAME}/training"
 LOG_DIR = "RESULT/{TEST_NAME}/logs"
 
 # Colorizing
-PRETRAINED = "my_model_colorizationEpoch7"
+PRETRAINED = "default"
 TEST_DIR = "DATASET/test"
 RESULT_DIR = "RESULT/{TEST_NAME}/colorized"

@@ -17,9 +17,7 @@ def main(argv: Sequence[str]) -> int:
     arguments = parser.parse_args(argv)
     if arguments.convention == "released":
         backend.start("cpu")
-    convention = CONVENTIONS[arguments.convention]
-    protocol = f"convention {arguments.convention}: {convention.text}"
-    return commands.compare(arguments, protocol, convention=convention)
+    return commands.compare_folders(arguments, convention=CONVENTIONS[arguments.convention])
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--use_gpu", "--use-gpu", action="store_true", help="instead of the CPU")
     arguments = parser.parse_args(argv)
     lpips = Lpips(arguments.net, arguments.version, arguments.use_gpu)
-    return commands.compare(arguments, lpips.text, report=arguments.out, lpips=lpips)
+    return commands.compare_folders(arguments, arguments.out, lpips=lpips)
 
 
 if __name__ == "__main__":

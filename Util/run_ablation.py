@@ -35,7 +35,7 @@ def main(argv: Sequence[str]) -> int:
         if codes[-1] not in (errors.DONE, errors.SKIPPED):
             return codes[-1]
     lpips = commands.find_lpips(use_gpu=False)
-    table = ablation.report(runs, out / "report", ("exact", CONVENTIONS["exact"]), lpips, arguments.rows)
+    table = ablation.report(runs, out / "report", CONVENTIONS["exact"], lpips, arguments.rows)
     print(f"\n{table.text()}\n\nwritten: {out / 'report/report.md'}")
     return max(codes)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from historynet import backend, commands, errors, tables
+from historynet import backend, commands, errors, images, tables
 from historynet.errors import InputError
 from historynet.metrics import CONVENTIONS
 
@@ -33,12 +33,13 @@ def main(argv: Sequence[str]) -> int:
     originals, folders = commands.find_results(arguments)
     if arguments.convention == "released":
         backend.start("cpu")
-    with tqdm(unit="pair", disable=None) as bar:
+    pairs = len(folders) * len(images.list_pictures(originals))
+    with tqdm(total=pairs, unit="pair", disable=None) as bar:
         table = tables.measure(
             tables.EXPERIMENTS[arguments.experiment],
             originals,
             folders,
-            (arguments.convention, CONVENTIONS[arguments.convention]),
+            CONVENTIONS[arguments.convention],
             commands.find_lpips(arguments.use_gpu),
             arguments.colorfulness,
             arguments.resize,

@@ -18,6 +18,7 @@ from typing import Any
 
 from historynet import errors, figures, images, settings, tables
 from historynet.errors import InputError
+from historynet.metrics import Convention
 from historynet.perceptual import Lpips
 from historynet.settings import Settings
 
@@ -119,14 +120,14 @@ def _save_settings(run: Run, written: Mapping[str, Any]) -> None:
 def execute(run: Run) -> int:
     """Trains and colorizes what is not done yet; the exit code of what failed, or DONE or SKIPPED."""
     record = _read_record(run)
-    steps = {"training": run.trainer, "colorizing": run.trainer.with_name("colorization.py")}
-    for step, script in steps.items():
+    steps = {"training": (run.trainer, []), "colorizing": (run.trainer.with_name("colorization.py"), ["--overwrite"])}
+    for step, (script, options) in steps.items():
         if record.get(step) is not None:
             print(f"{run.name}: {step} is done", flush=True)
             continue
         print(f"\n{run.name}: {step}", flush=True)
         start = time.monotonic()
-        code = _call([sys.executable, script, "--config", run.settings_file])
+        code = _call([sys.executable, script, "--config", run.settings_file, *options])
         seconds = f"{step}_seconds"
         record[seconds] = record.get(seconds, 0) + round(time.monotonic() - start)
         if code in (errors.DONE, errors.SKIPPED):
@@ -168,9 +169,7 @@ def _call(command: Sequence[object]) -> int:
     return code if code >= 0 else 128 - code
 
 
-def report(
-    runs: Sequence[Run], folder: Path, convention: tuple[str, Any], lpips: Lpips | None, rows: int
-) -> tables.Table:
+def report(runs: Sequence[Run], folder: Path, convention: Convention, lpips: Lpips | None, rows: int) -> tables.Table:
     """Writes Table 2, loss curves, test scores, a picture grid and report.md with the settings into a folder.
 
     Raises:

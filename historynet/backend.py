@@ -10,11 +10,13 @@ from typing import Any
 
 from historynet.errors import InputError
 
-# Lines of the log of TensorFlow's C++, "I0000 00:00:1795226408.528851 ...", but for fatal ones.
+# Lines of the log of TensorFlow's C++, "I0000 00:00:1795226408.528851 ...", but for fatal ones; and libpng's, which do
+# not say of which file they speak.
 _FILTER = r"""
-import re, sys
+import re, signal, sys
+signal.signal(signal.SIGINT, signal.SIG_IGN)
 for line in sys.stdin.buffer:
-    if not re.match(rb"[IWE]\d{4} |WARNING: All log messages before absl|To enable the following instructions", line):
+    if not re.match(rb"[IWE]\d{4} |WARNING: All log messages before absl|To enable the following inst|libpng ", line):
         sys.stderr.buffer.write(line)
         sys.stderr.buffer.flush()
 """
@@ -22,19 +24,26 @@ for line in sys.stdin.buffer:
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Leaves TensorFlow's own log out of the standard error stream.
+    """Leaves what TensorFlow and libpng log by themselves out of the standard error stream.
 
     Its C++ greets with half a dozen lines, some of them called errors, on every machine without a GPU, and again when
     it first optimises a graph; since 2.21 no environment variable stops them. Another process filters them, so that
-    what a crash prints last still arrives.
+    what a crash prints last still arrives. Python's own `sys.stderr` goes past the filter.
     """
     sys.stderr.flush()
     terminal = os.dup(2)
-    reader = subprocess.Popen([sys.executable, "-S", "-E", "-c", _FILTER], stdin=subprocess.PIPE)
+    # In a session of its own, or a Ctrl-C would end it before us.
+    reader = subprocess.Popen(
+        [sys.executable, "-S", "-E", "-c", _FILTER], stdin=subprocess.PIPE, start_new_session=True
+    )
     os.dup2(reader.stdin.fileno(), 2)
+    replaced = sys.stderr
+    if replaced is sys.__stderr__:
+        sys.stderr = os.fdopen(terminal, "w", buffering=1, errors="backslashreplace", closefd=False)
     try:
         yield
     finally:
+        sys.stderr = replaced
         os.dup2(terminal, 2)
         os.close(terminal)
         reader.stdin.close()

@@ -1,8 +1,11 @@
-"""Lab arithmetic on 8-bit pictures: split, join, resize.
+"""Lab arithmetic: split, join, resize.
 
 Everything follows OpenCV's 8-bit Lab, in which L, a and b all run from 0 to 255 and a = b = 128 is gray. The networks
-see these values divided by 255. NumPy and OpenCV only: no files, no networks.
+see these values divided by 255. Pictures of 16 bits are joined in float32. NumPy and OpenCV only: no
+files, no networks.
 """
+
+import functools
 
 import cv2
 import numpy as np
@@ -26,23 +29,170 @@ def lab_to_rgb(lab: np.ndarray) -> np.ndarray:
     return cv2.cvtColor(lab, cv2.COLOR_Lab2RGB)
 
 
+def to_8_bit(picture: np.ndarray) -> np.ndarray:
+    """A uint8 or uint16 array as uint8; OpenCV's decoders leave out the lower byte, too."""
+    return picture if picture.dtype == np.uint8 else (picture >> 8).astype(np.uint8)
+
+
 def network_lab(rgb: np.ndarray, size: int) -> np.ndarray:
-    """A uint8 RGB picture of any size as the networks see it: Lab in 0..1, float32, (size, size, 3).
+    """A uint8 or uint16 RGB picture of any size as the networks see it: Lab in 0..1, float32, (size, size, 3).
 
     The picture is resized first and turned into Lab afterwards; the other order gives other values.
     """
-    return rgb_to_lab(resize(rgb, size, size)).astype(np.float32) / np.float32(255)
+    return rgb_to_lab(to_8_bit(resize(rgb, size, size))).astype(np.float32) / np.float32(255)
 
 
-def with_chrominance(rgb: np.ndarray, ab: np.ndarray) -> np.ndarray:
-    """A uint8 RGB picture (h, w, 3) with its own full-size L and a predicted ab (size, size, 2) in 0..1, as uint8 RGB.
+BILINEAR, GUIDED = "bilinear", "guided"
+UPSAMPLINGS = (BILINEAR, GUIDED)
+"""How a predicted chrominance is brought to a picture's size: as the released program does, or along L's edges."""
 
-    The chrominance is cut to 8 bits (truncated, as the released program does) before it is resized to the picture.
+_STRIP = 1 << 20
+"""Pixels that are turned into Lab and back at a time: a picture of 200 megapixels needs no second one beside it."""
+
+
+def with_chrominance(
+    rgb: np.ndarray,
+    ab: np.ndarray,
+    strength: float = 1.0,
+    upsampling: str = BILINEAR,
+    out: np.ndarray | None = None,
+) -> np.ndarray:
+    """A picture (h, w, 3) with its own full-size L and a predicted ab (size, size, 2) in 0..1.
+
+    In an 8-bit picture with bilinear upsampling the chrominance is cut to 8 bits (truncated, as the released program
+    does) before it is resized; else it stays as exact as it is.
+
+    Args:
+        rgb: uint8 or uint16 RGB.
+        ab: predicted chrominance.
+        strength: factor on the distance from gray: 0 is gray, 1 as predicted.
+        upsampling: one of UPSAMPLINGS.
+        out: the array for the result, which may be rgb itself.
+
+    Returns:
+        RGB of the same shape and type.
     """
-    lab = rgb_to_lab(rgb)
-    ab = np.clip(ab * np.float32(255), 0, 255).astype(np.uint8)
-    lab[..., 1:] = resize(ab, *rgb.shape[:2])
-    return lab_to_rgb(lab)
+    height, width = rgb.shape[:2]
+    ab = ab * np.float32(255)
+    if strength != 1:
+        ab = GRAY + np.float32(strength) * (ab - GRAY)
+    ab = np.clip(ab, 0, 255)
+    exact = rgb.dtype == np.uint8 and upsampling == BILINEAR
+    if exact:
+        ab = resize(ab.astype(np.uint8), height, width)
+    elif upsampling == GUIDED:
+        ab = _guided_coefficients(network_lab(rgb, len(ab))[..., 0], ab)
+    if not exact:
+        # To the full width once; to the full height strip by strip.
+        ab = cv2.resize(ab, (width, len(ab)), interpolation=cv2.INTER_LINEAR)
+    out = np.empty_like(rgb) if out is None else out
+    step = max(1, _STRIP // width)
+    for top in range(0, height, step):
+        rows = slice(top, min(top + step, height))
+        if exact:
+            lab = rgb_to_lab(rgb[rows])
+            lab[..., 1:] = ab[rows]
+            out[rows] = lab_to_rgb(lab)
+        else:
+            out[rows] = _finely(rgb[rows], _stretch(ab, rows, height))
+    return out
+
+
+def _finely(rgb: np.ndarray, chrominance: np.ndarray) -> np.ndarray:
+    """Rows of a picture with a chrominance in 0..255, or with the coefficients of one (`_guided_coefficients`)."""
+    deep = rgb.dtype == np.uint16
+    lab = _deep_rgb_to_lab(rgb) if deep else rgb_to_lab(rgb)
+    if chrominance.shape[-1] == 4:
+        luminance = lab[..., :1] / np.float32(100 if deep else 255)
+        chrominance = chrominance[..., :2] * luminance + chrominance[..., 2:]
+    chrominance = np.clip(chrominance, 0, 255)
+    lab[..., 1:] = chrominance - GRAY if deep else np.rint(chrominance)
+    return _deep_lab_to_rgb(lab) if deep else lab_to_rgb(lab)
+
+
+# OpenCV's float32 Lab of gamma-encoded RGB interpolates in a coarse table and is off by half an 8-bit level; that of
+# linear RGB is computed.
+
+
+@functools.cache
+def _linear_light() -> np.ndarray:
+    """sRGB's transfer function (IEC 61966-2-1) for each 16-bit value."""
+    value = np.arange(1 << 16) / 65535
+    return np.where(value <= 0.04045, value / 12.92, ((value + 0.055) / 1.055) ** 2.4).astype(np.float32)
+
+
+def _deep_rgb_to_lab(rgb: np.ndarray) -> np.ndarray:
+    return cv2.cvtColor(_linear_light()[rgb], cv2.COLOR_LRGB2Lab)
+
+
+def _deep_lab_to_rgb(lab: np.ndarray) -> np.ndarray:
+    linear = np.clip(cv2.cvtColor(lab, cv2.COLOR_Lab2LRGB), 0, 1)
+    value = np.where(linear <= 0.0031308, linear * 12.92, 1.055 * linear ** (1 / 2.4) - 0.055)
+    return np.rint(value * 65535).astype(np.uint16)
+
+
+def _stretch(values: np.ndarray, rows: slice, height: int) -> np.ndarray:
+    """Some rows of what `values` (n, w, channels) would be at the full height, bilinearly as OpenCV resizes."""
+    places = (np.arange(rows.start, rows.stop, dtype=np.float32) + 0.5) * (len(values) / height) - 0.5
+    places = np.clip(places, 0, len(values) - 1)
+    above = places.astype(int)
+    share = (places - above)[:, None, None]
+    return values[above] * (1 - share) + values[np.minimum(above + 1, len(values) - 1)] * share
+
+
+def _guided_coefficients(guide: np.ndarray, ab: np.ndarray, radius: int = 1, epsilon: float = 0.04) -> np.ndarray:
+    """As in the fast guided filter (He and Sun 2015): around each pixel ab as a linear function of L.
+
+    Args:
+        guide: L at the network's size (size, size), 0..1.
+        ab: (size, size, 2).
+        radius: of the windows, in pixels of the network's pictures.
+        epsilon: variance of L below which a window counts as flat.
+
+    Returns:
+        (size, size, 4), float32: the slopes of a and b, then their offsets; ab = slope * L + offset at any size.
+    """
+
+    def mean(values: np.ndarray) -> np.ndarray:
+        side = 2 * radius + 1
+        return cv2.boxFilter(values, -1, (side, side), borderType=cv2.BORDER_REFLECT_101)
+
+    guide = guide[..., None]
+    mean_guide, mean_ab = mean(guide)[..., None], mean(ab)
+    variance = mean(guide * guide)[..., None] - mean_guide * mean_guide
+    slope = (mean(guide * ab) - mean_guide * mean_ab) / (variance + np.float32(epsilon))
+    slope = mean(slope)
+    # Not the filter's own offset, which smooths: at the network's size ab is to come out as it is.
+    return np.concatenate([slope, ab - slope * guide], axis=-1)
+
+
+COLORED = 3.5
+"""Above this a picture counts as coloured (`tint`)."""
+
+
+def tint(lab: np.ndarray) -> float:
+    """How far a picture is from being toned in one colour, in 8-bit levels of ab.
+
+    The root mean square distance of each pixel's ab from the mean of all pixels that are as light (in 32 steps): 0 for
+    a gray picture, little for a sepia one, whose colour follows from its lightness.
+
+    Args:
+        lab: Lab as the networks see it (size, size, 3), 0..1.
+    """
+    lab = lab.reshape(-1, 3) * 255
+    step = lab[:, 0].astype(int) // 8
+    count = np.maximum(np.bincount(step, minlength=32), 1)
+    mean = np.stack([np.bincount(step, channel, 32) / count for channel in lab[:, 1:].T], axis=-1)
+    return float(np.sqrt(((lab[:, 1:] - mean[step]) ** 2).sum(axis=-1).mean()))
+
+
+NEARLY_GRAY = 2.5
+"""Below this a predicted chrominance counts as nearly gray (`chroma`)."""
+
+
+def chroma(ab: np.ndarray) -> float:
+    """The root mean square distance from gray of a chrominance (size, size, 2) in 0..1, in 8-bit levels."""
+    return float(np.sqrt(((ab * 255 - GRAY) ** 2).sum(axis=-1).mean()))
 
 
 def to_gray(rgb: np.ndarray) -> np.ndarray:

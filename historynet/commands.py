@@ -12,12 +12,14 @@ import tempfile
 import traceback
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
 
-from historynet import backend, dataset, errors, images, runs, settings
+from historynet import backend, color, dataset, errors, images, runs, settings
 from historynet.errors import HistoryNetError, InputError, StoppedError
 from historynet.settings import Settings
 from historynet.training.checkpoints import Checkpoints, Position, restore
@@ -48,6 +50,18 @@ def colorize(script: str, variant: str) -> None:
     run(lambda argv: _colorize(config, variant, argv))
 
 
+def colorize_anywhere() -> None:
+    """The installed command `historynet-colorize`: HistoryNet's defaults, models of any variant.
+
+    Paths start at the current folder, since there need be no project's folder.
+    """
+    # Beside the library in the project, inside of it once installed.
+    library = Path(__file__).resolve().parent
+    configs = [folder / "SOURCE_HistoryNet/config.py" for folder in (library.parent, library)]
+    config = next((path for path in configs if path.is_file()), configs[-1])
+    run(lambda argv: _colorize(config, None, argv, Path.cwd()))
+
+
 def model_files() -> None:
     """The command line `python -m historynet.weights`; ends the process with one of the exit codes of `errors`."""
     run(_model_files)
@@ -61,7 +75,8 @@ def run(command: Callable[[Sequence[str]], int]) -> None:
     except HistoryNetError as error:
         if "--debug" in argv:
             traceback.print_exc()
-        print(error if isinstance(error, StoppedError) else f"error: {error}", file=sys.stderr)
+        text = _one_line(str(error))
+        print(text if isinstance(error, StoppedError) else f"error: {text}", file=sys.stderr)
         code = error.exit_code
     except BrokenPipeError:
         # Whoever read our output has gone; Python would complain once more when it flushes at exit.
@@ -260,6 +275,9 @@ def _fit(
         order = range(len(samples))
         if chosen.shuffle:
             order = dataset.epoch_order(len(samples), chosen.seed, epoch)
+        crop = None
+        if chosen.crop_from is not None:
+            crop = partial(dataset.random_crop, chosen.crop_from, chosen.image_size, chosen.seed, epoch)
         return dataset.batches(
             samples,
             system.fields,
@@ -268,6 +286,7 @@ def _fit(
             chosen.image_size,
             report_broken if chosen.skip_broken else None,
             used,
+            crop,
             (lambda count: workers.own_places(count, chosen.accumulate)) if workers.are_several else None,
         )
 
@@ -334,31 +353,123 @@ def _show(chosen: Settings, samples: dataset.Dataset, evaluator: Any, system: An
     print(f"  {'free':22} {space.free / 1e9:.2f} GB" + ("" if space.enough else ": not enough"))
 
 
-def _colorize(config: Path, variant: str, argv: Sequence[str]) -> int:
-    parser = settings.make_parser(f"Colorizes pictures with a trained {variant}.", settings.COLORIZE, config)
-    parser.add_argument("inputs", nargs="*", type=Path, help="pictures or folders of pictures (default: TEST_DIR)")
-    arguments = parser.parse_intermixed_args(argv)
-    chosen, _ = settings.resolve(arguments, config)
+def _colorize(config: Path, variant: str | None, argv: Sequence[str], root: Path | None = None) -> int:
+    name = f"a trained {variant}" if variant else "a trained network of any variant"
+    parser = settings.make_parser(f"Colorizes pictures with {name}.", settings.COLORIZE, config)
+    _add_colorize_options(parser)
+    # argparse itself forgets the "--" before names that begin with a dash when options may stand between names.
+    end = argv.index("--") if "--" in argv else len(argv)
+    arguments = parser.parse_intermixed_args(argv[:end])
+    arguments.inputs += map(Path, argv[end + 1 :])
+    chosen, _ = settings.resolve(arguments, config, root)
     if not arguments.inputs and not chosen.test_dir.is_dir():
         raise InputError(
             f"{chosen.test_dir}: no such folder; put pictures there, name another with --test-dir, or name pictures on "
             "the command line"
         )
+    images.make_folder(chosen.result_dir)
     device = backend.start(chosen.gpu_id)
-    from historynet import weights
-    from historynet.colorizer import Colorizer, colorize_files, list_inputs, name_results
+    from PIL import Image
 
-    paths = list_inputs(arguments.inputs or [chosen.test_dir], chosen.result_dir)
-    results = name_results(paths, chosen.result_dir)
-    model = weights.find_model(chosen.pretrained, chosen.model_dir)
-    print(f"{device}; colorizing with {model}", flush=True)
-    colorizer = Colorizer(model, variant)
-    with tqdm(total=len(paths), unit="picture", disable=None) as bar:
-        report = colorize_files(colorizer, paths, results, chosen.batch_size, bar.update)
-    print(f"{report.done} colorized into {chosen.result_dir}, {len(report.skipped)} skipped")
+    from historynet import __version__, weights
+    from historynet.colorizer import (
+        Colorizer,
+        Options,
+        check_results,
+        colorize_files,
+        list_inputs,
+        name_results,
+        provenance,
+    )
+
+    # --max-megapixels is our own limit, checked before a picture is decoded.
+    Image.MAX_IMAGE_PIXELS = None
+    inputs = arguments.inputs or [chosen.test_dir]
+    paths = list_inputs(inputs, chosen.result_dir, arguments.recursive)
+    roots = [given for given in inputs if arguments.recursive and given.is_dir()]
+    results = name_results(paths, chosen.result_dir, roots, arguments.format)
+    existing = "skip" if arguments.skip_existing else "overwrite" if arguments.overwrite else "refuse"
+    check_results(paths, results, existing)
+    model = weights.find_model(chosen.pretrained, chosen.model_dir, variant or "HistoryNet")
+    shipped = "the shipped model, " if model == weights.SHIPPED else ""
+    print(f"{device}; colorizing with {shipped}{model}", flush=True)
+    with ThreadPoolExecutor(max_workers=1) as hasher, backend.quiet():
+        line = hasher.submit(provenance, model, __version__) if arguments.provenance else None
+        colorizer = Colorizer(model, variant, chosen.precision)
+        options = Options(
+            strength=arguments.strength,
+            upsampling=arguments.upsampling,
+            keep_colored=arguments.keep_colored,
+            compare=arguments.compare,
+            quality=arguments.quality,
+            provenance=line and line.result(),
+            max_megapixels=arguments.max_megapixels,
+            existing=existing,
+        )
+        with tqdm(total=len(paths), unit="picture", disable=None) as bar:
+            report = colorize_files(colorizer, paths, results, chosen.batch_size, bar.update, options)
+    counts = [f"{report.done} colorized into {chosen.result_dir}", f"{len(report.skipped)} skipped"]
+    counts += [f"{report.existing} there already"] if report.existing else []
+    counts += [f"{report.colored} left alone, which have colour"] if report.colored else []
+    print(_one_line(", ".join(counts)))
+    for note, files in report.notes.items():
+        more = f" and {len(files) - 1} more" if len(files) > 1 else ""
+        print(_one_line(f"note: {files[0]}{more}: {note}"), file=sys.stderr)
     for reason in report.skipped:
-        print(f"skipped: {reason}", file=sys.stderr)
+        print(_one_line(f"skipped: {reason}"), file=sys.stderr)
     return errors.SKIPPED if report.skipped else errors.DONE
+
+
+def _one_line(text: str) -> str:
+    """A message with what a file's name may hold besides letters (line feeds, bytes that are no text) written out."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def _add_colorize_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("inputs", nargs="*", type=Path, help="pictures or folders of pictures (default: TEST_DIR)")
+    group = parser.add_argument_group("files")
+    group.add_argument("--recursive", action="store_true", help="walk folders; their tree is mirrored in RESULT_DIR")
+    group.add_argument(
+        "--format", choices=["jpg", "png", "tif", "webp", "same"], default="jpg", help="of the results (default: jpg)"
+    )
+    group.add_argument(
+        "--quality", type=_between(int, 1, 100), default=95, metavar="N", help="of JPEG and WebP files (default: 95)"
+    )
+    group.add_argument("--no-provenance", dest="provenance", action="store_false", help="no line in the EXIF data")
+    group.add_argument(
+        "--max-megapixels",
+        type=_between(float, 0.0001, 1000),
+        default=200,
+        metavar="N",
+        help="refuse files that claim to be larger (default: 200)",
+    )
+    existing = group.add_mutually_exclusive_group()
+    existing.add_argument("--overwrite", action="store_true", help="make results again that are there already")
+    existing.add_argument("--skip-existing", action="store_true", help="leave pictures out whose results are there")
+    group = parser.add_argument_group("colours")
+    group.add_argument(
+        "--strength",
+        type=_between(float, 0, 2),
+        default=1.0,
+        metavar="X",
+        help="factor on the predicted chrominance: 0 is gray, 1 as predicted (default: 1)",
+    )
+    group.add_argument(
+        "--upsampling", choices=color.UPSAMPLINGS, default=color.BILINEAR, help="of the chrominance (default: bilinear)"
+    )
+    group.add_argument("--keep-colored", action="store_true", help="leave pictures alone that have colour already")
+    group.add_argument("--compare", action="store_true", help="also write NAME_comparison.jpg, before and after")
+
+
+def _between(kind: type, lowest: float, highest: float) -> Callable[[str], float]:
+    def number(text: str) -> float:
+        value = kind(text)
+        if not lowest <= value <= highest:
+            raise ValueError
+        return value
+
+    number.__name__ = f"number from {lowest:g} to {highest:g}"
+    return number
 
 
 def _model_files(argv: Sequence[str]) -> int:
@@ -399,43 +510,44 @@ def comparison_parser(description: str) -> settings.Parser:
     return parser
 
 
-def compare(arguments: argparse.Namespace, protocol: str, report: Path | None = None, **measures: Any) -> int:
+def compare_folders(arguments: argparse.Namespace, report: Path | None = None, **measures: Any) -> int:
     """Compares two folders, prints and writes the report; the exit code.
 
     Args:
         arguments: of `comparison_parser`.
-        protocol: one line that says how the values were computed.
         report: a file for what is printed.
-        measures: `convention` or `lpips` of `comparison.compare_folders`.
+        measures: `convention` or `lpips` of `comparison.compare`.
 
     Raises:
         InputError: also if pictures of a pair differ in size; the report over the others has been given then.
     """
-    from historynet.comparison import compare_folders
+    from historynet.comparison import compare
+    from historynet.pairing import pair_folders
 
-    with tqdm(unit="pair", disable=None) as bar:
-        comparison = compare_folders(
-            arguments.dir0, arguments.dir1, resize=arguments.resize, progress=bar.update, **measures
-        )
-    text = "\n".join([protocol, *comparison.report()])
-    print(text)
-    if report:
-        images.write_atomically(report, lambda path: path.write_text(text + "\n", encoding="utf-8"))
-    if arguments.csv:
-        comparison.write_csv(arguments.csv)
-    if arguments.json:
-        comparison.write_json(arguments.json, protocol)
+    pairing = pair_folders(arguments.dir0, arguments.dir1)
+    with tqdm(total=len(pairing.pairs), unit="pair", disable=None) as bar:
+        comparison = compare(pairing, resize=arguments.resize, progress=bar.update, **measures)
+    protocol = "; ".join(map(str, measures.values()))
     for reason in comparison.unreadable:
         print(f"skipped: {reason}", file=sys.stderr)
+    for pair in comparison.different_size:
+        print(f"different size: {pair}", file=sys.stderr)
+    if comparison.scores:
+        text = "\n".join([protocol, *comparison.report()])
+        print(text, flush=True)
+        if report:
+            images.write_atomically(report, lambda path: path.write_text(text + "\n", encoding="utf-8"))
+        if arguments.csv:
+            comparison.write_csv(arguments.csv)
+        if arguments.json:
+            comparison.write_json(arguments.json, protocol)
     if comparison.different_size:
-        for pair in comparison.different_size:
-            print(f"different size: {pair}", file=sys.stderr)
         raise InputError(
-            f"{arguments.dir1}: {len(comparison.different_size)} results differ in size from their originals and were "
-            "not compared; --resize resizes them"
+            f"{arguments.dir1}: results of another size than their originals: {len(comparison.different_size)}, which "
+            "were not compared; --resize resizes them"
         )
     if not comparison.scores:
-        raise InputError(f"{arguments.dir1}: none of the {len(comparison.pairing.pairs)} pairs can be read")
+        raise InputError(f"{arguments.dir1}: no pair can be read")
     return errors.SKIPPED if comparison.unreadable else errors.DONE
 
 
@@ -463,13 +575,14 @@ def find_results(arguments: argparse.Namespace) -> tuple[Path, dict[str, Path]]:
     from historynet import tables
 
     experiment = tables.EXPERIMENTS[arguments.experiment]
-    originals, folders, others = tables.find_folders(arguments.folder, experiment)
+    named = {tables.ORIGINALS: arguments.originals} if arguments.originals else {}
     for text in arguments.method:
         name, _, folder = text.partition("=")
         if not name or not folder:
             raise InputError(f"--method {text}: it takes NAME=DIR")
-        folders[tables.method_name(name, experiment)] = Path(folder)
-    originals = arguments.originals or originals
+        named[tables.method_name(name, experiment)] = Path(folder)
+    folders, others = tables.find_folders(arguments.folder, experiment, named)
+    originals = folders.pop(tables.ORIGINALS, None)
     if originals is None:
         raise InputError(f"{arguments.folder}: no folder is called originals; name it with --originals")
     if not folders:

@@ -12,7 +12,7 @@ import numpy as np
 from historynet import color, images, metrics
 from historynet.errors import PictureError
 from historynet.metrics import Convention
-from historynet.pairing import Pairing, pair_folders
+from historynet.pairing import Pairing
 from historynet.parallel import CORES, map_ahead
 from historynet.perceptual import Lpips
 
@@ -31,7 +31,8 @@ class Comparison:
         unreadable: why pictures could not be read.
         different_size: pairs that were not compared: "NAME: 300x200, its result NAME2: 301x200".
         resized: results that were resized to their originals.
-        gray: results that have no colour at all.
+        gray_originals: originals that have no colour at all.
+        gray_results: results that have none.
     """
 
     pairing: Pairing
@@ -40,7 +41,8 @@ class Comparison:
     unreadable: list[str] = field(default_factory=list)
     different_size: list[str] = field(default_factory=list)
     resized: int = 0
-    gray: int = 0
+    gray_originals: int = 0
+    gray_results: int = 0
 
     def values(self, metric: str) -> np.ndarray:
         """One score a pair that has it; the infinite PSNR of equal pictures is left out."""
@@ -62,8 +64,8 @@ class Comparison:
         lines.append(f"standard deviation: {_line({metric: self.deviation(metric) for metric in self.metrics}, 8)}")
         for metric in self.metrics:
             if left_out := len(self.scores) - self.values(metric).size:
-                why = "infinite for equal pictures" if metric == PSNR else "undefined for such small pictures"
-                lines.append(f"{metric} of {left_out} pairs is {why} and not in its average")
+                why = "infinite: the pictures are equal" if metric == PSNR else "undefined: the pictures are too small"
+                lines.append(f"pairs left out of the average {metric}: {left_out} ({why})")
         lines.append(f"pairs found: {len(self.pairing.pairs)}, compared: {len(self.scores)}")
         lines.append(f"originals without a result: {_count(self.pairing.without_result)}")
         lines.append(f"results without an original: {_count(self.pairing.without_original)}")
@@ -72,8 +74,8 @@ class Comparison:
             if self.resized
             else f"pairs of different size: {len(self.different_size)}"
         )
-        if self.gray:
-            lines.append(f"results without any colour: {self.gray}")
+        if self.gray_originals or self.gray_results:
+            lines.append(f"without any colour: {self.gray_originals} originals, {self.gray_results} results")
         return lines
 
     def write_csv(self, path: Path) -> None:
@@ -105,7 +107,8 @@ class Comparison:
             "different_size": self.different_size,
             "resized": self.resized,
             "unreadable": self.unreadable,
-            "results_without_colour": self.gray,
+            "originals_without_colour": self.gray_originals,
+            "results_without_colour": self.gray_results,
             "scores": {name: known(scores) for name, scores in self.scores.items()},
         }
         text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
@@ -124,9 +127,8 @@ def _count(names: Sequence[str], shown: int = 5) -> str:
     return f"{len(names)} ({', '.join(names[:shown])}{', ...' if len(names) > shown else ''})"
 
 
-def compare_folders(
-    originals: Path,
-    results: Path,
+def compare(
+    pairing: Pairing,
     convention: Convention | None = None,
     lpips: Lpips | None = None,
     colorfulness: bool = False,
@@ -136,18 +138,13 @@ def compare_folders(
     """Compares each original with its result, a few pairs at a time in memory.
 
     Args:
-        originals: folder of pictures.
-        results: folder of NAME_reconstructed.any or NAME.any for NAME.any of the originals.
+        pairing: what to compare with what.
         convention: of SSIM and PSNR; None leaves them out.
         lpips: None leaves it out.
         colorfulness: of the results, as well.
         resize: results to the size of their originals, bilinearly; otherwise pairs of different size are not compared.
         progress: called with the number of pairs just finished.
-
-    Raises:
-        InputError: if a folder cannot be read, or there is no pair.
     """
-    pairing = pair_folders(originals, results)
     wanted = {SSIM: convention, PSNR: convention, LPIPS: lpips, COLORFULNESS: colorfulness}
     comparison = Comparison(pairing, [metric for metric, how in wanted.items() if how])
 
@@ -164,7 +161,7 @@ def compare_folders(
         scores = {SSIM: convention.ssim(true, picture), PSNR: convention.psnr(true, picture)} if convention else {}
         if colorfulness:
             scores[COLORFULNESS] = metrics.colorfulness(picture)
-        return _Compared(true, picture, scores, resized, gray=bool((picture == picture[..., :1]).all()))
+        return _Compared(true, picture, scores, resized)
 
     def compared() -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
         outcomes = map_ahead(measure, pairing.pairs, ahead=CORES)
@@ -177,7 +174,8 @@ def compare_folders(
             else:
                 comparison.scores[original.name] = outcome.scores
                 comparison.resized += outcome.resized
-                comparison.gray += outcome.gray
+                comparison.gray_originals += _is_gray(outcome.true)
+                comparison.gray_results += _is_gray(outcome.picture)
                 yield original.name, outcome.true, outcome.picture
 
     if lpips:
@@ -194,11 +192,14 @@ class _Compared(NamedTuple):
     picture: np.ndarray
     scores: dict[str, float]
     resized: bool
-    gray: bool
 
 
 class _SizeError(PictureError):
     """A pair whose pictures differ in size."""
+
+
+def _is_gray(picture: np.ndarray) -> bool:
+    return bool((picture == picture[..., :1]).all())
 
 
 def _pixels(picture: np.ndarray) -> str:

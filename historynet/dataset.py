@@ -211,24 +211,57 @@ def fingerprint(names: Sequence[str]) -> str:
     return hashlib.sha256("\n".join(names).encode(errors="surrogateescape")).hexdigest()
 
 
-def load_parsing(path: Path, size: int) -> np.ndarray:
-    """A parsing picture as the target of G3: the luminance of the drawn picture, float32 (size, size, 1) in 0..1."""
-    return color.network_lab(images.read_rgb(path), size)[..., :1]
+@dataclass(frozen=True)
+class Crop:
+    """A square part of a picture that has been resized to a square.
+
+    Attributes:
+        resized: side of the whole, pixels.
+        size: side of the part.
+        top: row of the part's first pixel.
+        left: column of it.
+        mirrored: whether left and right are then exchanged.
+    """
+
+    resized: int
+    size: int
+    top: int = 0
+    left: int = 0
+    mirrored: bool = False
+
+    def __call__(self, rgb: np.ndarray) -> np.ndarray:
+        """The part of a uint8 RGB picture as the networks see it: Lab in 0..1, float32 (size, size, 3)."""
+        lab = color.network_lab(rgb, self.resized)[self.top :, self.left :][: self.size, : self.size]
+        return lab[:, ::-1] if self.mirrored else lab
 
 
-def load_sample(dataset: Dataset, index: int, image_size: int) -> dict[str, np.ndarray]:
+def whole_picture(size: int) -> Crop:
+    """All of the picture, as released."""
+    return Crop(size, size)
+
+
+def random_crop(resized: int, size: int, seed: int, epoch: int, index: int) -> Crop:
+    """The part of a sample that an epoch sees: the same for the same seed, epoch and sample, on any machine."""
+    rng = np.random.default_rng((seed, epoch, index))
+    top, left = map(int, rng.integers(0, resized - size + 1, 2))
+    return Crop(resized, size, top, left, bool(rng.integers(2)))
+
+
+def load_sample(dataset: Dataset, index: int, crop: Crop) -> dict[str, np.ndarray]:
     """One sample: "L" and "ab", and "label" and "parsing" where the dataset was opened for them (zeros if missing).
+
+    The parsing is the luminance of the same part of the drawn picture.
 
     Raises:
         PictureError: if the picture or its parsing picture cannot be read.
     """
-    lab = color.network_lab(images.read_rgb(dataset.folder / dataset.names[index]), image_size)
+    lab = crop(images.read_rgb(dataset.folder / dataset.names[index]))
     sample = {"L": lab[..., :1], "ab": lab[..., 1:]}
     if dataset.labels is not None:
         sample["label"] = dataset.labels[index].astype(np.float32)
     parsing = dataset.parsing[index]
     if parsing is not None:
-        sample["parsing"] = load_parsing(dataset.parsing_folder / parsing, image_size)
+        sample["parsing"] = crop(images.read_rgb(dataset.parsing_folder / parsing))[..., :1]
     return sample
 
 
@@ -240,6 +273,7 @@ def batches(
     image_size: int,
     report_broken: Callable[[PictureError], None] | None = None,
     used: int = 0,
+    crop: Callable[[int], Crop] | None = None,
     share: Callable[[int], Sequence[int]] | None = None,
 ) -> Iterator[Batch]:
     """The batches of an epoch, the last one smaller if need be, read ahead by threads.
@@ -252,13 +286,15 @@ def batches(
         image_size: side of the pictures in a batch, pixels.
         report_broken: told of each picture that cannot be read, which is then left out; if None, it is raised.
         used: how many samples of the order an interrupted epoch had used up; they are not read again.
+        crop: index of a sample -> the part of its picture, of side `image_size`, that the batch gets; None: all.
         share: samples of a batch -> the places in it, rising, of those that this process is to read; None for all.
             Not with `report_broken`: nobody knows which pictures of the others are broken.
     """
+    crop = crop or (lambda index: whole_picture(image_size))
 
     def load(place: int) -> tuple[int, dict[str, np.ndarray] | PictureError]:
         try:
-            return place, load_sample(dataset, order[place], image_size)
+            return place, load_sample(dataset, order[place], crop(order[place]))
         except PictureError as error:
             return place, error
 

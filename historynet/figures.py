@@ -138,14 +138,15 @@ def plot_scores(
             known = [values[metric][method] for method in methods]
             axes.plot(known, places, marker, color="0.35", fillstyle="none", markersize=7, label=f"published, {source}")
         axes.errorbar(
-            *(means, places),
+            means,
+            places,
             xerr=errors,
             fmt="o",
             color="tab:blue",
             markersize=7,
             capsize=3,
-            label="measured",
             zorder=3,
+            label="measured, standard error",
         )
         axes.set_title(metric)
         axes.grid(axis="x", color="0.9")
@@ -189,12 +190,8 @@ def print_pictures(
             axes.imshow(_shrink(picture, round(height * dots), round(width * dots)), aspect="auto")
         top -= height + gap
     for i, title in enumerate(titles):
-        figure.text(
-            *((i * (width + gap) + width / 2) / total[0], 1 - 0.55 * header / total[1], title),
-            ha="center",
-            va="center",
-            fontsize=8,
-        )
+        middle = (i * (width + gap) + width / 2) / total[0]
+        figure.text(middle, 1 - 0.55 * header / total[1], title, ha="center", va="center", fontsize=8)
     with matplotlib.rc_context({"pdf.fonttype": 42}):  # what publishers take
         for path in paths:
             write_atomically(path, lambda temporary: figure.savefig(temporary, dpi=dots))

@@ -4,8 +4,9 @@ import errno
 import os
 import stat
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
+from typing import BinaryIO
 
 import cv2
 import numpy as np
@@ -28,23 +29,67 @@ def read_rgb(path: Path) -> np.ndarray:
     Raises:
         PictureError: if the file cannot be read, is no picture, or ends early.
     """
+    return decode(read_bytes(path), path)
+
+
+def open_regular(path: Path) -> BinaryIO:
+    """Opens a file to be read, but no pipe or device, which could keep us waiting for ever.
+
+    Raises:
+        PictureError: if that is not possible.
+    """
     try:
         if not stat.S_ISREG(path.stat().st_mode):
             raise PictureError(f"{path}: not a regular file")
-        data = path.read_bytes()
+        return path.open("rb")
     except OSError as error:
         raise PictureError(f"{path}: cannot be read ({error.strerror})") from None
+
+
+def read_bytes(path: Path, limit: int | None = None) -> bytes:
+    """A file's content.
+
+    Raises:
+        PictureError: if the file cannot be read, is empty, or longer than `limit` bytes.
+    """
+    with open_regular(path) as file:
+        try:
+            if limit is not None and os.fstat(file.fileno()).st_size > limit:
+                raise PictureError(f"{path}: a file of more than {limit / 1e6:.0f} MB")
+            data = file.read()
+        except OSError as error:
+            raise PictureError(f"{path}: cannot be read ({error.strerror})") from None
     if not data:
         raise PictureError(f"{path}: the file is empty")
+    return data
+
+
+def decode(data: bytes, path: Path, flags: int = cv2.IMREAD_COLOR_RGB, page: int | None = None) -> np.ndarray:
+    """A picture file's content as OpenCV decodes it with the flags.
+
+    Args:
+        data: the content.
+        path: the file, for the messages.
+        flags: of cv2.imdecode.
+        page: which of several pictures, from 0; None if the file holds one.
+
+    Raises:
+        PictureError: if it is no picture, or ends early.
+    """
     if data.startswith(b"\xff\xd8") and not _jpeg_is_whole(data):
         raise PictureError(f"{path}: the JPEG file ends early")
+    buffer = np.frombuffer(data, np.uint8)
     try:
-        rgb = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB)
+        if page is None:
+            picture = cv2.imdecode(buffer, flags)
+        else:
+            done, pages = cv2.imdecodemulti(buffer, flags, range=(page, page + 1))
+            picture = pages[0] if done and pages else None
     except cv2.error as error:
         raise PictureError(f"{path}: cannot be decoded ({' '.join(str(error.err).split())})") from None
-    if rgb is None:
+    if picture is None:
         raise PictureError(f"{path}: not a picture that can be read, or a damaged one")
-    return rgb
+    return picture
 
 
 def _jpeg_is_whole(data: bytes) -> bool:
@@ -137,7 +182,7 @@ def remove_unfinished(folder: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def list_pictures(folder: Path, or_none: bool = False) -> list[str]:
+def list_pictures(folder: Path, or_none: bool = False, extensions: Collection[str] = EXTENSIONS) -> list[str]:
     """The names of a folder's pictures (by extension, in any case), sorted; subfolders are not walked.
 
     Names that start with a dot are left out: hidden files, and what an interrupted run left unfinished.
@@ -147,10 +192,10 @@ def list_pictures(folder: Path, or_none: bool = False) -> list[str]:
     """
     try:
         with os.scandir(folder) as entries:
-            names = [entry.name for entry in entries if os.path.splitext(entry.name)[1].lower() in EXTENSIONS]
+            names = [entry.name for entry in entries if os.path.splitext(entry.name)[1].lower() in extensions]
     except OSError as error:
         raise InputError(f"{folder}: the folder cannot be read ({error.strerror})") from None
     names = sorted(name for name in names if not name.startswith("."))
     if not names and not or_none:
-        raise InputError(f"{folder}: no pictures in this folder ({', '.join(sorted(EXTENSIONS))})")
+        raise InputError(f"{folder}: no pictures in this folder ({', '.join(sorted(extensions))})")
     return names

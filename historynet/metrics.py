@@ -55,14 +55,19 @@ class Convention:
     """A way of computing both metrics.
 
     Attributes:
+        name: for the command line and reports.
         text: what it is, in a few words.
         psnr: of two pictures, uint8 (height, width, 3), in dB.
         ssim: of two pictures, -1..1, NaN for pictures smaller than its window.
     """
 
+    name: str
     text: str
     psnr: Callable[[np.ndarray, np.ndarray], float]
     ssim: Callable[[np.ndarray, np.ndarray], float]
+
+    def __str__(self) -> str:
+        return f"PSNR and SSIM by convention {self.name}: {self.text}"
 
 
 def _released_psnr(true: np.ndarray, picture: np.ndarray) -> float:
@@ -99,21 +104,30 @@ def _skimage_ssim(true: np.ndarray, picture: np.ndarray) -> float:
 
 
 CONVENTIONS = {
-    "exact": Convention("RGB, SSIM by an 11x11 Gaussian of sigma 1.5 within the picture, float64", psnr, ssim),
-    "released": Convention(
-        "the released script's: the same by tf.image in float32, whose mean over a large picture is off by about 1e-3",
-        _released_psnr,
-        _released_ssim,
-    ),
-    "gray": Convention(
-        "of the 8-bit luma (ITU-R BT.601), else as exact; blind to most of the colour",
-        lambda true, picture: psnr(_gray(true), _gray(picture)),
-        lambda true, picture: ssim(_gray(true), _gray(picture)),
-    ),
-    "rgb-mean": Convention("the mean of the PSNR of R, of G and of B, else as exact", _channel_psnr, ssim),
-    "skimage": Convention(
-        "scikit-image's defaults: SSIM by a uniform 7x7 window with the sample covariance", _skimage_psnr, _skimage_ssim
-    ),
+    convention.name: convention
+    for convention in (
+        Convention("exact", "RGB, SSIM by an 11x11 Gaussian of sigma 1.5 within the picture, float64", psnr, ssim),
+        Convention(
+            "released",
+            "the released script's: as exact, but by tf.image in float32, whose mean over a large picture is off by "
+            "about 1e-3",
+            _released_psnr,
+            _released_ssim,
+        ),
+        Convention(
+            "gray",
+            "of the 8-bit luma (ITU-R BT.601), else as exact; blind to most of the colour",
+            lambda true, picture: psnr(_gray(true), _gray(picture)),
+            lambda true, picture: ssim(_gray(true), _gray(picture)),
+        ),
+        Convention("rgb-mean", "the mean of the PSNR of R, of G and of B, else as exact", _channel_psnr, ssim),
+        Convention(
+            "skimage",
+            "scikit-image's defaults: SSIM by a uniform 7x7 window with the sample covariance",
+            _skimage_psnr,
+            _skimage_ssim,
+        ),
+    )
 }
 """By name; the first is the default."""
 

@@ -4,7 +4,6 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from itertools import islice
 from typing import TypeVar
 
 Item = TypeVar("Item")
@@ -13,8 +12,14 @@ Result = TypeVar("Result")
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def map_ahead(function: Callable[[Item], Result], items: Iterable[Item], ahead: int) -> Iterator[Result]:
-    """Yields function(item) for each item, in order, while up to `ahead` later ones are being worked on.
+def _one(item: object) -> float:
+    return 1
+
+
+def map_ahead(
+    function: Callable[[Item], Result], items: Iterable[Item], ahead: float, cost: Callable[[Item], float] = _one
+) -> Iterator[Result]:
+    """Yields function(item) for each item, in order, while later ones that cost up to `ahead` are being worked on.
 
     OpenCV lets go of Python's lock while it decodes, converts and encodes, so threads are enough. An exception of the
     function is raised where its result would have come.
@@ -23,18 +28,23 @@ def map_ahead(function: Callable[[Item], Result], items: Iterable[Item], ahead: 
         pending = deque()
         try:
             for item in items:
-                pending.append(pool.submit(function, item))
-                if len(pending) > ahead:
-                    yield pending.popleft().result()
+                pending.append((pool.submit(function, item), cost(item)))
+                while sum(costs for _, costs in pending) > ahead:
+                    yield pending.popleft()[0].result()
             while pending:
-                yield pending.popleft().result()
+                yield pending.popleft()[0].result()
         finally:
-            for future in pending:
+            for future, _ in pending:
                 future.cancel()
 
 
-def batched(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
-    """Lists of `size` items, the last one shorter if need be (itertools.batched needs Python 3.12)."""
-    items = iter(items)
-    while batch := list(islice(items, size)):
+def batched(items: Iterable[Item], size: float, cost: Callable[[Item], float] = _one) -> Iterator[list[Item]]:
+    """Lists of items that together cost `size` or a little more, the last one less if need be."""
+    batch = []
+    for item in items:
+        batch.append(item)
+        if sum(map(cost, batch)) >= size:
+            yield batch
+            batch = []
+    if batch:
         yield batch

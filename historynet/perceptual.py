@@ -10,6 +10,7 @@ from typing import TypeVar
 import numpy as np
 
 from historynet.errors import InputError
+from historynet.parallel import CORES, map_ahead
 
 Key = TypeVar("Key", bound=Hashable)
 
@@ -21,7 +22,9 @@ VERSIONS = ("0.1", "0.0")
 _MIN_SIDE = 32
 """Under this the deepest features of a picture have no pixels."""
 
-_BATCH_PIXELS = 2**20
+_BATCH_PIXELS = {"cpu": 2**18, "cuda": 2**22}
+"""Of a batch; on the CPU a larger one is no faster."""
+
 _WAITING_PIXELS = 2**25
 """Of all pairs that wait for others of their size, about 200 MB; one pair can be larger."""
 
@@ -50,9 +53,12 @@ class Lpips:
             ) from None
         if use_gpu and not torch.cuda.is_available():
             raise InputError("--use_gpu: PyTorch found no GPU; leave the option out")
-        self.text = f"LPIPS {version}, {net}"
+        self._name = f"LPIPS {version}, {net}"
         self._torch = torch
         self._device = "cuda" if use_gpu else "cpu"
+        self._batch_pixels = _BATCH_PIXELS[self._device]
+        # Batches run side by side instead: threads of one batch wait for each other, long if the machine is busy.
+        torch.set_num_threads(1)
         with warnings.catch_warnings():
             # lpips 0.1.4 calls torchvision the old way.
             warnings.simplefilter("ignore", UserWarning)
@@ -67,32 +73,38 @@ class Lpips:
                 ) from None
         self._model = model.to(self._device).eval()
 
+    def __str__(self) -> str:
+        return self._name
+
     def __call__(self, true: np.ndarray, picture: np.ndarray) -> float:
         """The distance of two uint8 RGB pictures (height, width, 3): 0 is equal. NaN under 32 pixels a side."""
         return next(self.distances([(None, true, picture)]))[1]
 
     def distances(self, pairs: Iterable[tuple[Key, np.ndarray, np.ndarray]]) -> Iterator[tuple[Key, float]]:
         """(key, distance) of each (key, picture, picture); batched by size, so not in order."""
+        for distances in map_ahead(self._measure, self._batches(pairs), ahead=CORES):
+            yield from distances
+
+    def _batches(self, pairs: Iterable[tuple[Key, np.ndarray, np.ndarray]]) -> Iterator[list[tuple]]:
+        """Lists of pairs of one size."""
         waiting = defaultdict(list)
         for pair in pairs:
-            height, width = pair[1].shape[:2]
-            if min(height, width) < _MIN_SIDE:
-                yield pair[0], float("nan")
-                continue
-            waiting[height, width].append(pair)
-            if (len(waiting[height, width]) + 1) * height * width > _BATCH_PIXELS:
-                yield from self._batch(waiting.pop((height, width)))
+            size = pair[1].shape
+            waiting[size].append(pair)
+            if (len(waiting[size]) + 1) * size[0] * size[1] > self._batch_pixels:
+                yield waiting.pop(size)
             pixels = {size: len(batch) * size[0] * size[1] for size, batch in waiting.items()}
             if sum(pixels.values()) > _WAITING_PIXELS:
-                yield from self._batch(waiting.pop(max(pixels, key=pixels.get)))
-        for batch in waiting.values():
-            yield from self._batch(batch)
+                yield waiting.pop(max(pixels, key=pixels.get))
+        yield from waiting.values()
 
-    def _batch(self, pairs: list[tuple[Key, np.ndarray, np.ndarray]]) -> Iterator[tuple[Key, float]]:
+    def _measure(self, pairs: list[tuple[Key, np.ndarray, np.ndarray]]) -> list[tuple[Key, float]]:
         keys, true, pictures = zip(*pairs, strict=True)
+        if min(true[0].shape[:2]) < _MIN_SIDE:
+            return [(key, float("nan")) for key in keys]
         with self._torch.inference_mode():
             distances = self._model(self._tensor(true), self._tensor(pictures)).flatten().tolist()
-        yield from zip(keys, distances, strict=True)
+        return list(zip(keys, distances, strict=True))
 
     def _tensor(self, pictures: Iterable[np.ndarray]):
         """As the network takes them: float32 (pictures, 3, height, width), -1..1."""

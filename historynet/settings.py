@@ -23,6 +23,12 @@ COLORIZE = "colorize"
 VGG16_WORDS = ("imagenet", "none")
 """What VGG16_WEIGHTS can be besides a file."""
 
+PRECISIONS = ("float32", "bfloat16")
+"""What PRECISION can be."""
+
+DEFAULT = "default"
+"""What PRETRAINED can be besides a file or a name."""
+
 LOSS_PRESETS = ("paper", "released")
 """What LOSSES can be; config.py gives a loss weight as one number, or as one for each of these."""
 
@@ -58,14 +64,15 @@ def _integer(at_least: int, at_most: int = 10**9, multiple_of: int = 1, word: st
     return accept
 
 
-def _number(at_least: float = 0.0, above: bool = False) -> Callable:
+def _number(at_least: float = 0.0, above: bool = False, below: float = 1e9) -> Callable:
     def accept(value: Any) -> float:
         try:
             number = float(value)
         except (TypeError, ValueError):
             number = float("nan")
-        if isinstance(value, bool) or not (at_least < number < 1e9 or (number == at_least and not above)):
-            raise ValueError(f"a number {'above' if above else 'of at least'} {at_least:g}")
+        if isinstance(value, bool) or not (at_least < number < below or (number == at_least and not above)):
+            limit = f" and below {below:g}" if below < 1e9 else ""
+            raise ValueError(f"a number {'above' if above else 'of at least'} {at_least:g}{limit}")
         return number
 
     return accept
@@ -80,10 +87,13 @@ def _loss_weight(value: Any) -> float | dict[str, float]:
     return {preset: number(weight) for preset, weight in value.items()}
 
 
-def _loss_preset(value: Any) -> str:
-    if value not in LOSS_PRESETS:
-        raise ValueError(" or ".join(map(repr, LOSS_PRESETS)))
-    return value
+def _word(words: Sequence[str]) -> Callable:
+    def accept(value: Any) -> str:
+        if value not in words:
+            raise ValueError(" or ".join(map(repr, words)))
+        return value
+
+    return accept
 
 
 def _strategy(value: Any) -> str:
@@ -188,11 +198,36 @@ class Settings:
     width: float = _setting(
         _number(above=True), TRAIN, "network", "factor on every channel count; 1.0 is the paper's network", fixed=_RUN
     )
+    features_width: float | None = _setting(
+        _number(above=True),
+        TRAIN,
+        "network",
+        "the same for VGG16's blocks 1 to 3 in G0, where its weights fit 1.0 only; none: WIDTH",
+        optional=True,
+        fixed=_RUN,
+    )
+    dense_width: float | None = _setting(
+        _number(above=True),
+        TRAIN,
+        "network",
+        "the same for the dense layers of G2 and D2, which hold the most parameters; none: WIDTH",
+        optional=True,
+        fixed=_RUN,
+    )
     vgg16_weights: str = _setting(
         _text,
         TRAIN,
         "network",
-        "initial weights of G0: 'imagenet' (downloaded by Keras), 'none' (random) or a .h5 file",
+        "initial weights of G0: 'imagenet' (downloaded by Keras), 'none' (random), a .h5 file, or a .npz of some "
+        "layers' arrays (block1_conv1_kernel, block1_conv1_bias, ...)",
+        fixed=_RUN,
+    )
+    vgg16_preprocessing: bool = _setting(
+        _boolean,
+        TRAIN,
+        "network",
+        "change VGG16's first layer so that it sees L as it was trained to see pictures, in 0..255 less ImageNet's "
+        "mean; no: in 0..1, as released",
         fixed=_RUN,
     )
 
@@ -251,7 +286,39 @@ class Settings:
     drop_last: bool = _setting(
         _boolean, TRAIN, "training", "leave out an epoch's last batch where it is smaller, as released"
     )
+    crop_from: int | None = _setting(
+        _integer(16),
+        TRAIN,
+        "training",
+        "side, pixels, to which training pictures are resized before a random square of IMAGE_SIZE is cut out of them "
+        "and mirrored half of the time; none: the whole picture, as released",
+        optional=True,
+        fixed=_EPOCH,
+    )
+    precision: str = _setting(
+        _word(PRECISIONS),
+        _BOTH,
+        "training",
+        "'float32', or 'bfloat16' for what the networks compute; outputs, losses and files stay in float32",
+        fixed=_RUN,
+    )
     learning_rate: float = _setting(_number(above=True), TRAIN, "training", "step size of Adam (section 5.1)")
+    decay_steps: int | None = _setting(
+        _integer(1),
+        TRAIN,
+        "training",
+        "batches over which LEARNING_RATE falls to zero, along half a cosine; none: it stays",
+        optional=True,
+    )
+    ema_momentum: float | None = _setting(
+        _number(above=True, below=1.0),
+        TRAIN,
+        "training",
+        "share that an exponential moving average of the generator's weights keeps at each step; the average "
+        "is what is saved and looked at, training goes on without it; none: no average",
+        optional=True,
+        fixed=_RUN,
+    )
     shared_adam_steps: bool = _setting(
         _boolean, TRAIN, "training", "count Adam's steps over the updates of all networks together, as released"
     )
@@ -259,13 +326,28 @@ class Settings:
         _boolean, TRAIN, "training", "move the stored statistics of batch normalisation as released"
     )
     losses: str = _setting(
-        _loss_preset,
+        _word(LOSS_PRESETS),
         TRAIN,
         "training",
         "loss weights: 'paper' (Eq. (1)) or 'released' (the released program's); a LAMBDA_... that is set to one "
         "number, in config.py or here, wins",
     )
     lambda_rec: float = _setting(_loss_weight, TRAIN, "training", "weight of the colour loss L_r, Eq. (2)")
+    huber_delta: float | None = _setting(
+        _number(above=True),
+        TRAIN,
+        "training",
+        "L_r grows with the square of an error up to this much of ab in 0..1 and linearly from there (Huber); none: "
+        "with the square always, Eq. (2)",
+        optional=True,
+    )
+    chroma_weight: float = _setting(
+        _number(),
+        TRAIN,
+        "training",
+        "how much more colourful pixels count in L_r: a pixel's weight is 1 + CHROMA_WEIGHT * its chroma, which is 0 "
+        "for gray and about 1 for the most colourful",
+    )
     lambda_cls: float = _setting(_loss_weight, TRAIN, "training", "weight of the classification loss L_cls, Eq. (4)")
     lambda_par: float | None = _setting(
         _loss_weight, TRAIN, "training", "weight of the parsing loss L_par, Eq. (3)", part=_PARSING
@@ -303,7 +385,8 @@ class Settings:
         _text,
         COLORIZE,
         "colorizing",
-        "generator to colorize with: a file, or a name in MODEL_DIR with or without extension",
+        "generator to colorize with: a file, or a name in MODEL_DIR with or without extension; 'default': "
+        "my_model_colorizationEpoch7 there or, if no model is there, HistoryNet's compact one that is shipped",
     )
     test_dir: Path = _setting(_text, COLORIZE, "colorizing", "folder of the pictures to colorize", path=True)
     result_dir: Path = _setting(_text, COLORIZE, "colorizing", "folder of the colorized pictures", path=True)
@@ -409,10 +492,11 @@ def make_parser(description: str, command: str, config: Path) -> argparse.Argume
     return parser
 
 
-def resolve(arguments: argparse.Namespace, config: Path) -> tuple[Settings, dict[str, Any]]:
+def resolve(arguments: argparse.Namespace, config: Path, root: Path | None = None) -> tuple[Settings, dict[str, Any]]:
     """The settings of a run, and the same as they were written, to be saved with the run.
 
-    The written form keeps {TEST_NAME} and relative paths, so that a saved run can be moved or renamed.
+    The written form keeps {TEST_NAME} and relative paths, so that a saved run can be moved or renamed. Relative paths
+    of config.py start at `root`, by default the project's folder.
 
     Raises:
         InputError: naming the file or the option, and what it accepts.
@@ -426,7 +510,7 @@ def resolve(arguments: argparse.Namespace, config: Path) -> tuple[Settings, dict
             if _is_path(name, value, Path.cwd()):
                 value = os.path.abspath(value)
             written[name] = value
-    root = config.resolve().parent.parent
+    root = root or config.resolve().parent.parent
     values = dict(written)
     for name, value in written.items():
         if isinstance(value, Mapping):
@@ -434,6 +518,8 @@ def resolve(arguments: argparse.Namespace, config: Path) -> tuple[Settings, dict
         if _is_path(name, value, root):
             path = root / value.replace("{TEST_NAME}", written["test_name"])
             values[name] = path if _FIELDS[name].metadata["path"] else str(path)
+    if values["crop_from"] is not None and values["crop_from"] < values["image_size"]:
+        raise InputError(f"--crop-from {values['crop_from']}: smaller than --image-size {values['image_size']}")
     return Settings(**values), written
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from historynet import color, figures, images, metrics
-from historynet.comparison import COLORFULNESS, LPIPS, PSNR, SSIM, Comparison, compare_folders
+from historynet.comparison import COLORFULNESS, LPIPS, PSNR, SSIM, Comparison, compare
 from historynet.errors import InputError, PictureError
 from historynet.metrics import Convention
 from historynet.pairing import pair_folders
@@ -100,8 +100,19 @@ def _plain(name: str) -> str:
     return "".join(word for word in words if word not in extra)
 
 
-def find_folders(folder: Path, experiment: Experiment) -> tuple[Path | None, dict[str, Path], list[Path]]:
-    """The originals, each method's results, and other folders, in a folder laid out like the release's.
+ORIGINALS = "originals"
+
+
+def find_folders(folder: Path, experiment: Experiment, named: Mapping[str, Path]) -> tuple[dict[str, Path], list[Path]]:
+    """The folders of the originals and of each method, in a folder laid out like the release's.
+
+    Args:
+        folder: holds them.
+        experiment: whose methods are looked for.
+        named: folders that are known already, by method or ORIGINALS.
+
+    Returns:
+        Folders by method or ORIGINALS, the named ones included, and the other folders.
 
     Raises:
         InputError: if the folder cannot be read, or two folders fit one name.
@@ -112,17 +123,17 @@ def find_folders(folder: Path, experiment: Experiment) -> tuple[Path | None, dic
         raise InputError(f"{folder}: the folder cannot be read ({error.strerror})") from None
     found, others = {}, []
     for path in folders:
-        name = "originals" if _plain(path.name) in _ORIGINALS else _find(path.name, experiment)
+        name = ORIGINALS if _plain(path.name) in _ORIGINALS else _find(path.name, experiment)
         if name in found:
             raise InputError(
                 f"{folder}: {found[name].name} and {path.name} both look like {name}; name the one with "
-                + ("--originals" if name == "originals" else f"--method '{name}=DIR'")
+                + ("--originals DIR" if name == ORIGINALS else f"--method '{name}=DIR'")
             )
-        if name:
+        if name and name not in named:
             found[name] = path
         else:
             others.append(path)
-    return found.pop("originals", None), found, others
+    return found | named, others
 
 
 def _find(name: str, experiment: Experiment) -> str | None:
@@ -198,8 +209,9 @@ class Table:
 
     def notes(self, best: str) -> list[str]:
         """What a reader must know, a sentence each."""
-        sources = "; ".join(f"{source}: {where}" for source, where in self.experiment.sources.items())
-        notes = [self.protocol, f"{best}; {sources}; in brackets the measured value minus the published"]
+        sources = [f"{source}: {where}" for source, where in self.experiment.sources.items()]
+        brackets = ["in brackets the measured value minus the published"] if sources else []
+        notes = [self.protocol, "; ".join([best, *sources, *brackets])]
         if LPIPS not in self.metrics:
             notes.append("LPIPS was not measured")
         counts = {len(row.scores) for row in self.rows.values()}
@@ -208,10 +220,12 @@ class Table:
         for name, row in self.rows.items():
             if equal := len(row.scores) - row.values(PSNR).size:
                 notes.append(f"{name}: {equal} results equal their originals; their infinite PSNR is not in the mean")
-            if row.gray:
-                notes.append(f"{name}: {row.gray} results without any colour")
+            if row.gray_results:
+                notes.append(f"{name}: {row.gray_results} results without any colour")
             if row.resized:
                 notes.append(f"{name}: {row.resized} results resized to their originals")
+            if row.pairing.without_original:
+                notes.append(f"{name}: {len(row.pairing.without_original)} results without an original")
             if missing := len(row.different_size) + len(row.unreadable):
                 notes.append(f"{name}: {missing} pairs left out: of different size or not readable")
         return notes
@@ -240,8 +254,8 @@ class Table:
         """(title, lines of cells) of the measured and of the published table."""
         best = {}
         for metric in METRICS:
-            means = [round(row.mean(metric), _DECIMALS) for row in self.rows.values() if metric in self.metrics]
-            best[metric] = (min if metric == LPIPS else max)(means, default=math.nan)
+            means = metrics.finite([row.mean(metric) for row in self.rows.values() if metric in self.metrics])
+            best[metric] = round((min if metric == LPIPS else max)(means, default=math.nan), _DECIMALS)
         measured = [["Method", "Pairs", *(_HEADERS.get(metric, metric) for metric in self.metrics)]]
         if self.original_colorfulness is not None:
             blank = ["" if metric != COLORFULNESS else f"{self.original_colorfulness:.2f}" for metric in self.metrics]
@@ -336,7 +350,7 @@ def measure(
     experiment: Experiment,
     originals: Path,
     folders: Mapping[str, Path],
-    convention: tuple[str, Convention],
+    convention: Convention,
     lpips: Lpips | None = None,
     colorfulness: bool = False,
     resize: bool = False,
@@ -348,7 +362,7 @@ def measure(
         experiment: which table it is to be.
         originals: folder of pictures.
         folders: of results, by method, in the order of the rows.
-        convention: of PSNR and SSIM, with its name.
+        convention: of PSNR and SSIM.
         lpips: None leaves the column out.
         colorfulness: one more column.
         resize: results that differ in size; otherwise such pairs are left out.
@@ -358,11 +372,11 @@ def measure(
         InputError: if there is no method whose results can be compared.
     """
     wanted = {LPIPS: lpips, PSNR: True, SSIM: True, COLORFULNESS: colorfulness}
-    protocol = f"PSNR and SSIM: convention {convention[0]}, {convention[1].text}" + (f"; {lpips.text}" if lpips else "")
+    protocol = "; ".join(str(how) for how in (convention, lpips) if how)
     table = Table(experiment, protocol, [metric for metric, how in wanted.items() if how])
     for name, folder in folders.items():
         try:
-            row = compare_folders(originals, folder, convention[1], lpips, colorfulness, resize, progress)
+            row = compare(pair_folders(originals, folder), convention, lpips, colorfulness, resize, progress)
             if not row.scores:
                 raise InputError(f"{folder}: no pair could be compared")
             table.rows[name] = row

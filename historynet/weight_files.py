@@ -1,4 +1,6 @@
-"""Weight files -> arrays, by the names the file gives them: Keras 2's .h5, Keras 3's .weights.h5, and our .keras.
+"""Weight files -> arrays, by the names the file gives them.
+
+Keras 2's .h5, Keras 3's .weights.h5, our .keras, and NumPy's .npz.
 
 Which of them a file is, its content says, not its name. It is read completely or not at all: every array in it must
 belong to a layer. Nothing that a file says is ever run: arrays and plain JSON only.
@@ -21,7 +23,12 @@ from historynet.errors import InputError
 DESCRIPTION = "historynet.json"
 """Member of our .keras files that says which network they hold."""
 
-_ARRAYS = "model.weights.h5"
+NPZ = "NumPy arrays (.npz)"
+"""The form of an archive of arrays LAYER_kernel, LAYER_bias, ..."""
+
+ARRAYS = "model.weights.h5"
+"""Member of a .keras file that holds its arrays."""
+
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 
 _ORDER = ("kernel", "bias", "gamma", "beta", "moving_mean", "moving_variance")
@@ -30,8 +37,9 @@ _ORDER = ("kernel", "bias", "gamma", "beta", "moving_mean", "moving_variance")
 _NESTED_MODEL = re.compile(r"(model|functional)(_\d+)?")
 _VGG16_LAYER = re.compile(r"(block\d_conv\d)(_\d+)?")
 
-Arrays = Mapping[str, list[np.ndarray]]
-"""Layer name -> its arrays in the order of the layer's variables."""
+Arrays = Mapping[str, list[h5py.Dataset | np.ndarray]]
+"""Layer name -> its arrays in the order of the layer's variables, still in the file: shapes cost nothing, and of a
+network of which only a part is wanted only that part is read."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +58,7 @@ class WeightFile:
 
 
 def read(path: Path) -> WeightFile:
-    """Reads a file of any of the three kinds.
+    """Reads a file of any of the four kinds.
 
     Raises:
         InputError: if it is missing, empty, damaged, something else, or holds an array that belongs to no layer, or to
@@ -62,10 +70,13 @@ def read(path: Path) -> WeightFile:
         if not start:
             raise InputError(f"{path}: the file is empty")
         if start == _HDF5:
-            with h5py.File(path, "r") as file:
-                return _read_hdf5(file, path)
+            # Open as long as one of its arrays is in use.
+            return _read_hdf5(h5py.File(path, "r"), path)
         if start.startswith(b"PK"):
             with zipfile.ZipFile(path) as archive:
+                names = archive.namelist()
+                if names and all(name.endswith(".npy") for name in names):
+                    return WeightFile(NPZ, _npz_arrays(path))
                 return _read_archive(archive, path)
     # h5py and zipfile raise all of these on damaged files.
     except (
@@ -87,8 +98,46 @@ def _read_archive(archive: zipfile.ZipFile, path: Path) -> WeightFile:
     description = json.loads(archive.read(DESCRIPTION))
     if not isinstance(description, dict):
         raise ValueError
-    with h5py.File(io.BytesIO(archive.read(_ARRAYS)), "r") as file:
-        return WeightFile("HistoryNet .keras", _keras3_arrays(file, path), description)
+    file = h5py.File(io.BytesIO(archive.read(ARRAYS)), "r")
+    return WeightFile("HistoryNet .keras", _keras3_arrays(file, path), description)
+
+
+def _npz_arrays(path: Path) -> Arrays:
+    found = {}
+    with np.load(path, allow_pickle=False) as arrays:
+        for name in arrays.files:
+            variable = next((variable for variable in _ORDER if name.endswith(f"_{variable}")), None)
+            if variable is None:
+                raise InputError(f"{path}: holds an array {name!r}; LAYER_{' or LAYER_'.join(_ORDER[:2])} is needed")
+            found.setdefault(name.removesuffix(f"_{variable}"), {})[variable] = _array(arrays[name], name, path)
+    return {layer: [variables[name] for name in _ORDER if name in variables] for layer, variables in found.items()}
+
+
+def halved(data: bytes) -> bytes:
+    """The content of a .weights.h5 with its kernels, which are nearly all of it, in float16.
+
+    Vectors stay as they are: variances can be larger than float16 holds.
+
+    Raises:
+        OverflowError: naming the first kernel with a value that float16 does not hold.
+    """
+    half = io.BytesIO()
+    with h5py.File(io.BytesIO(data), "r") as source, h5py.File(half, "w") as target:
+
+        def copy(name: str, item: h5py.Group | h5py.Dataset) -> None:
+            if isinstance(item, h5py.Group):
+                made = target.require_group(name)
+            else:
+                values = item[()]
+                if values.ndim > 1:
+                    if np.abs(values).max() > np.finfo(np.float16).max:
+                        raise OverflowError(f"{item.parent.attrs['name']} has values beyond float16")
+                    values = values.astype(np.float16)
+                made = target.create_dataset(name, data=values)
+            made.attrs.update(item.attrs)
+
+        source.visititems(copy)
+    return half.getvalue()
 
 
 def _read_hdf5(file: h5py.File, path: Path) -> WeightFile:
@@ -111,7 +160,7 @@ def _keras3_arrays(file: h5py.File, path: Path) -> Arrays:
             if layer in arrays:
                 raise InputError(f"{path}: holds the layer {layer!r} twice")
             datasets = [item[str(i)] for i in range(len(item))]
-            arrays[layer] = [_array(dataset, path) for dataset in datasets]
+            arrays[layer] = [_array(dataset, dataset.name, path) for dataset in datasets]
             used.extend(dataset.name for dataset in datasets)
 
     file.visititems(collect)
@@ -133,7 +182,7 @@ def _keras2_arrays(root: h5py.Group, file: h5py.File, path: Path) -> Arrays:
             variables = found.setdefault(layer, {})
             if variable in variables:
                 raise InputError(f"{path}: holds the array {name!r} of the layer {layer!r} twice")
-            variables[variable] = _array(root[group][name], path)
+            variables[variable] = _array(root[group][name], name, path)
             used.append(root[group][name].name)
     _refuse_left_over(file, used, "optimizer_weights", path)
     return {layer: [variables[name] for name in _ORDER if name in variables] for layer, variables in found.items()}
@@ -172,10 +221,10 @@ def _layer_and_variable(group: str, name: str, path: Path) -> tuple[str, str]:
     return group, variable
 
 
-def _array(dataset: object, path: Path) -> np.ndarray:
-    if not isinstance(dataset, h5py.Dataset) or dataset.dtype.kind != "f":
-        raise InputError(f"{path}: {getattr(dataset, 'name', dataset)} is no array of real numbers")
-    return dataset[()]
+def _array(array: object, name: str, path: Path) -> h5py.Dataset | np.ndarray:
+    if not isinstance(array, h5py.Dataset | np.ndarray) or array.dtype.kind != "f":
+        raise InputError(f"{path}: {name} is no array of real numbers")
+    return array
 
 
 def _refuse_left_over(file: h5py.File, used: Iterable[str], optimizer: str, path: Path) -> None:

@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 from conftest import write_picture
+from PIL import Image
 
-from historynet import Colorizer, color, images
+from historynet import Colorizer, color, formats, images, weights
 from historynet.colorizer import colorize_files, list_inputs, name_results
 from historynet.errors import InputError
 from historynet.networks import Architecture
@@ -82,13 +83,15 @@ def test_a_broken_file_is_skipped_by_name(generator, tmp_path):
 
 
 def test_a_result_that_cannot_be_written_is_skipped_by_name(generator, tmp_path):
+    # A long name is cut, so that its result has one.
     names = ["x" * 240 + ".png", "wide.png", "good.png"]
     for name, size in zip(names, [(4, 4), (66_000, 2), (4, 4)], strict=True):
         write_picture(tmp_path / name, size=size)
     paths = list_inputs([tmp_path], tmp_path / "out")
     report = colorize_files(Colorizer(generator), paths, name_results(paths, tmp_path / "out"), batch_size=2)
-    assert report.done == 1
-    assert len(report.skipped) == 2
+    assert report.done == 2
+    assert len(report.skipped) == 1
+    assert "66000x2 pixels are too many" in report.skipped[0]
 
 
 def test_names_of_results(tmp_path):
@@ -112,3 +115,95 @@ def test_inputs_that_are_not_there(tmp_path):
         list_inputs([tmp_path / "none.jpg"], tmp_path)
     with pytest.raises(InputError, match="no pictures"):
         list_inputs([tmp_path], tmp_path / "out")
+
+
+def test_only_what_the_colours_need_is_loaded(generator, tmp_path):
+    path = tmp_path / "model.keras"
+    weights.save(generator, Architecture(image_size=32, width=1 / 32), path)
+    loaded, _ = weights.load(path, "generator", wanted=("ab",))
+    names = {layer.name for layer in loaded.layers}
+    assert {"info", "parsing_conv7"} < names
+    assert not names & {"label", "label_dense1", "parsing", "parsing_half", "parsing_conv8"}
+    luminance = np.random.default_rng(0).random((2, 32, 32, 1), np.float32)
+    expected = np.asarray(generator(luminance, training=False)["ab"])
+    np.testing.assert_array_equal(Colorizer(path).predict_ab(luminance), Colorizer(generator).predict_ab(luminance))
+    np.testing.assert_allclose(Colorizer(path).predict_ab(luminance), expected, atol=1e-6)
+    half = Colorizer(path, precision="bfloat16").predict_ab(luminance)
+    assert half.dtype == np.float32
+    assert 0 < np.abs(half - expected).max() < 0.02
+    assert Colorizer(path).predict_ab(luminance).dtype == np.float32
+
+
+def test_the_pages_of_a_document(generator, tmp_path):
+    pages = [Image.new("RGB", (9, 8 + i), (50 * i, 90, 90)) for i in range(3)]
+    pages[0].save(tmp_path / "scan.tif", save_all=True, append_images=pages[1:])
+    write_picture(tmp_path / "scan_p002.png")
+    paths = list_inputs([tmp_path])
+    seen = []
+    results = name_results(paths, tmp_path / "out")
+    report = colorize_files(Colorizer(generator), paths, results, 2, seen.append)
+    assert (report.done, sum(seen)) == (4, 2)
+    # The second page's name is another picture's.
+    names = ["scan.tif_p002", "scan_p001", "scan_p002", "scan_p003"]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [f"{n}_reconstructed.jpg" for n in names]
+    assert images.read_rgb(tmp_path / "out/scan.tif_p002_reconstructed.jpg").shape == (9, 9, 3)
+
+
+def test_huge_pictures_are_alone_in_memory(generator, tmp_path, monkeypatch):
+    for i in range(6):
+        write_picture(tmp_path / f"{i}.png", i, (200, 200))
+    monkeypatch.setattr("historynet.colorizer._MEGAPIXELS_AT_ONCE", 0.001)
+    alive, most = set(), 0
+    read, write = formats.read, formats.write
+
+    def counted_read(path, *arguments):
+        nonlocal most
+        alive.add(path.stem)
+        most = max(most, len(alive))
+        return read(path, *arguments)
+
+    def counted_write(path, *arguments):
+        write(path, *arguments)
+        alive.discard(path.stem.removesuffix("_reconstructed"))
+
+    monkeypatch.setattr(formats, "read", counted_read)
+    monkeypatch.setattr(formats, "write", counted_write)
+    paths = list_inputs([tmp_path])
+    report = colorize_files(Colorizer(generator), paths, name_results(paths, tmp_path / "out"), batch_size=4)
+    assert (report.done, most) == (6, 1)
+
+
+def test_strength_scales_the_distance_from_gray(generator):
+    gray = np.full((20, 20, 3), 120, np.uint8)
+    ab = np.full((8, 8, 2), (148.5 / 255, 118.5 / 255), np.float32)
+    for strength, (a, b) in {0.0: (128, 128), 0.5: (138, 123), 1.0: (148, 118), 2.0: (169, 109)}.items():
+        lab = np.dstack([color.rgb_to_lab(gray)[..., :1], np.full((20, 20, 1), a), np.full((20, 20, 1), b)])
+        expected = color.lab_to_rgb(lab.astype(np.uint8))
+        np.testing.assert_array_equal(color.with_chrominance(gray, ab, strength), expected)
+
+
+def test_guided_upsampling_follows_the_edges_of_the_luminance():
+    """A red square on gray, its edge between two pixels of the network's picture."""
+    picture = np.full((320, 320, 3), 60, np.uint8)
+    picture[:, 163:] = 200
+    true = color.rgb_to_lab(picture)
+    true[:, 163:, 1] = 170
+    ab = color.resize(np.ascontiguousarray(true[..., 1:]), 32, 32) / np.float32(255)
+    errors = {
+        upsampling: np.abs(
+            color.rgb_to_lab(color.with_chrominance(picture, ab, upsampling=upsampling))[..., 1].astype(int)
+            - color.rgb_to_lab(color.lab_to_rgb(true))[..., 1]
+        )[:, 150:176].mean()
+        for upsampling in color.UPSAMPLINGS
+    }
+    assert errors["guided"] < 0.5 * errors["bilinear"]
+
+
+def test_sepia_counts_as_gray_and_colour_as_colour():
+    rgb = np.random.default_rng(0).integers(0, 256, (8, 8, 3), np.uint8)
+    rgb = color.resize(rgb, 224, 224)
+    gray = color.to_gray(rgb)[..., :1] / 255
+    sepia = np.dstack([gray**0.8 * 250, gray * 235, gray**1.2 * 200]).astype(np.uint8)
+    assert color.tint(color.network_lab(rgb, 64)) > color.COLORED
+    assert color.tint(color.network_lab(sepia, 64)) < color.COLORED
+    assert color.tint(color.network_lab(color.to_gray(rgb), 64)) < 0.5

@@ -4,12 +4,14 @@ import csv
 import json
 import re
 import shutil
+import sys
 
 import numpy as np
 import pytest
 from conftest import label_line, run_process, train_arguments, write_picture
+from PIL import Image
 
-from historynet import images, weights
+from historynet import commands, images, weights
 
 TRAIN = "SOURCE_HistoryNet/HistoryNet.py"
 COLORIZE = "SOURCE_HistoryNet/colorization.py"
@@ -314,11 +316,60 @@ def test_broken_test_pictures_do_not_stop_a_training(mhmd, run, tmp_path):
 def test_colorizing_into_the_folder_of_the_pictures_does_not_colorize_results(mhmd, model, run):
     folder = mhmd / "dataset_second"
     arguments = [folder, "--pretrained", model, "--result-dir", folder]
-    for _ in range(2):
-        code, out, err = run(COLORIZE, *arguments, "--batch-size", 2, folder / "t0.png")
+    for again in ((), ("--overwrite",)):
+        code, out, err = run(COLORIZE, *arguments, "--batch-size", 2, folder / "t0.png", *again)
         assert code == 0, err
         assert "3 colorized" in out
     assert len(list(folder.iterdir())) == 6
+
+
+def test_colorizing_again_asks_what_to_do_with_earlier_results(mhmd, model, run, tmp_path):
+    arguments = colorize_arguments(mhmd, "--pretrained", model, mhmd / "dataset_second")
+    assert run(COLORIZE, *arguments)[0] == 0
+    code, _, err = run(COLORIZE, *arguments)
+    assert code == 2
+    assert re.search("^error: .*there already.*--skip-existing.*--overwrite", err)
+    (tmp_path / "COLORIZED/t1_reconstructed.jpg").unlink()
+    code, out, _ = run(COLORIZE, *arguments, "--skip-existing")
+    assert code == 0
+    assert "1 colorized" in out
+    assert "2 there already" in out
+
+
+def test_options_of_colorizing(mhmd, model, run, tmp_path):
+    out = tmp_path / "COLORIZED"
+    arguments = colorize_arguments(mhmd, "--pretrained", model, mhmd / "dataset_second")
+    code, _, err = run(COLORIZE, *arguments, "--format", "same", "--compare", "--upsampling", "guided")
+    assert code == 0, err
+    names = {f"t{i}_{kind}" for i in range(3) for kind in ("reconstructed.png", "comparison.jpg")}
+    assert {path.name for path in out.iterdir()} == names
+    assert "nearly gray" in err
+    with Image.open(out / "t0_reconstructed.png") as image:
+        line = image.getexif()[305]
+    assert re.fullmatch(r"colourised by HistoryNet \S+ with my_model_colorizationEpoch0.keras \(SHA-256 \w{16}\)", line)
+    code, _, err = run(COLORIZE, *arguments, "--strength", 0, "--no-provenance", "--precision", "bfloat16")
+    assert code == 0, err
+    assert np.ptp(images.read_rgb(out / "t0_reconstructed.jpg").astype(int), axis=2).max() <= 3
+    with Image.open(out / "t0_reconstructed.jpg") as image:
+        assert not image.getexif()
+    code, stdout, err = run(COLORIZE, *arguments, "--keep-colored", "--format", "webp")
+    assert code == 0, err
+    assert "0 colorized" in stdout
+    assert "3 left alone" in stdout
+    for wrong in (("--strength", "3"), ("--quality", "0"), ("--format", "gif"), ("--overwrite", "--skip-existing")):
+        code, _, err = run(COLORIZE, *arguments, *wrong)
+        assert code == 2
+        assert len(err.splitlines()) == 1
+
+
+def test_the_installed_command_takes_any_variant_and_the_current_folder(model, run, tmp_path, monkeypatch):
+    write_picture(tmp_path / "photos/a.png")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["historynet-colorize", "--pretrained", str(model), "photos"])
+    with pytest.raises(SystemExit) as end:
+        commands.colorize_anywhere()
+    assert end.value.code == 0
+    assert (tmp_path / "RESULT/HistoryNet/colorized/a_reconstructed.jpg").exists()
 
 
 def test_fresh_removes_the_epochs_of_the_earlier_run_when_there_is_a_new_one(mhmd, run, tmp_path):
@@ -330,3 +381,47 @@ def test_fresh_removes_the_epochs_of_the_earlier_run_when_there_is_a_new_one(mhm
     assert run(TRAIN, *train_arguments(mhmd, "--fresh", "--skip-broken"))[0] == 3
     assert not (tmp_path / "MODEL/my_model_colorizationEpoch1.keras").exists()
     assert (tmp_path / "MODEL/my_model_colorizationEpoch7.h5").exists()
+
+
+def test_a_part_of_vgg16_is_said_to_be_one(mhmd, run, tmp_path):
+    shapes = {"block1_conv1": (3, 3, 3, 64), "block1_conv2": (3, 3, 64, 64)}
+    arrays = {f"{name}_kernel": np.zeros(shape, "f4") for name, shape in shapes.items()}
+    np.savez(tmp_path / "part.npz", **arrays | {f"{name}_bias": np.zeros(64, "f4") for name in shapes})
+    arguments = ("--vgg16-weights", tmp_path / "part.npz", "--features-width", 1, "--dry-run")
+    code, out, err = run(TRAIN, *train_arguments(mhmd, *arguments))
+    assert code == 0, err
+    (line,) = [line for line in out.splitlines() if "VGG16:" in line]
+    assert line == (
+        "G0 starts from a part of VGG16: block1_conv1, block1_conv2 are pretrained, block2_conv1, block2_conv2, "
+        "block3_conv1, block3_conv2, block3_conv3, block4_conv1, block4_conv2, block4_conv3 are random"
+    )
+
+
+OPTIONS = (
+    *("--features-width", 0.0625, "--dense-width", 0.015625, "--crop-from", 40, "--precision", "bfloat16"),
+    *("--decay-steps", 5, "--ema-momentum", 0.5, "--huber-delta", 0.02, "--chroma-weight", 5, "--learning-rate", 1e-3),
+)
+
+
+@pytest.mark.slow
+def test_a_stopped_training_with_all_options_continues_to_the_same_numbers(mhmd, run, tmp_path):
+    def train(folder, epochs):
+        places = [word for name in ("model", "log", "out") for word in (f"--{name}-dir", tmp_path / folder / name)]
+        code, _, err = run(TRAIN, *train_arguments(mhmd, *OPTIONS, *places, "--num-epochs", epochs))
+        assert code == 0, err
+
+    train("whole", 2)
+    for epochs in (1, 2):
+        train("continued", epochs)
+    for name in ("losses", "epochs"):
+        whole, continued = ((tmp_path / f"{run}/log/{name}.csv").read_text() for run in ("whole", "continued"))
+        assert whole == continued
+    whole, continued = (
+        weights.load(tmp_path / f"{run}/model/my_model_colorizationEpoch1.keras", "generator")[0]
+        for run in ("whole", "continued")
+    )
+    for a, b in zip(whole.variables, continued.variables, strict=True):
+        np.testing.assert_array_equal(a.numpy(), b.numpy(), err_msg=a.path)
+    # What is saved is the average, what training goes on with is not.
+    with np.load(tmp_path / "whole/model/checkpoints/step000000006.npz") as arrays:
+        assert (arrays["colorization/color_fusion/kernel"] != whole.get_layer("color_fusion").kernel.numpy()).any()

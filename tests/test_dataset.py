@@ -200,3 +200,30 @@ def test_parsing_folder_of_another_name(mhmd):
     (mhmd / "dataset_train_seg").rename(mhmd / "drawn")
     samples = dataset.open_dataset(mhmd / "dataset_train", FIELDS, parsing_folder=mhmd / "drawn")
     assert None not in samples.parsing
+
+
+def test_a_crop_is_cut_from_the_resized_picture_and_its_parsing_alike(mhmd):
+    samples = dataset.open_dataset(mhmd / "dataset_train", FIELDS)
+    crops = [dataset.Crop(40, 32, 3, 8, False), dataset.Crop(40, 32, 0, 5, True)]
+    (batch,) = batches(samples, [4, 1], crop=lambda index: crops[index == 1])
+    for row, (name, top, left) in enumerate([("0004", 3, 8), ("0001", 0, 5)]):
+        for field, path in (("ab", f"dataset_train/{name}.jpg"), ("parsing", f"dataset_train_seg/{name}_seg.jpg")):
+            lab = color.network_lab(images.read_rgb(mhmd / path), 40)[top : top + 32, left : left + 32]
+            lab = lab[:, ::-1] if row else lab
+            expected = lab[..., 1:] if field == "ab" else lab[..., :1]
+            np.testing.assert_array_equal(batch.fields[field][row], expected)
+
+
+def test_random_crops_go_everywhere_and_depend_on_seed_epoch_and_sample_alone():
+    crops = [dataset.random_crop(40, 32, 7, 1, index) for index in range(500)]
+    for name in ("top", "left"):
+        assert {getattr(crop, name) for crop in crops} == set(range(9))
+    assert 200 < sum(crop.mirrored for crop in crops) < 300
+    assert crops == [dataset.random_crop(40, 32, 7, 1, index) for index in range(500)]
+    for other in ((8, 1), (7, 2)):
+        same = sum(crop == dataset.random_crop(40, 32, *other, index) for index, crop in enumerate(crops))
+        assert same < 20
+    assert {dataset.random_crop(32, 32, 0, 0, i) for i in range(20)} == {
+        dataset.Crop(32, 32),
+        dataset.Crop(32, 32, mirrored=True),
+    }

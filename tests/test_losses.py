@@ -90,3 +90,17 @@ def test_mix_goes_from_generated_to_real():
     mixed = losses.mix(real, fake, alpha)
     np.testing.assert_array_equal(mixed[0], real[0])
     np.testing.assert_allclose(mixed[1], 0.25 * real[1] + 0.75 * fake[1])
+
+
+@pytest.mark.parametrize("delta", [None, 0.02])
+def test_reconstruction_by_hand(delta):
+    """Errors of 1 and of 4 deltas, on a gray pixel and on one of chroma 0.5."""
+    true = np.full((1, 1, 2, 2), 128 / 255, np.float32)
+    true[0, 0, 1] += np.array([0.3, 0.4]) * 128 / 255
+    error = np.array([[0.02, 0.02], [0.08, -0.08]])
+    # Half the square up to delta; from there the line that touches it.
+    each = np.array([0.5 * 0.02**2, 0.02 * (0.08 - 0.01)] if delta else [0.02**2, 0.08**2])
+    predicted = (true + error).astype("f4")
+    np.testing.assert_allclose(losses.reconstruction(true, predicted, delta), [each.mean()], rtol=1e-4)
+    weighted = (each * [1, 1 + 3 * 0.5]).mean()
+    np.testing.assert_allclose(losses.reconstruction(true, predicted, delta, 3.0), [weighted], rtol=1e-4)

@@ -159,3 +159,32 @@ def test_every_layer_has_a_name_of_its_own():
     for build in (build_generator, build_discriminator, build_classifier):
         first, second = ([layer.name for layer in build(TINY).layers] for _ in range(2))
         assert first == second
+
+
+def test_features_and_dense_layers_have_widths_of_their_own():
+    mixed = Architecture(image_size=32, width=1 / 32, features_width=1 / 16, dense_width=1 / 64)
+    for build in (build_generator, build_discriminator, build_classifier):
+        for ours, full in zip(build(mixed).layers, build(Architecture(image_size=32)).layers, strict=True):
+            if not isinstance(ours, keras.layers.Conv2D | keras.layers.Dense) or ours.name.endswith("_half"):
+                continue
+            if isinstance(ours, keras.layers.Dense):
+                factor = 1 / 64
+            else:
+                factor = 1 / 16 if ours.name[:6] in ("block1", "block2", "block3") else 1 / 32
+            expected = {"label": 42, "patches": 1}.get(ours.name, max(1, round(full.kernel.shape[-1] * factor)))
+            assert ours.kernel.shape[-1] == expected, ours.name
+
+
+def test_outputs_stay_exact_under_mixed_precision():
+    """In bfloat16 the numbers about 128 / 255 are half a level of the pictures apart."""
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        networks = [build(TINY) for build in (build_generator, build_discriminator, build_classifier)]
+    finally:
+        keras.config.set_dtype_policy("float32")
+    for network in networks:
+        assert {tensor.dtype for tensor in keras.tree.flatten(network.output)} == {"float32"}
+        assert {variable.dtype for variable in network.variables} == {"float32"}
+    networks[0].get_layer("ab_half").bias.assign([0.1, -0.2])  # away from 0.5, which every type has
+    ab = np.asarray(networks[0](np.random.default_rng(0).random((1, 32, 32, 1)))["ab"])
+    assert (ab != np.asarray(keras.ops.cast(keras.ops.cast(ab, "bfloat16"), "float32"))).mean() > 0.9

@@ -195,3 +195,25 @@ def test_a_damaged_saved_run_is_named(tmp_path, content):
     (tmp_path / "settings.json").write_text(content)
     with pytest.raises(InputError, match="settings.json"):
         resolve("--config", str(tmp_path / "settings.json"))
+
+
+def test_the_papers_training_is_the_default():
+    for folder in ("SOURCE_HistoryNet", "SOURCE_Parsing", "SOURCE_Classifier", "Baseline"):
+        chosen = resolve(config=ROOT / folder / "config.py")
+        for name in ("features_width", "dense_width", "crop_from", "decay_steps", "ema_momentum", "huber_delta"):
+            assert getattr(chosen, name) is None
+        assert (chosen.vgg16_preprocessing, chosen.precision, chosen.chroma_weight) == (False, "float32", 0)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--ema-momentum", "1"], "--ema-momentum.*above 0 and below 1"),
+        (["--precision", "float16"], "--precision.*'float32' or 'bfloat16'"),
+        (["--crop-from", "200"], "--crop-from 200: smaller than --image-size 224"),
+        (["--huber-delta", "0"], "--huber-delta.*above 0"),
+    ],
+)
+def test_training_options_out_of_range_are_named(arguments, words):
+    with pytest.raises(InputError, match=words):
+        resolve(*arguments)

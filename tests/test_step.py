@@ -13,6 +13,7 @@ from historynet.networks.discriminator import build_discriminator
 from historynet.networks.generator import build_generator
 from historynet.systems.historynet import HistoryNet
 from historynet.systems.system import Phase
+from historynet.training.averaging import averaged
 from historynet.training.step import Step
 
 
@@ -90,7 +91,7 @@ def test_a_gradient_that_is_not_finite_stops_too():
 
 def test_a_variable_that_no_loss_reaches_stays():
     toy = Toy()
-    toy.networks["first"].add(keras.layers.Dense(1, name="late"))
+    toy.networks["first"].add(keras.layers.Dense(1, name="unreached"))
     first = toy.networks["first"]
     toy.phases = (Phase({"first": {"early": 1.0}}, lambda b, o, t: {"early": first.layers[0](b["L"])[:, 0]}),)
     before = [value.copy() for value in first.get_weights()]
@@ -103,7 +104,12 @@ WEIGHTS = {"L_r": 1.0, "L_cls": 0.003, "L_par": 0.003, "L_g": 0.1, "L_info": 0.0
 
 
 def make_system(
-    learning_rate=1e-3, variant="HistoryNet", shared_adam_steps=False, released_statistics=False, **weights
+    learning_rate=1e-3,
+    variant="HistoryNet",
+    shared_adam_steps=False,
+    released_statistics=False,
+    options=None,
+    **weights,
 ):
     keras.utils.set_random_seed(3)
     architecture = Architecture(variant, image_size=32, width=1 / 32)
@@ -123,6 +129,7 @@ def make_system(
         learning_rate=learning_rate,
         shared_adam_steps=shared_adam_steps,
         released_statistics=released_statistics,
+        **(options or {}),
         architecture=architecture,
         fields=("L", "ab", "label", "parsing"),
     )
@@ -368,3 +375,66 @@ def test_penalty_is_the_released_programs_sum(batch):
     lengths = np.sqrt((tape.gradient(total, point).numpy() ** 2).sum((1, 2, 3)))
     np.testing.assert_allclose(named["penalty"], (lengths - 1) ** 2, rtol=1e-3)
     assert losses.mix(batch["ab"], np.asarray(fake), alpha)[3] == pytest.approx(batch["ab"][3])
+
+
+def test_cosine_decay_goes_with_shared_steps():
+    """Three updates of each network, against Adam written out with a count from 2 and a rate that ends at zero."""
+    optimizers = make_system(learning_rate=1e-3, shared_adam_steps=True, options={"decay_steps": 2}).optimizers
+    gradients = np.random.default_rng(0).normal(size=(3, 5)).astype(np.float32)
+    for place, optimizer in enumerate(optimizers.values()):
+        variable = keras.Variable(np.ones(5, np.float32))
+        optimizer.build([variable])
+        expected, mean, square = np.ones(5), 0.0, 0.0
+        for update, gradient in enumerate(gradients):
+            optimizer.apply([gradient], [variable])
+            count = 2 + place + len(optimizers) * update
+            mean = 0.5 * mean + 0.5 * gradient
+            square = 0.999 * square + 0.001 * gradient**2
+            rate = (1e-3, 0.5e-3, 0.0)[update] * np.sqrt(1 - 0.999**count) / (1 - 0.5**count)
+            expected = expected - rate * mean / (np.sqrt(square) + 1e-7)
+        np.testing.assert_allclose(variable.numpy(), expected, rtol=1e-6)
+
+
+def test_the_average_is_in_place_for_a_while_and_then_the_weights_again(batch):
+    system = make_system(options={"ema_momentum": 0.75})
+    step = Step(system, seed=0)
+    expected = None
+    for i in range(3):
+        step(batch, i)
+        own = snapshot(system)
+        weights = {variable.path: variable.numpy() for variable in system.G.trainable_variables}
+        # Keras' average starts with the weights after the first update.
+        expected = {
+            name: value if expected is None else 0.75 * expected[name] + 0.25 * value for name, value in weights.items()
+        }
+        with averaged(system):
+            for variable in system.G.trainable_variables:
+                np.testing.assert_allclose(variable.numpy(), expected[variable.path], rtol=1e-5, atol=1e-7)
+            others = {name for name, value in snapshot(system).items() if (value != own[name]).any()}
+            assert all(name.startswith("colorization/") for name in others)
+            assert bool(others) == (i > 0)
+        for name, value in snapshot(system).items():
+            np.testing.assert_array_equal(value, own[name], err_msg=name)
+
+
+def test_bfloat16_gives_about_the_same_losses_and_trains_float32_variables(batch):
+    exact = make_system()
+    made = exact.G(batch["L"], training=True)
+    expected = {
+        name: np.mean((made[field] - batch[field]) ** 2) for name, field in (("L_r", "ab"), ("L_par", "parsing"))
+    }
+    expected["L_g"] = -np.mean(exact.D1([ops.convert_to_tensor(batch["L"]), made["ab"]]))
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        system = make_system()
+    finally:
+        keras.config.set_dtype_policy("float32")
+    before = snapshot(system)
+    values = Step(system, seed=0)(batch, 0)
+    for name, value in expected.items():
+        assert values[name] == pytest.approx(value, rel=0.05, abs=2e-3), name
+        assert values[name] != value
+    after = snapshot(system)
+    assert {value.dtype for value in after.values()} == {np.dtype("float32")}
+    moved = [name for name, value in after.items() if (value != before[name]).any()]
+    assert len(moved) > 0.9 * len(after)

@@ -8,7 +8,7 @@ import pytest
 from conftest import run_process
 from released_files import make_up_weights, released_names, write_released_file
 
-from historynet import weights
+from historynet import weight_files, weights
 from historynet.errors import InputError
 from historynet.networks import VARIANTS, Architecture, vgg16
 from historynet.networks.classifier import build_classifier
@@ -250,6 +250,8 @@ def test_the_description_is_plain_json(saved):
         "image_size": 32,
         "width": 1 / 32,
         "num_classes": 42,
+        "features_width": 1 / 32,
+        "dense_width": 1 / 32,
     }
 
 
@@ -474,7 +476,8 @@ def test_the_teacher_is_vgg16_as_a_whole(tmp_path):
             for name, value in zip(names, layer.get_weights(), strict=True):
                 file[f"{layer.name}/{name}"] = value + 1
             listed(file[layer.name], names)
-    arrays = weights._vgg16_arrays(tmp_path / "vgg.h5", [layer.name for layer in layers])
+    path = tmp_path / "vgg.h5"
+    arrays = weights._vgg16_whole(weight_files.read(path).arrays, [layer.name for layer in layers], path)
     before = teacher.get_weights()
     weights.assign(teacher, arrays, tmp_path / "vgg.h5")
     for a, b in zip(before, teacher.get_weights(), strict=True):
@@ -519,3 +522,122 @@ def test_convert_and_inspect_on_the_command_line(released_file, tmp_path, monkey
         assert result.returncode == 2
         assert words in result.stderr
         assert len(result.stderr.splitlines()) == 1
+
+
+MIXED = Architecture(image_size=32, width=3 / 64, features_width=1 / 16, dense_width=1 / 64)
+
+
+@pytest.mark.parametrize("architecture", [MIXED, Architecture(image_size=32, width=0.033)])
+@pytest.mark.parametrize("build", [build_generator, build_discriminator, build_classifier])
+@pytest.mark.parametrize("described", [True, False])
+def test_networks_of_several_widths_come_back(tmp_path, build, architecture, described):
+    network = build(architecture)
+    path = tmp_path / ("n.keras" if described else "n.weights.h5")
+    if described:
+        weights.save(network, architecture, path)
+        assert weights.load(path, network.name)[1] == architecture
+    else:
+        network.save_weights(path)
+    for a, b in zip(network.variables, weights.load(path, network.name)[0].variables, strict=True):
+        np.testing.assert_array_equal(a.numpy(), b.numpy(), err_msg=a.path)
+
+
+def test_a_file_from_before_the_widths_loads(saved):
+    def forget(name, data):
+        if name != "historynet.json":
+            return data
+        return json.dumps({key: value for key, value in json.loads(data).items() if key[-6:] != "_width"})
+
+    rewrite(saved[1], forget)
+    assert weights.load(saved[1], "generator")[1] == TINY
+
+
+def test_what_widths_a_file_was_made_with_is_said(tmp_path, capsys):
+    weights.save(build_generator(MIXED), MIXED, tmp_path / "n.keras")
+    words = r"made with --width 0.046875, --features-width 0.0625, --dense-width 0.015625$"
+    with pytest.raises(InputError, match=words):
+        weights.fill(build_generator(TINY), TINY, tmp_path / "n.keras")
+    weights.inspect(tmp_path / "n.keras")
+    shown = capsys.readouterr().out
+    for words in ("width          0.046875\n", "features width 0.0625\n", "dense width    0.015625\n"):
+        assert words in shown
+
+
+@pytest.mark.parametrize("widths", ['"width": "wide"', '"features_width": -1', '"dense_width": []'])
+def test_a_description_with_a_wrong_width_is_named(saved, widths):
+    description = f'{{"network": "generator", "image_size": 32, "width": 0.03125, {widths}}}'
+    rewrite(saved[1], lambda name, data: description if name == "historynet.json" else data)
+    with pytest.raises(InputError, match="Epoch0.keras: not a model file of HistoryNet"):
+        weights.load(saved[1], "generator")
+
+
+COMPACT = Architecture(image_size=32, width=1 / 32, features_width=1.0)
+SEVEN = vgg16.layer_names()[:7]
+
+
+@pytest.fixture
+def vgg16_part(tmp_path):
+    """The path, the arrays, and a function to write them changed."""
+    network, rng = build_generator(COMPACT), np.random.default_rng(0)
+    arrays = {
+        f"{name}_{kind}": rng.standard_normal(value.shape).astype("f4")
+        for name in SEVEN
+        for kind, value in zip(("kernel", "bias"), network.get_layer(name).get_weights(), strict=True)
+    }
+    path = tmp_path / "vgg.npz"
+    np.savez(path, **arrays)
+    return network, path, arrays
+
+
+def test_a_part_of_vgg16_fills_its_layers_and_says_which(vgg16_part):
+    network, path, arrays = vgg16_part
+    before = {variable.path: variable.numpy() for variable in network.variables}
+    assert weights.load_vgg16(network, COMPACT, str(path)) == SEVEN
+    for variable in network.variables:
+        expected = arrays.get(variable.path.replace("/", "_"), before[variable.path])
+        np.testing.assert_array_equal(variable.numpy(), expected, err_msg=variable.path)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"block1_conv1_kernel": np.zeros((3, 3, 3, 5), "f4")}, "'block1_conv1' has arrays of shape"),
+        ({"color_conv1_kernel": np.zeros(1, "f4")}, "'color_conv1' is not a layer of G0"),
+        ({"block4_conv1_kernel": np.zeros(1, "f4")}, "'block4_conv1' is not a layer of G0 with kernel and bias"),
+        ({"block1_conv1": np.zeros(1, "f4")}, "an array 'block1_conv1'; LAYER_kernel or LAYER_bias"),
+        ({"block1_conv1_bias": np.zeros(64, int)}, "block1_conv1_bias is no array of real numbers"),
+        ({"block1_conv1_bias": np.array([None])}, "not a model file"),
+    ],
+)
+def test_a_part_of_vgg16_that_does_not_fit_is_named(vgg16_part, change, words):
+    network, path, arrays = vgg16_part
+    np.savez(path, **arrays | change)
+    with pytest.raises(InputError, match=rf"vgg.npz.*{words}"):
+        weights.load_vgg16(network, COMPACT, str(path))
+
+
+def test_a_part_of_vgg16_is_not_the_whole(vgg16_part, tmp_path):
+    network, path, _ = vgg16_part
+    with pytest.raises(InputError, match="--features-width 1"):
+        weights.load_vgg16(build_generator(TINY), TINY, str(path))
+    with pytest.raises(InputError, match="--width 1 only.*npz"):
+        weights.load_vgg16(network, COMPACT, "imagenet")
+    full = Architecture("Baseline", image_size=224)
+    with pytest.raises(InputError, match=r"vgg.npz: not VGG16's weights.*block4_conv1"):
+        weights.load_vgg16(vgg16.build_teacher(small("Baseline")), full, str(path), whole=True)
+    with pytest.raises(InputError, match="no network of HistoryNet"):
+        weights.load(path, "generator")
+
+
+def test_vgg16s_preprocessing_in_the_first_layer(vgg16_part):
+    """Away from the border, as the first layer alone with Keras' own preprocessing before it."""
+    network, path, arrays = vgg16_part
+    weights.load_vgg16(network, COMPACT, str(path), preprocessing=True)
+    luminance = np.random.default_rng(1).random((1, 32, 32, 1)).astype("f4")
+    first = keras.Model(network.input, network.get_layer("block1_conv1").output)
+    theirs = keras.layers.Conv2D(64, 3, padding="same", activation="relu")
+    theirs.build((None, 32, 32, 3))
+    theirs.set_weights([arrays["block1_conv1_kernel"], arrays["block1_conv1_bias"]])
+    expected = theirs(keras.applications.vgg16.preprocess_input(np.repeat(luminance * 255, 3, axis=-1)))
+    ours, expected = (np.asarray(x)[:, 1:-1, 1:-1] for x in (first(luminance), expected))
+    np.testing.assert_allclose(ours, expected, rtol=1e-4, atol=2e-3)

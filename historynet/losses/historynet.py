@@ -4,23 +4,38 @@ Each gives one value a sample, (batch,), averaged over the sample's pixels and c
 norm, which is the sum); whoever calls takes the mean over the batch. Colours and parsing are in 0..1.
 """
 
+import keras
 from keras import ops
+
+from historynet import color
 
 SMALLEST_PROBABILITY = 1e-7
 
 
-def _mean_squared_error(true, predicted):
-    return ops.mean(ops.square(predicted - true), axis=(1, 2, 3))
+def reconstruction(ab_true, ab, huber_delta=None, chroma_weight=0.0):
+    """L_r, Eq. (2): (batch, size, size, 2) twice -> (batch,).
 
-
-def reconstruction(ab_true, ab):
-    """L_r, Eq. (2): (batch, size, size, 2) twice -> (batch,)."""
-    return _mean_squared_error(ab_true, ab)
+    Args:
+        ab_true: the picture's colours.
+        ab: the predicted ones.
+        huber_delta: error from which on the loss grows linearly (Huber 1964): half the square below; None for Eq. (2).
+        chroma_weight: weight of a pixel is 1 + chroma_weight * chroma, its distance from gray of 0..1: most pixels have
+            little chroma, and their mean pulls rare colours towards gray.
+    """
+    if huber_delta is None:
+        error = ops.square(ab - ab_true)
+    else:
+        # Keras takes the mean over the last axis.
+        error = keras.losses.huber(ab_true[..., None], ab[..., None], huber_delta)
+    if chroma_weight:
+        chroma = ops.norm((ab_true * 255 - color.GRAY) / 128, axis=-1, keepdims=True)
+        error = error * (1 + chroma_weight * chroma)
+    return ops.mean(error, axis=(1, 2, 3))
 
 
 def parsing(parsing_true, parsing_predicted):
     """L_par, Eq. (3): (batch, size, size, 1) twice -> (batch,)."""
-    return _mean_squared_error(parsing_true, parsing_predicted)
+    return ops.mean(ops.square(parsing_predicted - parsing_true), axis=(1, 2, 3))
 
 
 def kl_divergence(p, q):

@@ -37,6 +37,11 @@ VARIANTS = {
 }
 
 
+def scaled(full: int, factor: float) -> int:
+    """What is left of the paper's number of channels or units."""
+    return max(1, round(full * factor))
+
+
 @dataclass(frozen=True)
 class Architecture:
     """Everything that the networks of one system must agree upon; saved with each of their files.
@@ -46,20 +51,36 @@ class Architecture:
         image_size: side of the pictures in pixels, a multiple of 8; 224 in the paper.
         width: factor on every channel count; 1.0 is the paper's network.
         num_classes: labels; the paper's number of them if None: 42, for the Baseline 1000.
+        features_width: factor on the channel counts of VGG16's first three blocks; `width` if None.
+        dense_width: factor on the sizes of G2's and D2's dense layers, the info vector's included, the labels' not;
+            `width` if None.
     """
 
     variant: str = "HistoryNet"
     image_size: int = 224
     width: float = 1.0
     num_classes: int | None = None
+    features_width: float | None = None
+    dense_width: float | None = None
 
     def __post_init__(self):
         if self.num_classes is None and self.variant in VARIANTS:
             object.__setattr__(self, "num_classes", VARIANTS[self.variant].num_classes)
+        for factor in ("features_width", "dense_width"):
+            if getattr(self, factor) is None:
+                object.__setattr__(self, factor, self.width)
 
     def channels(self, full: int) -> int:
         """The channel count of a layer that has `full` channels in the paper."""
-        return max(1, round(full * self.width))
+        return scaled(full, self.width)
+
+    def feature_channels(self, full: int) -> int:
+        """The same in VGG16's first three blocks."""
+        return scaled(full, self.features_width)
+
+    def dense_units(self, full: int) -> int:
+        """The size of a dense layer of G2 or D2 that has `full` units in the paper."""
+        return scaled(full, self.dense_width)
 
     @property
     def outputs(self) -> tuple[str, ...]:

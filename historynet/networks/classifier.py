@@ -10,7 +10,7 @@ from historynet.networks import Architecture
 
 
 def build_classifier(architecture: Architecture) -> keras.Model:
-    """Returns a model from ab (batch, size, size, 2) in 0..1 to a vector (batch, 256 * width), linear."""
+    """Returns a model from ab (batch, size, size, 2) in 0..1 to a vector (batch, 256 * dense_width), linear."""
     size = architecture.image_size
     ab = keras.Input((size, size, 2), name="ab")
     x = ab
@@ -20,6 +20,6 @@ def build_classifier(architecture: Architecture) -> keras.Model:
         if i > 1:
             x = layers.BatchNormalization(name=f"classifier_bn{i}")(x)
     x = layers.Flatten(name="classifier_flatten")(x)
-    x = layers.Dense(architecture.channels(1024), name="classifier_dense")(x)
-    vector = layers.Dense(architecture.channels(256), name="classifier_info")(x)
+    x = layers.Dense(architecture.dense_units(1024), name="classifier_dense")(x)
+    vector = layers.Dense(architecture.dense_units(256), dtype="float32", name="classifier_info")(x)
     return keras.Model(ab, vector, name="classifier")

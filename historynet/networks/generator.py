@@ -1,6 +1,7 @@
 """The generator G of section 3 and Figure 2: from luminance to chrominance, labels and parsing."""
 
 import itertools
+from collections.abc import Collection
 
 import keras
 from keras import layers
@@ -8,17 +9,24 @@ from keras import layers
 from historynet.networks import VARIANTS, Architecture, vgg16
 
 
-def build_generator(architecture: Architecture) -> keras.Model:
+def build_generator(architecture: Architecture, wanted: Collection[str] | None = None) -> keras.Model:
     """G0 to G3 as one graph.
+
+    Args:
+        architecture: of the network.
+        wanted: those of the variant's outputs that the model is to have, with only the layers they need; None: all.
 
     Returns:
         A model from L (batch, size, size, 1) in 0..1 to a dict of the variant's outputs:
         "ab" (batch, size, size, 2) in 0..1, "label" (batch, classes) in 0..1 with sum 1,
-        "parsing" (batch, size, size, 1) in 0..1, "info" (batch, 256 * width), linear.
+        "parsing" (batch, size, size, 1) in 0..1, "info" (batch, 256 * dense_width), linear.
+
+    Under a policy of mixed precision the outputs and what makes them stay in float32.
     """
     variant = VARIANTS[architecture.variant]
     size = architecture.image_size
-    channels = architecture.channels
+    channels, units = architecture.channels, architecture.dense_units
+    wanted = variant.outputs if wanted is None else wanted
 
     def conv(x, filters, name, kernel=3, strides=1):
         return layers.Conv2D(channels(filters), kernel, strides, "same", activation="relu", name=name)(x)
@@ -41,13 +49,17 @@ def build_generator(architecture: Architecture) -> keras.Model:
     x = conv_bn(x, 512, "global_conv3", strides=2)
     x = conv_bn(x, 512, "global_conv4")
     flat = layers.Flatten(name="global_flatten")(x)
-    x = layers.Dense(channels(1024), name="info_dense1")(flat)
-    x = layers.Dense(channels(512), name="info_dense2")(x)
-    info = layers.Dense(channels(256), name="info")(x)
-    x = flat
-    for i, units in enumerate(variant.label_units, start=1):
-        x = layers.Dense(channels(units), name=f"label_dense{i}")(x)
-    outputs = {"label": layers.Dense(architecture.num_classes, activation="softmax", name="label")(x), "info": info}
+    x = layers.Dense(units(1024), name="info_dense1")(flat)
+    x = layers.Dense(units(512), name="info_dense2")(x)
+    info = layers.Dense(units(256), dtype="float32", name="info")(x)
+    outputs = {"info": info}
+    if "label" in wanted:
+        x = flat
+        for i, full in enumerate(variant.label_units, start=1):
+            x = layers.Dense(units(full), name=f"label_dense{i}")(x)
+        outputs["label"] = layers.Dense(architecture.num_classes, activation="softmax", dtype="float32", name="label")(
+            x
+        )
 
     # G3 (orange), first half: parsing features at 1/8 of the side, which the colour path gets too.
     parsing_names = (f"parsing_conv{i}" for i in itertools.count(1))
@@ -69,21 +81,23 @@ def build_generator(architecture: Architecture) -> keras.Model:
             if level:
                 parsing = convs(_up(parsing, f"parsing_up{level}"), 1, filters, parsing_names)
             color = layers.Concatenate(name=f"color_with_parsing{level + 1}")([color, parsing])
-            parsing = convs(parsing, variant.parsing_convs[level], filters, parsing_names)
+            if level < 2 or "parsing" in wanted:
+                parsing = convs(parsing, variant.parsing_convs[level], filters, parsing_names)
         color = convs(color, variant.color_convs[level], filters, color_names)
 
     def head(x, filters, name):
-        x = layers.Conv2D(filters, 3, padding="same", activation="sigmoid", name=f"{name}_half")(x)
-        return _up(x, name)
+        # In float32 under any dtype policy: bfloat16 cannot tell neighbouring 8-bit levels apart.
+        x = layers.Conv2D(filters, 3, padding="same", activation="sigmoid", dtype="float32", name=f"{name}_half")(x)
+        return _up(x, name, dtype="float32")
 
     outputs["ab"] = head(color, 2, "ab")
-    if variant.parsing_convs:
+    if "parsing" in wanted:
         outputs["parsing"] = head(parsing, 1, "parsing")
-    return keras.Model(luminance, {name: outputs[name] for name in variant.outputs}, name="generator")
+    return keras.Model(luminance, {name: outputs[name] for name in variant.outputs if name in wanted}, name="generator")
 
 
-def _up(x, name):
-    return layers.UpSampling2D(2, interpolation="nearest", name=name)(x)
+def _up(x, name, dtype=None):
+    return layers.UpSampling2D(2, interpolation="nearest", dtype=dtype, name=name)(x)
 
 
 def _at_every_place(vector, side):

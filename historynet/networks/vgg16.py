@@ -10,14 +10,16 @@ BLOCKS = ((64, 2), (128, 2), (256, 3), (512, 3))
 
 
 def features(rgb: keras.KerasTensor, architecture: Architecture) -> keras.KerasTensor:
-    """The output of block4_conv3, (batch, size / 8, size / 8, 512), under the layer names of Keras' own VGG16."""
+    """The output of block4_conv3, (batch, size / 8, size / 8, 512 * width), under the layer names of Keras' VGG16."""
     x = rgb
+    # The fourth block takes part in the paths' width.
+    counts = [architecture.feature_channels] * 3 + [architecture.channels]
     for block, (channels, convolutions) in enumerate(BLOCKS, start=1):
         if block > 1:
             x = layers.MaxPooling2D(2, name=f"block{block - 1}_pool")(x)
         for i in range(1, convolutions + 1):
             name = f"block{block}_conv{i}"
-            x = layers.Conv2D(architecture.channels(channels), 3, padding="same", activation="relu", name=name)(x)
+            x = layers.Conv2D(counts[block - 1](channels), 3, padding="same", activation="relu", name=name)(x)
     return x
 
 
@@ -42,7 +44,7 @@ def build_teacher(architecture: Architecture) -> keras.Model:
     x = layers.Flatten(name="flatten")(layers.MaxPooling2D(2, name="block5_pool")(x))
     x = layers.Dense(channels(4096), activation="relu", name="fc1")(x)
     x = layers.Dense(channels(4096), activation="relu", name="fc2")(x)
-    x = layers.Dense(architecture.num_classes, activation="softmax", name="predictions")(x)
+    x = layers.Dense(architecture.num_classes, activation="softmax", dtype="float32", name="predictions")(x)
     model = keras.Model(luminance, x, name="teacher")
     model.trainable = False
     return model

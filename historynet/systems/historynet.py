@@ -1,10 +1,11 @@
 """HistoryNet and the variants of its ablation (section 5.3): the networks G, D1 and D2, trained in turn."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import keras
 from keras import ops
+from keras.optimizers.schedules import CosineDecay, LearningRateSchedule
 
 from historynet import weights
 from historynet.losses import historynet as losses
@@ -20,30 +21,53 @@ from historynet.systems.system import Phase, Tensors, Tools
 class Start:
     """The networks of a variant as training begins with them: random but for G0, or from the files of --init-...
 
+    They compute in the run's precision; their variables are in float32.
+
     Args:
         variant: a name in VARIANTS.
         settings: of the run.
     """
 
     def __init__(self, variant: str, settings: Settings):
-        self.architecture = Architecture(variant, settings.image_size, settings.width, settings.num_classes)
+        self.architecture = Architecture(
+            variant,
+            settings.image_size,
+            settings.width,
+            settings.num_classes,
+            settings.features_width,
+            settings.dense_width,
+        )
         self._settings = settings
 
     def generator(self) -> keras.Model:
         """G, with G0 from VGG16 (section 5.1)."""
-        network = build_generator(self.architecture)
-        if self._settings.init_generator is None:
-            weights.load_vgg16(network, self.architecture, self._settings.vgg16_weights)
-            return network
-        return self._filled(network, self._settings.init_generator)
+        network = self._build(build_generator)
+        if self._settings.init_generator is not None:
+            return self._filled(network, self._settings.init_generator)
+        filled = self._load_vgg16(network)
+        left = [name for name in vgg16.layer_names() if name not in filled]
+        if filled and left:
+            print(
+                f"G0 starts from a part of VGG16: {', '.join(filled)} are pretrained, {', '.join(left)} are random",
+                flush=True,
+            )
+        return network
 
     def discriminator(self) -> keras.Model:
         """D1."""
-        return self._filled(build_discriminator(self.architecture), self._settings.init_discriminator)
+        return self._filled(self._build(build_discriminator), self._settings.init_discriminator)
 
     def classifier(self) -> keras.Model:
         """D2."""
-        return self._filled(build_classifier(self.architecture), self._settings.init_classifier)
+        return self._filled(self._build(build_classifier), self._settings.init_classifier)
+
+    def _build(self, build: Callable[[Architecture], keras.Model]) -> keras.Model:
+        before = keras.config.dtype_policy()
+        keras.config.set_dtype_policy({"float32": "float32", "bfloat16": "mixed_bfloat16"}[self._settings.precision])
+        try:
+            return build(self.architecture)
+        finally:
+            keras.config.set_dtype_policy(before)
 
     def _filled(self, network: keras.Model, path: Path | None) -> keras.Model:
         if path is not None:
@@ -52,35 +76,41 @@ class Start:
 
     def teacher(self) -> keras.Model:
         """VGG16, whole and frozen."""
-        network = vgg16.build_teacher(self.architecture)
+        network = self._build(vgg16.build_teacher)
         if self._settings.vgg16_weights == "none":
             print("--vgg16-weights none: the teacher is random, and so are the labels that it gives", flush=True)
-        weights.load_vgg16(network, self.architecture, self._settings.vgg16_weights, whole=True)
+        self._load_vgg16(network, whole=True)
         return network
+
+    def _load_vgg16(self, network: keras.Model, whole: bool = False) -> list[str]:
+        return weights.load_vgg16(
+            network, self.architecture, self._settings.vgg16_weights, whole, self._settings.vgg16_preprocessing
+        )
 
 
 _ADAM = {"beta_1": 0.5, "beta_2": 0.999, "epsilon": 1e-7}
 
 
-class SharedSteps(keras.optimizers.schedules.LearningRateSchedule):
+class SharedSteps(LearningRateSchedule):
     """The learning rate under which a network's own Adam steps like one that counts the updates of all networks.
 
     Args:
-        learning_rate: that of the shared Adam.
+        learning_rate: that of the shared Adam; a schedule counts the network's updates, one a batch.
         first: the shared count at the network's first update. The released program's starts with 2.
         stride: how far it rises from one of the network's updates to the next.
     """
 
-    def __init__(self, learning_rate: float, first: int, stride: int):
+    def __init__(self, learning_rate: float | LearningRateSchedule, first: int, stride: int):
         self._learning_rate, self._first, self._stride = learning_rate, first, stride
 
     def __call__(self, step):
         def correction(count):
             return ops.sqrt(1 - ops.power(_ADAM["beta_2"], count)) / (1 - ops.power(_ADAM["beta_1"], count))
 
+        rate = self._learning_rate(step) if callable(self._learning_rate) else self._learning_rate
         step = ops.cast(step, "float32")
         shared = self._first + self._stride * step
-        return self._learning_rate * correction(shared) / correction(step + 1)
+        return rate * correction(shared) / correction(step + 1)
 
 
 class HistoryNet:
@@ -95,6 +125,10 @@ class HistoryNet:
             "L_info".
         penalty_weight: weight of the gradient penalty in Eq. (6).
         learning_rate: of the networks' Adams; beta1 0.5, beta2 0.999 (section 5.1).
+        decay_steps: batches over which it falls to zero along half a cosine; None: it stays.
+        ema_momentum: share that a moving average of G's weights keeps at each step, in its Adam; None: no average.
+        huber_delta: of `losses.reconstruction`.
+        chroma_weight: of `losses.reconstruction`.
         shared_adam_steps: whether Adam's step count, which its bias correction depends upon, rises with every update
             of any network, as in the released program, instead of with the network's own.
         released_statistics: whether G's stored statistics of batch normalisation move as in the released program, by
@@ -117,6 +151,10 @@ class HistoryNet:
         generator_loss: Mapping[str, float],
         penalty_weight: float,
         learning_rate: float,
+        decay_steps: int | None = None,
+        ema_momentum: float | None = None,
+        huber_delta: float | None = None,
+        chroma_weight: float = 0.0,
         shared_adam_steps: bool = False,
         released_statistics: bool = False,
         architecture: Architecture,
@@ -125,11 +163,14 @@ class HistoryNet:
         self.architecture, self.fields = architecture, tuple(fields)
         self.G, self.D1, self.D2, self.teacher = G, D1, D2, teacher
         self._released_statistics = released_statistics
+        self._reconstruction = {"huber_delta": huber_delta, "chroma_weight": chroma_weight}
         self.networks = {"colorization": G, "discriminator": D1} | ({"classifier": D2} if D2 else {})
         self.optimizers = {}
-        for place, name in enumerate(self.networks):
-            rate = SharedSteps(learning_rate, place + 2, len(self.networks)) if shared_adam_steps else learning_rate
-            self.optimizers[name] = keras.optimizers.Adam(rate, **_ADAM)
+        rate = CosineDecay(learning_rate, decay_steps) if decay_steps else learning_rate
+        for place, (name, network) in enumerate(self.networks.items()):
+            average = {"use_ema": True, "ema_momentum": ema_momentum} if ema_momentum and network is G else {}
+            own = SharedSteps(rate, place + 2, len(self.networks)) if shared_adam_steps else rate
+            self.optimizers[name] = keras.optimizers.Adam(own, **_ADAM, **average)
         critics = {"discriminator": {"critic": 1.0, "penalty": penalty_weight}}
         if D2:
             critics["classifier"] = {"classifier": 1.0}
@@ -155,7 +196,7 @@ class HistoryNet:
         true = {**batch, **once}
         made = self._make(batch["L"], 0)
         named = {
-            "L_r": losses.reconstruction(true["ab"], made["ab"]),
+            "L_r": losses.reconstruction(true["ab"], made["ab"], **self._reconstruction),
             "L_cls": true["label_weight"] * losses.classification(true["label"], made["label"]),
         }
         if "parsing" in made:

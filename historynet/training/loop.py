@@ -1,11 +1,12 @@
 """Epochs and steps of any system: progress, logs, curves, a look at the test pictures, saved networks, checkpoints."""
 
+import contextlib
 import math
 import shutil
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -19,6 +20,7 @@ from tensorboard.summary.writer.event_file_writer import EventFileWriter
 from historynet import figures, images
 from historynet.errors import InputError, NotFiniteError
 from historynet.systems.system import System
+from historynet.training.averaging import averaged
 from historynet.training.checkpoints import Position
 from historynet.training.history import EPOCHS, LOSSES, Table, is_finished
 from historynet.training.step import Step
@@ -110,8 +112,7 @@ def train(system: System, plan: Plan, start: Position = _BEGINNING) -> None:
     workers = step.workers
     for folder in (plan.log_dir, plan.out_dir):
         images.make_folder(folder)
-    if start.steps:
-        _forget_logs(plan.log_dir, start.steps)
+    _log_start(plan.log_dir, start.steps)
     writer = tf.summary.create_file_writer(str(plan.log_dir))
     with (
         writer.as_default(),
@@ -123,7 +124,8 @@ def train(system: System, plan: Plan, start: Position = _BEGINNING) -> None:
         if start.epoch and not start.epoch_steps and not is_finished(looks.columns, start.epoch - 1):
             with stop.at_once(checkpoints.kept):
                 if workers.is_chief:
-                    _end_epoch(start.epoch - 1, plan, curves, looks)
+                    with averaged(system):
+                        _end_epoch(start.epoch - 1, plan, curves, looks)
         position = start
         for epoch in range(start.epoch, plan.epochs):
             progress = Progress(epoch, plan, position.epoch_steps)
@@ -138,8 +140,9 @@ def train(system: System, plan: Plan, start: Position = _BEGINNING) -> None:
                     ) from None
                 curves.add({"epoch": epoch, "step": position.steps} | losses)
                 if position.steps % _SCALARS_EVERY == 0:
-                    for name, value in losses.items():
-                        tf.summary.scalar(f"losses/{name}", value, position.steps)
+                    with _writing(plan.log_dir):
+                        for name, value in losses.items():
+                            tf.summary.scalar(f"losses/{name}", value, position.steps)
                 position = Position(epoch, position.epoch_steps + 1, batch.end, position.steps + 1)
                 progress.show(losses, len(batch.names))
                 requested, due = workers.exchange([stop.requested or 0, checkpoints.due(position)]).max(axis=0)
@@ -156,7 +159,8 @@ def train(system: System, plan: Plan, start: Position = _BEGINNING) -> None:
             checkpoints.save(position)
             with stop.at_once(checkpoints.kept):
                 if workers.is_chief:
-                    _end_epoch(epoch, plan, curves, looks)
+                    with averaged(system):
+                        _end_epoch(epoch, plan, curves, looks)
         # A worker that ends before the chief's last look is a lost one.
         workers.wait()
 
@@ -181,13 +185,25 @@ class _Schedule:
         self._curves.flush()
         self.kept = f"{self._plan.checkpoint(position)} ({position}) is kept, start again to continue"
         self._saved = time.monotonic()
+        with _writing(self._plan.log_dir):
+            tf.summary.flush()
 
 
-def _forget_logs(log_dir: Path, step: int) -> None:
-    """Tells TensorBoard that what was logged from this step on is lost, and will be logged again."""
+@contextlib.contextmanager
+def _writing(log_dir: Path) -> Iterator[None]:
+    """Names the folder if TensorFlow cannot write its logs there: to TensorFlow a full disk is an exhausted memory."""
+    try:
+        yield
+    except tf.errors.OpError as error:
+        reason = error.message.splitlines()[0].split("; ")[-1]
+        raise InputError(f"{log_dir}: TensorBoard's files cannot be written ({reason})") from None
+
+
+def _log_start(log_dir: Path, step: int) -> None:
+    """Tells TensorBoard that what earlier starts, if any, logged from this step on is lost or will be logged again."""
     writer = EventFileWriter(str(log_dir))
-    restart = event_pb2.SessionLog(status=event_pb2.SessionLog.START)
-    writer.add_event(event_pb2.Event(wall_time=time.time(), step=step, session_log=restart))
+    start = event_pb2.SessionLog(status=event_pb2.SessionLog.START)
+    writer.add_event(event_pb2.Event(wall_time=time.time(), step=step, session_log=start))
     writer.close()
 
 
@@ -197,9 +213,6 @@ def _end_epoch(epoch: int, plan: Plan, curves: Table, looks: Table) -> None:
     losses = {name: values for name, values in curves.columns.items() if name not in ("epoch", "step")}
     figures.plot_curves(losses, plan.log_dir / "losses.png", _SMOOTHING)
     look = plan.evaluate(epoch)
-    for name, value in look.scores.items():
-        tf.summary.scalar(f"test/{name}", value, epoch)
-    tf.summary.image("test/pictures", look.grid[None], epoch)
     images.write_rgb(plan.out_dir / f"Epoch{epoch}.png", look.grid)
     best, psnr = epoch, look.scores["psnr"]
     if looks.columns:
@@ -207,7 +220,11 @@ def _end_epoch(epoch: int, plan: Plan, curves: Table, looks: Table) -> None:
         earlier_psnr = looks.columns["psnr"][looks.columns["epoch"].index(earlier)]
         if psnr <= earlier_psnr:
             best, psnr = earlier, earlier_psnr
-    tf.summary.scalar("test/best_epoch", best, epoch)
+    with _writing(plan.log_dir):
+        for name, value in (dict(look.scores) | {"best_epoch": best}).items():
+            tf.summary.scalar(f"test/{name}", value, epoch)
+        tf.summary.image("test/pictures", look.grid[None], epoch)
+        tf.summary.flush()
     looks.add({"epoch": epoch} | dict(look.scores) | {"best_epoch": best})
     looks.flush()
     scores = "  ".join(f"{name} {value:.4g}" for name, value in look.scores.items())

@@ -1,0 +1,171 @@
+"""The shipped model: its data set, its file, its figures on pictures that it has not seen. See docs/model_card.md.
+
+prepare   one data set from Clothing Co-Parsing (CCP) and colour photographs of 1939 to 1944 (FSA)
+export    a trained generator -> the file that is shipped
+evaluate  the figures, beside those of gray pictures
+"""
+
+import argparse
+import os
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from tqdm import tqdm
+
+from historynet import backend, color, commands, errors, images, settings
+from historynet.dataset import PARSING_SUFFIX, find_parsing
+from historynet.errors import InputError
+from historynet.metrics import CONVENTIONS
+
+ROOT = Path(__file__).resolve().parent.parent
+DATA = ROOT / "DATASET/compact"
+RESULT = ROOT / "RESULT/compact"
+TEST_SETS = {"test_ccp": "CCP, held out", "test_fsa": "FSA, held out"}
+"""Folders of the data set, and what they hold."""
+
+LARGEST = 32_000_000
+"""Bytes of the shipped file, at most."""
+
+
+def main(argv: Sequence[str]) -> int:
+    """The command line; its exit code."""
+    parser = settings.Parser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
+    )
+    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    actions = parser.add_subparsers(dest="action", required=True)
+    making = actions.add_parser("prepare", help="make the data set")
+    making.add_argument("--ccp", type=Path, required=True, metavar="DIR", help="CCP in MHMD's layout")
+    making.add_argument("--ccp-more", type=Path, required=True, metavar="DIR", help="further photographs of CCP")
+    making.add_argument("--fsa", type=Path, required=True, metavar="DIR", help="colour photographs of FSA")
+    making.add_argument("--out", type=Path, default=DATA, metavar="DIR", help="folder to make (%(default)s)")
+    making.add_argument("--copy", action="store_true", help="copy the pictures instead of linking them")
+    exporting = actions.add_parser("export", help="make the file that is shipped")
+    exporting.add_argument("model", type=Path, metavar="GENERATOR.keras", help="my_model_colorizationEpoch....keras")
+    exporting.add_argument("--out", type=Path, metavar="FILE.keras", help="default: where the shipped model belongs")
+    measuring = actions.add_parser("evaluate", help="measure a model on the held-out pictures")
+    measuring.add_argument("model", type=Path, nargs="?", metavar="GENERATOR.keras", help="default: the shipped model")
+    measuring.add_argument("--data", type=Path, default=DATA, metavar="DIR", help="what prepare made (%(default)s)")
+    measuring.add_argument("--out", type=Path, default=RESULT, metavar="DIR", help="for the results (%(default)s)")
+    arguments = parser.parse_args(argv)
+    if arguments.action == "prepare":
+        prepare(arguments.ccp, arguments.ccp_more, arguments.fsa, arguments.out, arguments.copy)
+    elif arguments.action == "export":
+        export(arguments.model, arguments.out)
+    else:
+        evaluate(arguments.model, arguments.data, arguments.out)
+    return errors.DONE
+
+
+def prepare(ccp: Path, ccp_more: Path, fsa: Path, out: Path, copy: bool) -> None:
+    """Makes a data set in MHMD's layout of which CCP's test pictures and every tenth photograph of FSA are held out.
+
+    Training looks at `dataset_second`, which holds all that is held out; `test_ccp` and `test_fsa` hold it apart.
+
+    Args:
+        ccp: dataset_train with sign.txt, dataset_second, and their parsing pictures.
+        ccp_more: photographs without labels and parsing.
+        fsa: the same.
+        out: folder to make.
+        copy: whether pictures are copied; else they are linked.
+
+    Raises:
+        InputError: if a folder is missing, `out` exists, or two pictures have one name.
+    """
+    if out.exists():
+        raise InputError(f"{out}: is there already; remove it, or name another folder with --out")
+    train, test = ccp / "dataset_train", ccp / "dataset_second"
+    fsa_pictures = _pictures(fsa)
+    held_out = {"test_ccp": _pictures(test), "test_fsa": fsa_pictures[9::10]}
+    unseen = [path for paths in held_out.values() for path in paths]
+    kept = [path for path in fsa_pictures if path not in held_out["test_fsa"]]
+    folders = {
+        "dataset_train": [*_pictures(train), *_pictures(ccp_more), *kept],
+        "dataset_train" + PARSING_SUFFIX: _parsing(train),
+        "dataset_second": unseen,
+        "dataset_second" + PARSING_SUFFIX: _parsing(test),
+        **held_out,
+    }
+    names = {}
+    for path in (*folders["dataset_train"], *unseen):
+        if path.stem in names:
+            raise InputError(f"{path}: has the same name as {names[path.stem]}; a held-out picture could be trained on")
+        names[path.stem] = path
+    for folder, paths in folders.items():
+        images.make_folder(out / folder)
+        for path in paths:
+            (shutil.copyfile if copy else os.symlink)(path.resolve(), out / folder / path.name)
+    shutil.copyfile(train / "sign.txt", out / "dataset_train/sign.txt")
+    print(f"{out}: " + ", ".join(f"{folder} {len(paths)}" for folder, paths in folders.items()))
+
+
+def _pictures(folder: Path) -> list[Path]:
+    return [folder / name for name in images.list_pictures(folder)]
+
+
+def _parsing(folder: Path) -> list[Path]:
+    drawn = folder.with_name(folder.name + PARSING_SUFFIX)
+    return [drawn / name for name in find_parsing(drawn, images.list_pictures(folder)) if name]
+
+
+def export(model: Path, out: Path | None) -> None:
+    """Stores a trained generator as it is shipped, with kernels in float16.
+
+    Raises:
+        InputError: if it is no generator of HistoryNet, or too large.
+    """
+    backend.start("cpu")
+    from historynet import weights
+
+    generator, architecture = weights.load(model, "generator", "HistoryNet")
+    if 2 * generator.count_params() > LARGEST:
+        raise InputError(f"{model}: {generator.count_params():,} parameters are more than {LARGEST:,} bytes hold")
+    out = out or weights.SHIPPED
+    weights.save(generator, architecture, out, half=True)
+    print(f"{out}: {generator.count_params():,} parameters, {out.stat().st_size:,} bytes")
+
+
+def evaluate(model: Path | None, data: Path, out: Path) -> None:
+    """Colorizes the held-out pictures, writes and prints a table for each set of them, and a page of pictures.
+
+    Raises:
+        InputError: if there is no such model or data set.
+    """
+    print(backend.start("0"), flush=True)
+    from historynet import tables
+    from historynet.colorizer import Colorizer, colorize_files
+
+    colorizer, lpips = Colorizer(model), commands.find_lpips(use_gpu=False)
+    for name, title in TEST_SETS.items():
+        originals = _pictures(data / name)
+        methods = {method: out / name / method for method in ("gray", "HistoryNet")}
+        # PNG: what JPEG loses is not the model's.
+        gray, colorized = ([folder / f"{path.stem}.png" for path in originals] for folder in methods.values())
+        for original, result in zip(originals, gray, strict=True):
+            images.write_rgb(result, color.to_gray(images.read_rgb(original)))
+        with tqdm(desc=title, total=len(originals), unit="picture", disable=None) as bar:
+            colorize_files(colorizer, gray, colorized, batch_size=16, progress=bar.update)
+        table = tables.measure(
+            tables.Experiment(title, {}, ()),
+            data / name,
+            methods,
+            CONVENTIONS["exact"],
+            lpips,
+            colorfulness=True,
+        )
+        tables.write(table, out, name)
+        tables.draw_pictures(
+            data / name, {"HistoryNet": methods["HistoryNet"]}, [out / f"{name}_pictures.png"], rows=12
+        )
+        ours, without = table.rows["HistoryNet"], table.rows["gray"]
+        share = ours.mean(tables.COLORFULNESS) / table.original_colorfulness
+        print(
+            f"\n{table.text()}\n{ours.mean(tables.PSNR) - without.mean(tables.PSNR):+.2f} dB over gray, "
+            f"{share:.0%} of the originals' colourfulness",
+            flush=True,
+        )
+
+
+if __name__ == "__main__":
+    commands.run(main)

@@ -1,0 +1,64 @@
+"""Measures the speed of comparing two folders: `python -m benchmarks.metrics ORIGINALS RESULTS [--lpips]`."""
+
+import argparse
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from historynet import images, metrics
+from historynet.comparison import compare
+from historynet.metrics import CONVENTIONS
+from historynet.pairing import pair_folders
+from historynet.parallel import CORES
+from historynet.perceptual import Lpips
+
+
+def measure(function: Callable[[], object], repeats: int) -> tuple[float, float]:
+    """The median seconds of a call, and of all cores' time that it takes, after one that does not count."""
+    function()
+    times = []
+    for _ in range(repeats):
+        start = time.perf_counter(), time.process_time()
+        function()
+        times.append((time.perf_counter() - start[0], time.process_time() - start[1]))
+    return tuple(np.median(times, axis=0))
+
+
+def main() -> None:
+    """Prints pairs a second, pairs a second of a core's time, and each part's time on one core."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("originals", type=Path)
+    parser.add_argument("results", type=Path)
+    parser.add_argument("--lpips", action="store_true", help="instead of PSNR and SSIM")
+    parser.add_argument("--use-gpu", action="store_true")
+    parser.add_argument("--repeats", type=int, default=3)
+    arguments = parser.parse_args()
+    start = time.perf_counter()
+    lpips = Lpips(use_gpu=arguments.use_gpu) if arguments.lpips else None
+    if lpips:
+        print(f"loading PyTorch and the network: {time.perf_counter() - start:.1f} s")
+    pairing = pair_folders(arguments.originals, arguments.results)
+    paths = pairing.pairs
+    convention = None if lpips else CONVENTIONS["exact"]
+
+    elapsed, cpu = measure(lambda: compare(pairing, convention, lpips), arguments.repeats)
+    print(
+        f"{len(paths)} pairs: {len(paths) / elapsed:.1f} pairs/s on {CORES} cores, "
+        f"{len(paths) / cpu:.1f} pairs/s of a core's time"
+    )
+
+    pictures = [(images.read_rgb(original), images.read_rgb(result)) for original, result in paths]
+    parts = {"read": lambda: [images.read_rgb(path) for pair in paths for path in pair]}
+    if lpips:
+        parts["LPIPS"] = lambda: list(lpips.distances((i, *pair) for i, pair in enumerate(pictures)))
+    else:
+        parts["SSIM"] = lambda: [metrics.ssim(*pair) for pair in pictures]
+        parts["PSNR"] = lambda: [metrics.psnr(*pair) for pair in pictures]
+    for name, part in parts.items():
+        print(f"{name}: {1000 * measure(part, arguments.repeats)[1] / len(paths):.2f} ms of a core's time a pair")
+
+
+if __name__ == "__main__":
+    main()

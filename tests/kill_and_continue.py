@@ -1,0 +1,143 @@
+"""Kills a small training again and again and continues it: `python tests/kill_and_continue.py --kills 20`.
+
+SIGKILL comes at random moments: while the program starts, while it trains, and while it writes a checkpoint. At the end
+everything that was trained and logged must be, bit for bit, what a training gives that was never killed.
+"""
+
+import argparse
+import random
+import subprocess
+import sys
+import tempfile
+import time
+import zipfile
+from pathlib import Path
+
+import numpy as np
+from conftest import ROOT, label_line, write_picture
+
+from historynet import weight_files
+
+PICTURES = 20
+SCRIPT = ROOT / "SOURCE_HistoryNet/HistoryNet.py"
+OPTIONS = "--width 0.03125 --image-size 32 --vgg16-weights none --batch-size 2 --save-every 2 --gpu-id cpu"
+MOMENTS = ("starting", "training", "training", "saving")
+
+
+def main() -> None:
+    """Prints a line for each kill and the verdict; exit code 1 if anything differs."""
+    parser = argparse.ArgumentParser(description="Kills a small training again and again and continues it.")
+    parser.add_argument("--kills", type=int, default=20)
+    parser.add_argument("--seed", type=int, default=0, help="of the moments")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        sys.exit(0 if kill_and_continue(Path(folder), arguments.kills, arguments.seed) else 1)
+
+
+def kill_and_continue(folder: Path, kills: int, seed: int) -> bool:
+    """Trains twice, once with kills; whether both gave the same."""
+    make_data(folder / "DATASET")
+    epochs = kills + 2
+    begin = time.monotonic()
+    with start(folder, "whole", epochs) as process:
+        wait_for_checkpoints(process, folder / "whole", 1)
+        startup = time.monotonic() - begin
+    assert process.returncode == 0
+    print(f"never killed: {epochs} epochs, {epochs * PICTURES // 2} steps; the first checkpoint after {startup:.0f} s")
+    print(f"{'kill':>4}  {'while':8} {'after':>7}  {'unfinished files':>16}  whole checkpoints")
+    moments = random.Random(seed)
+    for kill in range(kills):
+        moment = MOMENTS[kill % len(MOMENTS)]
+        begin = time.monotonic()
+        with start(folder, "killed", epochs) as process:
+            if moment == "starting":
+                time.sleep(moments.uniform(0, startup))
+            else:
+                wait_for_checkpoints(process, folder / "killed", moments.randint(1, 4))
+                if moment == "training":
+                    time.sleep(moments.uniform(0, 0.3))
+                else:
+                    wait_for_unfinished(process, folder / "killed")
+            assert process.poll() is None, "the training had ended before the kill"
+            process.kill()
+            after = time.monotonic() - begin
+        saved = folder / "killed/MODEL/checkpoints"
+        unfinished = len(list(saved.glob(".*")))
+        names = " ".join(f"{check_whole(path)}" for path in sorted(saved.glob("step*")))
+        print(f"{kill + 1:4}  {moment:8} {after:6.2f}s  {unfinished:16}  {names}", flush=True)
+    with start(folder, "killed", epochs) as process:
+        pass
+    assert process.returncode == 0
+    same = {name: make(folder / "whole") == make(folder / "killed") for name, make in RESULTS.items()}
+    for name, equal in same.items():
+        print(f"{name}: {'identical' if equal else 'DIFFERENT'}")
+    return all(same.values())
+
+
+def make_data(folder: Path) -> None:
+    """Training pictures with labels and parsing, and two test pictures."""
+    names = [f"{i:02}.jpg" for i in range(PICTURES)]
+    for i, name in enumerate(names):
+        write_picture(folder / "dataset_train" / name, i)
+        write_picture(folder / f"dataset_train_seg/{i:02}_seg.jpg", 100 + i)
+    (folder / "dataset_train/sign.txt").write_text("".join(label_line(name, i) for i, name in enumerate(names)))
+    for i in range(2):
+        write_picture(folder / f"dataset_second/{i}.png", 200 + i)
+
+
+def start(folder: Path, run: str, epochs: int) -> subprocess.Popen:
+    """Starts the training program, for the first time or again."""
+    data, results = folder / "DATASET", folder / run
+    paths = {"--train-data": data / "dataset_train", "--test-data": data / "dataset_second"}
+    paths |= {"--model-dir": results / "MODEL", "--out-dir": results / "OUT", "--log-dir": results / "LOG"}
+    arguments = [str(word) for option in paths.items() for word in option] + OPTIONS.split()
+    command = [sys.executable, str(SCRIPT), *arguments, "--num-epochs", str(epochs)]
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL)
+
+
+def wait_for_checkpoints(process: subprocess.Popen, results: Path, new: int) -> None:
+    """Waits until the process has written so many checkpoints."""
+    seen = names = set(results.glob("MODEL/checkpoints/step*"))
+    while len(names - seen) < new and process.poll() is None:
+        time.sleep(0.001)
+        names = names | set(results.glob("MODEL/checkpoints/step*"))
+
+
+def wait_for_unfinished(process: subprocess.Popen, results: Path) -> None:
+    """Waits until the process is writing a checkpoint."""
+    while not any(results.glob("MODEL/checkpoints/.unfinished*")) and process.poll() is None:
+        pass
+
+
+def check_whole(checkpoint: Path) -> str:
+    """The checkpoint's name, after reading all of it."""
+    with zipfile.ZipFile(checkpoint) as archive:
+        assert archive.testzip() is None
+    return checkpoint.stem
+
+
+def checkpoint_arrays(results: Path) -> dict[str, bytes]:
+    newest = max((results / "MODEL/checkpoints").glob("step*.npz"))
+    with np.load(newest, allow_pickle=False) as arrays:
+        return {name: arrays[name].tobytes() for name in arrays.files if name != "state.json"}
+
+
+def model_arrays(results: Path) -> dict[str, bytes]:
+    return {
+        f"{path.name} {layer} {i}": array.tobytes()
+        for path in (results / "MODEL").glob("*.keras")
+        for layer, arrays in weight_files.read(path).arrays.items()
+        for i, array in enumerate(arrays)
+    }
+
+
+RESULTS = {
+    "all networks, optimisers and statistics of the last checkpoint": checkpoint_arrays,
+    "the networks saved after each epoch": model_arrays,
+    "losses.csv": lambda results: (results / "LOG/losses.csv").read_bytes(),
+    "epochs.csv": lambda results: (results / "LOG/epochs.csv").read_bytes(),
+}
+
+
+if __name__ == "__main__":
+    main()

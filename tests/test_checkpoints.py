@@ -1,0 +1,477 @@
+"""What survives an interruption: checkpoints, tables, and a run that goes on as if nothing had been."""
+
+import json
+import os
+import resource
+import shutil
+import signal
+import zipfile
+
+import numpy as np
+import pytest
+from conftest import train_arguments
+from kill_and_continue import kill_and_continue
+from test_commands import TRAIN
+from test_loop import Looks, Numbers
+from test_step import Toy, make_system
+
+from historynet import dataset, runs
+from historynet.errors import InputError, NotFiniteError, StoppedError
+from historynet.training.checkpoints import Checkpoints, Position, restore
+from historynet.training.history import Table
+from historynet.training.loop import Plan, train
+
+EPOCHS, STEPS = 3, 4
+
+
+class LostError(Exception):
+    """The end of a process, as far as one process can play it."""
+
+
+def toy_plan(folder, system, at=None, end=None, **more):
+    """A plan for a Toy whose batches call `end` when the step numbered `at` is to be made."""
+    saved = Checkpoints(folder / "checkpoints", 2)
+
+    def batches(epoch, used):
+        for i in range(used, STEPS):
+            if (epoch, i) == at:
+                end()
+            yield Numbers([f"{i}.jpg"], i + 1, {"L": np.array([[epoch + i / STEPS]], np.float32)})
+
+    settings = {"save_every": 3, "save_minutes": None} | more
+    return Plan(
+        epochs=EPOCHS,
+        steps_per_epoch=STEPS,
+        batches=batches,
+        evaluate=lambda epoch: Looks({"psnr": (1.0, 3.0, 2.0)[epoch]}, np.zeros((8, 8, 3), np.uint8)),
+        save=lambda epoch: None,
+        checkpoint=lambda position: saved.save(system, position, {"name": "toy"}),
+        log_dir=folder / "log",
+        out_dir=folder / "out",
+        seed=0,
+        **settings,
+    )
+
+
+def first_toy():
+    toy = Toy()
+    for i, network in enumerate(toy.networks.values()):
+        network.set_weights([np.full((1, 1), i + 0.5), np.zeros(1)])
+    return toy
+
+
+def weights_of(system):
+    return [value for network in system.networks.values() for value in network.get_weights()]
+
+
+def fail():
+    raise LostError
+
+
+def newest(folder):
+    return Checkpoints(folder / "checkpoints", 2).newest(pytest.fail)
+
+
+@pytest.fixture
+def whole(tmp_path):
+    """A training that was never interrupted: its weights and its folder."""
+    toy = first_toy()
+    train(toy, toy_plan(tmp_path / "whole", toy))
+    return weights_of(toy), tmp_path / "whole"
+
+
+@pytest.mark.parametrize("at", [(0, 3), (1, 0), (1, 2), (2, 3)])
+def test_a_training_that_was_lost_goes_on_as_if_nothing_had_been(tmp_path, whole, at):
+    weights, folder = whole
+    toy = first_toy()
+    with pytest.raises(LostError):
+        train(toy, toy_plan(tmp_path, toy, at, fail))
+    checkpoint = newest(tmp_path)
+    again = Toy()
+    restore(checkpoint, again)
+    train(again, toy_plan(tmp_path, again), checkpoint.position)
+    for a, b in zip(weights, weights_of(again), strict=True):
+        np.testing.assert_array_equal(a, b)
+    for name in ("losses.csv", "epochs.csv"):
+        assert (tmp_path / "log" / name).read_bytes() == (folder / "log" / name).read_bytes()
+    assert newest(tmp_path).position == newest(folder).position == Position(EPOCHS, 0, 0, EPOCHS * STEPS)
+
+
+def test_a_look_that_was_lost_is_made_up_for(tmp_path, whole, capsys):
+    toy = first_toy()
+    plan = toy_plan(tmp_path, toy)
+    object.__setattr__(plan, "evaluate", lambda epoch: fail())
+    with pytest.raises(LostError):
+        train(toy, plan)
+    checkpoint = newest(tmp_path)
+    assert checkpoint.position == Position(1, 0, 0, STEPS)
+    again = Toy()
+    restore(checkpoint, again)
+    train(again, toy_plan(tmp_path, again), checkpoint.position)
+    assert (tmp_path / "log/epochs.csv").read_bytes() == (whole[1] / "log/epochs.csv").read_bytes()
+    assert [line.split(":")[0] for line in capsys.readouterr().out.splitlines() if "psnr" in line][-3:] == [
+        "Epoch0",
+        "Epoch1",
+        "Epoch2",
+    ]
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_signal_saves_first(tmp_path, number, code, capfd):
+    toy = first_toy()
+    before = signal.getsignal(number)
+
+    def twice():
+        for _ in range(2):
+            os.kill(os.getpid(), number)
+
+    with pytest.raises(StoppedError, match=rf"{number.name}; .*step000000006.npz \(epoch 1, step 6\) is kept") as end:
+        train(toy, toy_plan(tmp_path, toy, (1, 1), twice, save_every=None))
+    assert end.value.exit_code == code
+    assert f"{number.name}: saving a checkpoint" in capfd.readouterr().err
+    # The signal came while step 5 was waited for, which was made and then saved.
+    checkpoint = newest(tmp_path)
+    assert checkpoint.position == Position(1, 2, 2, 6)
+    assert signal.getsignal(number) is before
+
+
+def test_a_signal_ends_the_look_at_once(tmp_path):
+    toy = first_toy()
+    plan = toy_plan(tmp_path, toy)
+
+    def evaluate(epoch):
+        os.kill(os.getpid(), signal.SIGTERM)
+        pytest.fail("the look went on")
+
+    object.__setattr__(plan, "evaluate", evaluate)
+    with pytest.raises(StoppedError, match="step000000004.npz"):
+        train(toy, plan)
+
+
+def test_minutes_count_too(tmp_path):
+    toy = first_toy()
+    with pytest.raises(LostError):
+        train(toy, toy_plan(tmp_path, toy, (0, 3), fail, save_every=None, save_minutes=1e-9))
+    assert newest(tmp_path).position.steps == 3
+
+
+def test_what_is_not_finite_names_the_checkpoint_that_is_kept(tmp_path):
+    toy = first_toy()
+
+    def spoil():
+        toy.networks["first"].set_weights([np.full((1, 1), np.inf), np.zeros(1)])
+
+    with pytest.raises(NotFiniteError, match=r"double is not finite at step 6; its pictures: 2.jpg; .*step0*4.npz"):
+        train(toy, toy_plan(tmp_path, toy, (1, 2), spoil, save_every=None))
+    assert newest(tmp_path).position.steps == 4
+    # Nor is what was spoilt between two losses saved.
+    with pytest.raises(NotFiniteError, match=r"^first/first/dense/kernel is not finite .*step0*4.npz is kept"):
+        Checkpoints(tmp_path / "checkpoints", 2).save(toy, Position(steps=9), {})
+    assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["step000000004.npz"]
+
+
+def test_tensorboard_forgets_what_was_lost(tmp_path):
+    # What TensorBoard itself reads with.
+    from tensorboard.backend.event_processing.plugin_event_accumulator import EventAccumulator
+
+    from historynet.training import loop
+
+    toy = first_toy()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(loop, "_SCALARS_EVERY", 1)
+        with pytest.raises(LostError):
+            train(toy, toy_plan(tmp_path, toy, (1, 1), fail))
+        checkpoint = newest(tmp_path)
+        again = Toy()
+        restore(checkpoint, again)
+        train(again, toy_plan(tmp_path, again), checkpoint.position)
+    events = EventAccumulator(str(tmp_path / "log"))
+    events.Reload()
+    assert [event.step for event in events.Tensors("losses/double")] == list(range(EPOCHS * STEPS))
+
+
+def test_everything_that_a_step_changes_comes_back(tmp_path):
+    """Adam's moments and counts, and the statistics of batch normalisation."""
+    system, again = make_system(learning_rate=0.5), make_system(learning_rate=0.25)
+    rng = np.random.default_rng(0)
+    for name, network in system.networks.items():
+        optimizer = system.optimizers[name]
+        optimizer.build(network.trainable_variables)
+        for variable in (*network.variables, *optimizer.variables):
+            if variable is not optimizer.learning_rate:
+                variable.assign(rng.integers(1, 1000, variable.shape))
+    saved = Checkpoints(tmp_path, 2)
+    saved.save(system, Position(1, 2, 3, 4), {"settings": {"A": 1.5}})
+    checkpoint = saved.newest(pytest.fail)
+    assert (checkpoint.position, checkpoint.run) == (Position(1, 2, 3, 4), {"settings": {"A": 1.5}})
+    restore(checkpoint, again)
+    for name, network in system.networks.items():
+        before, after = system.optimizers[name], again.optimizers[name]
+        # The learning rate is a setting, not a state.
+        assert float(after.learning_rate) == 0.25
+        after.learning_rate = 0.5
+        pairs = [*zip(network.variables, again.networks[name].variables, strict=True)]
+        pairs += zip(before.variables, after.variables, strict=True)
+        for a, b in pairs:
+            np.testing.assert_array_equal(a.numpy(), b.numpy())
+
+
+def save_some(folder, steps, keep=9):
+    toy = first_toy()
+    for i in steps:
+        Checkpoints(folder, keep).save(toy, Position(steps=i), {})
+    return sorted(int(path.stem[4:]) for path in folder.iterdir())
+
+
+def test_the_newest_are_kept(tmp_path):
+    assert save_some(tmp_path, [1, 2, 3, 4], keep=2) == [3, 4]
+    (tmp_path / "step000000004.npz").write_bytes(b"damaged")
+    # What went on from 3 replaces the damaged one.
+    assert save_some(tmp_path, [4], keep=2) == [3, 4]
+    assert save_some(tmp_path, [2], keep=2) == [2]
+
+
+def damage_byte(place):
+    def damage(data):
+        i = int(place * len(data))
+        return data[:i] + bytes([data[i] ^ 0x10]) + data[i + 1 :]
+
+    return damage
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda data: b"",
+        lambda data: data[: len(data) // 2],
+        lambda data: data[:-1],
+        lambda data: bytes(len(data)),
+        lambda data: data[: len(data) // 2] + bytes(len(data) - len(data) // 2),
+        damage_byte(0.0),
+        damage_byte(0.3),
+        damage_byte(0.5),
+    ],
+)
+def test_a_damaged_checkpoint_is_named_and_the_one_before_is_used(tmp_path, damage):
+    save_some(tmp_path, [1, 2])
+    path = tmp_path / "step000000002.npz"
+    path.write_bytes(damage(path.read_bytes()))
+    reports = []
+    assert Checkpoints(tmp_path, 2).newest(reports.append).position.steps == 1
+    assert len(reports) == 1
+    assert str(path) in reports[0]
+    shutil.copy(path, tmp_path / "step000000001.npz")
+    with pytest.raises(InputError, match="all checkpoints are damaged; --fresh"):
+        Checkpoints(tmp_path, 2).newest(reports.append)
+
+
+def test_no_changed_byte_goes_unnoticed(tmp_path):
+    """Whatever byte of a checkpoint changes, it is found out or changes nothing that is read."""
+    toy = first_toy()
+    saved = Checkpoints(tmp_path, 2)
+    path = saved.save(toy, Position(1, 2, 3, 4), {"a": 1})
+    data = path.read_bytes()
+    noticed = 0
+    for i in range(0, len(data), 7):
+        path.write_bytes(data[:i] + bytes([data[i] ^ 0x55]) + data[i + 1 :])
+        try:
+            checkpoint = saved.newest(lambda message: None)
+            again = Toy()
+            restore(checkpoint, again)
+        except InputError:
+            noticed += 1
+            continue
+        assert (checkpoint.position, checkpoint.run) == (Position(1, 2, 3, 4), {"a": 1})
+        for a, b in zip(weights_of(toy), weights_of(again), strict=True):
+            np.testing.assert_array_equal(a, b)
+    assert noticed > len(data) / 7 / 2
+
+
+def test_no_checkpoint_at_all(tmp_path):
+    assert Checkpoints(tmp_path / "none", 2).newest(pytest.fail) is None
+
+
+def test_a_checkpoint_of_other_networks_does_not_fit(tmp_path):
+    toy = first_toy()
+    saved = Checkpoints(tmp_path, 2)
+    path = saved.save(toy, Position(), {})
+    checkpoint = saved.newest(pytest.fail)
+    other = Toy()
+    del other.networks["second"]
+    with pytest.raises(InputError, match=r"second/\S+ is in the file alone"):
+        restore(checkpoint, other)
+    with zipfile.ZipFile(path) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    name = "first/first/dense/bias.npy"
+    with zipfile.ZipFile(path, "w") as archive:
+        for member, data in members.items():
+            if member != name:
+                archive.writestr(member, data)
+    with pytest.raises(InputError, match="first/first/dense/bias is in the networks alone"):
+        restore(checkpoint, Toy())
+    with zipfile.ZipFile(path, "a") as archive, archive.open(name, "w") as member:
+        np.lib.format.write_array(member, np.zeros(2, np.float32))
+    with pytest.raises(InputError, match=r"first/first/dense/bias is float32 \(2,\) there and float32 \(1,\) here"):
+        restore(checkpoint, Toy())
+
+
+def test_nothing_is_unpickled(tmp_path):
+    saved = Checkpoints(tmp_path, 2)
+    path = saved.save(first_toy(), Position(), {})
+    with zipfile.ZipFile(path) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(path, "w") as archive:
+        for member, data in members.items():
+            if member == "first/first/dense/bias.npy":
+                with archive.open(member, "w") as file:
+                    np.lib.format.write_array(file, np.array([LostError()]), allow_pickle=True)
+            else:
+                archive.writestr(member, data)
+    with pytest.raises((InputError, ValueError), match="pickle"):
+        restore(saved.newest(pytest.fail), Toy())
+
+
+def test_a_full_disk_loses_nothing(tmp_path):
+    save_some(tmp_path, [1])
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (500, limits[1]))
+    try:
+        with pytest.raises(
+            InputError, match=r"step0*2.npz: cannot be written \(File too large\); .*step0*1.npz is kept"
+        ):
+            Checkpoints(tmp_path, 1).save(first_toy(), Position(steps=2), {})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert [path.name for path in tmp_path.iterdir()] == ["step000000001.npz"]
+    assert Checkpoints(tmp_path, 1).newest(pytest.fail).position.steps == 1
+
+
+@pytest.mark.parametrize("cut_off", [b"", b"1,", b"1,2,0.5", b"12,3"])
+def test_a_table_goes_on_behind_its_checkpoint(tmp_path, cut_off):
+    path = tmp_path / "table.csv"
+    with Table(path, "step", 0) as table:
+        for step in range(4):
+            table.add({"step": step, "loss": 0.1 + step})
+    written = path.read_bytes()
+    path.write_bytes(written + cut_off)
+    with Table(path, "step", 3) as table:
+        assert list(table.columns["loss"]) == [0.1, 1.1, 2.1]
+        table.add({"step": 3, "loss": 3.1})
+    assert path.read_bytes() == written
+    # A new run begins a new table; a checkpoint of which the table is gone begins one, too.
+    with Table(path, "step", 0) as table:
+        table.add({"step": 0, "other": 1.0})
+    assert path.read_text() == "step,other\n0,1.0\n"
+    path.write_text("anything\nelse")
+    with Table(path, "step", 3) as table:
+        assert table.columns == {}
+        table.add({"step": 3, "loss": 1.0})
+    assert path.read_text() == "step,loss\n3,1.0\n"
+
+
+def test_a_table_of_somebody_else_is_left_alone(tmp_path):
+    path = tmp_path / "table.csv"
+    path.write_text("name,age\nJohn,42\n")
+    with pytest.raises(InputError, match="table.csv: not the table of an earlier start"):
+        Table(path, "step", 3)
+    assert path.read_text() == "name,age\nJohn,42\n"
+
+
+@pytest.mark.parametrize("broken", [(), (1, 3, 4, 6)])
+def test_an_epoch_goes_on_at_any_batch_without_reading_again(mhmd, tmp_path, broken):
+    samples = dataset.open_dataset(mhmd / "dataset_train", ("L", "ab"))
+    order = [3, 1, 4, 0, 2, 2, 4]
+    for place in broken:
+        (mhmd / "dataset_train" / samples.names[order[place]]).write_bytes(b"broken")
+
+    def batches(used):
+        return list(dataset.batches(samples, ("L", "ab"), order, 2, 32, lambda error: None, used))
+
+    whole = batches(0)
+    for i, before in enumerate(whole[:-1], start=1):
+        rest = batches(before.end)
+        assert [b.names for b in rest] == [b.names for b in whole[i:]]
+        assert [b.end for b in rest] == [b.end for b in whole[i:]]
+        np.testing.assert_array_equal(rest[0].fields["ab"], whole[i].fields["ab"])
+    if not broken:
+        shutil.rmtree(mhmd / "dataset_train")
+        assert batches(len(order)) == []
+
+
+@pytest.mark.slow
+def test_a_run_that_is_started_again(mhmd, run, tmp_path):
+    """One epoch of three steps, of which checkpoints after the second and the last are kept."""
+
+    def start(*more, script=TRAIN):
+        return run(script, *train_arguments(mhmd, "--save-every", 2, *more))
+
+    assert start()[0] == 0
+    losses = (tmp_path / "LOG/losses.csv").read_text()
+    before, newest = sorted((tmp_path / "MODEL/checkpoints").iterdir())
+    assert (before.stem, newest.stem) == ("step000000002", "step000000003")
+
+    code, out, err = start()
+    assert (code, err) == (0, "")
+    assert f"{newest}: this run is finished after 1 epochs; a higher --num-epochs continues it" in out
+    for option, value in (
+        ("--seed", 1),
+        ("--width", 0.0625),
+        ("--image-size", 64),
+        ("--init-generator", "other.keras"),
+    ):
+        code, _, err = start(option, value)
+        assert code == 2
+        assert f"{option} " in err
+        assert "can change in a new run only" in err
+    code, _, err = start(script="SOURCE_Parsing/HistoryNet_Parsing.py")
+    assert code == 2
+    assert f"{newest}: a run of SOURCE_HistoryNet; name another run" in err
+
+    newest.write_bytes(newest.read_bytes()[:-1])
+    code, _, err = start("--batch-size", 1)
+    assert code == 2
+    assert err.startswith(f"{newest}: a damaged checkpoint")
+    assert "--batch-size 1: the run has 2, which can change between two epochs only" in err
+    code, out, err = start()
+    assert code == 0
+    assert err.startswith(f"{newest}: a damaged checkpoint")
+    assert f"continuing from {before}: epoch 0, step 2" in out
+    assert (tmp_path / "LOG/losses.csv").read_text() == losses
+    assert Checkpoints(tmp_path / "MODEL/checkpoints", 2).newest(pytest.fail).path == newest
+
+    newest.unlink()
+    (mhmd / "dataset_train/0002.jpg").unlink()
+    code, out, err = start("--num-epochs", 2, "--learning-rate", 1e-5)
+    assert (code, err) == (0, "")
+    assert "changed since: NUM_EPOCHS 1 -> 2\n  changed since: LEARNING_RATE 2e-05 -> 1e-05\n" in out
+    assert "changed since: the training pictures; epoch 0 begins again with those of now" in out
+    steps = [line.split(",")[:2] for line in (tmp_path / "LOG/losses.csv").read_text().splitlines()[1:]]
+    assert steps == [["0", str(i)] for i in range(4)] + [["1", "4"], ["1", "5"]]
+    starts = json.loads((tmp_path / "MODEL/run.json").read_text())
+    assert [start["continues"] and start["continues"]["file"] for start in starts] == [None, before.name, before.name]
+    for part in ("date", "command", "code", "versions", "device"):
+        assert starts[0][part]
+
+
+def test_two_processes_cannot_train_in_one_folder(mhmd, run, tmp_path):
+    with runs.alone(tmp_path / "MODEL"):
+        code, _, err = run(TRAIN, *train_arguments(mhmd))
+    assert code == 2
+    assert "MODEL: another process is training there" in err
+
+
+def test_a_run_that_cannot_fit_is_refused(mhmd, run, monkeypatch, tmp_path):
+    usage = shutil.disk_usage(tmp_path)._replace(free=2_000_000)
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: usage)
+    code, out, _ = run(TRAIN, *train_arguments(mhmd, "--dry-run", "--num-epochs", 9))
+    assert code == 0
+    assert "not enough" in out
+    code, _, err = run(TRAIN, *train_arguments(mhmd, "--num-epochs", 9))
+    assert code == 2
+    assert "GB are needed there" in err.splitlines()[-1]
+    assert not list((tmp_path / "MODEL").iterdir())
+
+
+@pytest.mark.slow
+def test_killed_and_continued(tmp_path):
+    assert kill_and_continue(tmp_path, kills=2, seed=1)

@@ -1,0 +1,222 @@
+"""The shipped model: data, file, look-up, figures; with a tiny network in its place."""
+
+import importlib.util
+import re
+import shutil
+import zipfile
+
+import h5py
+import numpy as np
+import pytest
+from conftest import ROOT, write_picture
+from test_settings import resolve
+
+from historynet import Colorizer, dataset, images, weights
+from historynet.errors import InputError
+from historynet.networks import Architecture
+from historynet.networks.generator import build_generator
+
+SCRIPT = "Util/default_model.py"
+COLORIZE = "SOURCE_HistoryNet/colorization.py"
+TINY = Architecture(image_size=32, width=1 / 32)
+
+
+@pytest.fixture
+def generator():
+    network = build_generator(TINY)
+    rng = np.random.default_rng(0)
+    for variable in network.variables:
+        variable.assign(0.1 + 0.05 * rng.standard_normal(variable.shape))
+    # More than float16 holds, as a variance of VGG16's features can be.
+    network.get_layer("color_input1_bn").moving_variance.assign([1e6] * 16)
+    return network
+
+
+@pytest.fixture
+def half(generator, tmp_path):
+    path = tmp_path / "half.keras"
+    weights.save(generator, TINY, path, half=True)
+    return path
+
+
+@pytest.fixture
+def shipped(half, monkeypatch):
+    monkeypatch.setattr(weights, "SHIPPED", half)
+    return half
+
+
+def test_half_the_space_and_nearly_the_same_arrays(generator, half, tmp_path):
+    weights.save(generator, TINY, tmp_path / "whole.keras")
+    with zipfile.ZipFile(half) as archive, h5py.File(archive.open("model.weights.h5")) as file:
+        types = set()
+        file.visititems(lambda _, item: types.add(getattr(item, "dtype", None)))
+    assert types == {None, np.dtype("float16"), np.dtype("float32")}
+    loaded, architecture = weights.load(half, "generator", "HistoryNet")
+    assert architecture == TINY
+    for ours, original in zip(loaded.variables, generator.variables, strict=True):
+        # A unit in the last place of float16, and its smallest number.
+        np.testing.assert_allclose(ours.numpy(), original.numpy(), rtol=2**-11, atol=6e-8, err_msg=ours.path)
+        if len(ours.shape) == 1:
+            np.testing.assert_array_equal(ours.numpy(), original.numpy(), err_msg=ours.path)
+
+
+def test_what_float16_does_not_hold_is_named(generator, tmp_path):
+    kernel = generator.get_layer("color_conv3").kernel
+    kernel.assign(np.full(kernel.shape, 70_000))
+    with pytest.raises(InputError, match=r"x.keras: color_conv3 has values beyond float16"):
+        weights.save(generator, TINY, tmp_path / "x.keras", half=True)
+    assert not (tmp_path / "x.keras").exists()
+
+
+def test_the_shipped_model_is_used_only_where_nothing_else_is(shipped, tmp_path, generator):
+    assert weights.find_model("default", tmp_path / "none", "HistoryNet") == shipped
+    with pytest.raises(InputError, match="my_model_colorizationEpoch7: no such model; train one"):
+        weights.find_model("default", tmp_path / "none", "Baseline")
+    with pytest.raises(InputError, match="mine: no such model"):
+        weights.find_model("mine", tmp_path / "none", "HistoryNet")
+    weights.save(generator, TINY, tmp_path / "my_model_colorizationEpoch3.keras")
+    with pytest.raises(InputError, match="Epoch7: no such model; --pretrained can be .*Epoch3"):
+        weights.find_model("default", tmp_path, "HistoryNet")
+    last = tmp_path / "my_model_colorizationEpoch7.keras"
+    weights.save(generator, TINY, last)
+    assert weights.find_model("default", tmp_path, "HistoryNet") == last
+
+
+def test_without_a_shipped_file_a_model_is_asked_for(monkeypatch, tmp_path):
+    monkeypatch.setattr(weights, "SHIPPED", tmp_path / "gone.keras")
+    with pytest.raises(InputError, match="Epoch7: no such model; train one, or name a file with --pretrained"):
+        weights.find_model("default", tmp_path, "HistoryNet")
+    with pytest.raises(InputError, match="no such model"):
+        Colorizer()
+
+
+def test_colorizing_without_options(shipped, run, tmp_path):
+    write_picture(tmp_path / "photo.png")
+    places = ("--model-dir", tmp_path / "MODEL", "--result-dir", tmp_path / "out")
+    code, out, err = run(COLORIZE, tmp_path / "photo.png", *places)
+    assert code == 0, err
+    assert out.splitlines()[0].endswith(f"colorizing with the shipped model, {shipped}")
+    images.write_rgb(tmp_path / "again.jpg", Colorizer()(images.read_rgb(tmp_path / "photo.png")))
+    ours, theirs = (images.read_rgb(tmp_path / name) for name in ("again.jpg", "out/photo_reconstructed.jpg"))
+    np.testing.assert_array_equal(ours, theirs)
+    code, out, err = run(
+        COLORIZE, tmp_path / "photo.png", *places, "--overwrite", "--pretrained", shutil.copy(shipped, tmp_path / "m")
+    )
+    assert code == 0, err
+    assert "shipped" not in out
+
+
+@pytest.fixture
+def sources(mhmd, tmp_path):
+    """CCP in MHMD's layout, three more of it, and 21 photographs of FSA."""
+    write_picture(mhmd / "dataset_second_seg/t1_seg.png")
+    for i in range(3):
+        write_picture(tmp_path / f"more/m{i}.jpg", i)
+    for i in range(21):
+        write_picture(tmp_path / f"fsa/f{i:02}.jpg", i)
+    return ["--ccp", mhmd, "--ccp-more", tmp_path / "more", "--fsa", tmp_path / "fsa", "--out", tmp_path / "data"]
+
+
+@pytest.mark.parametrize("copy", [False, True])
+def test_prepare_holds_out_what_is_never_trained_on(sources, run, tmp_path, copy):
+    code, _, err = run(SCRIPT, "prepare", *sources, *(["--copy"] if copy else []))
+    assert code == 0, err
+    data = tmp_path / "data"
+    names = {
+        folder.name: {path.stem for path in folder.iterdir() if path.suffix != ".txt"} for folder in data.iterdir()
+    }
+    assert names["test_ccp"] == {"t0", "t1", "t2"}
+    assert names["test_fsa"] == {"f09", "f19"}
+    assert names["dataset_second"] == names["test_ccp"] | names["test_fsa"]
+    assert names["dataset_second_seg"] == {"t1_seg"}
+    assert len(names["dataset_train"]) == 5 + 3 + 19
+    assert not names["dataset_train"] & names["dataset_second"]
+    assert {path.is_symlink() for path in (data / "test_fsa").iterdir()} == {not copy}
+    samples = dataset.open_dataset(
+        data / "dataset_train",
+        ("L", "ab", "label", "parsing"),
+        allow_missing_labels=True,
+        allow_missing_parsing=True,
+    )
+    assert (samples.has_label.sum(), len(samples) - samples.parsing.count(None)) == (5, 5)
+    assert images.read_rgb(data / "dataset_train/f00.jpg").shape == (30, 40, 3)
+    code, _, err = run(SCRIPT, "prepare", *sources)
+    assert code == 2
+    assert "data: is there already" in err
+
+
+def test_prepare_refuses_a_held_out_picture_among_those_for_training(sources, run, tmp_path):
+    write_picture(tmp_path / "more/t1.png")
+    code, _, err = run(SCRIPT, "prepare", *sources)
+    assert code == 2
+    assert re.search(r"t1.png: has the same name as .*more/t1.png", err)
+    assert not (tmp_path / "data").exists()
+
+
+def test_export_and_evaluate(sources, generator, run, monkeypatch, tmp_path):
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "no weights of LPIPS"))
+    weights.save(generator, TINY, tmp_path / "trained.keras")
+    code, out, err = run(SCRIPT, "export", tmp_path / "trained.keras", "--out", tmp_path / "small.keras")
+    assert code == 0, err
+    assert f"{generator.count_params():,} parameters" in out
+    assert run(SCRIPT, "prepare", *sources)[0] == 0
+    arguments = ("--data", tmp_path / "data", "--out", tmp_path / "figures")
+    code, out, err = run(SCRIPT, "evaluate", tmp_path / "small.keras", *arguments)
+    assert code == 0, err
+    for words in ("CCP, held out, measured", "FSA, held out, measured", "3 of 3", "2 of 2", "dB over gray"):
+        assert words in out
+    # By hand: the mean PSNR of the two photographs' gray versions.
+    from skimage.metrics import peak_signal_noise_ratio
+
+    from historynet import color
+
+    pictures = [images.read_rgb(tmp_path / f"fsa/{name}.jpg") for name in ("f09", "f19")]
+    expected = np.mean([peak_signal_noise_ratio(rgb, color.to_gray(rgb)) for rgb in pictures])
+    table = (tmp_path / "figures/test_fsa.txt").read_text()
+    (gray,) = [line for line in table.splitlines() if line.startswith("gray")]
+    assert f"{expected:.4f}" in gray
+    assert "published" not in table
+    assert (tmp_path / "figures/test_fsa_pictures.png").exists()
+
+
+def test_an_export_that_is_too_large_is_refused(run, tmp_path):
+    wide = Architecture(image_size=16, width=1 / 32, features_width=3.2)
+    weights.save(build_generator(wide), wide, tmp_path / "wide.keras")
+    code, _, err = run(SCRIPT, "export", tmp_path / "wide.keras", "--out", tmp_path / "out.keras")
+    assert code == 2
+    assert "parameters are more than 32,000,000 bytes hold" in err
+
+
+def test_the_demonstration(shipped, tmp_path, capsys):
+    spec = importlib.util.spec_from_file_location("demo", ROOT / "Util/demo.py")
+    demo = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(demo)
+    demo.DATA, demo.RESULT = tmp_path / "data", tmp_path / "result"
+    assert demo.main([]) == 0
+    out = capsys.readouterr().out
+    for words in ("PSNR", "SSIM", "Colorfulness", "HistoryNet", "5 of 5"):
+        assert words in out
+    assert len(list((tmp_path / "result/colorized").iterdir())) == 6
+    # Six rows of pictures under the titles.
+    assert images.read_rgb(tmp_path / "result/comparison.png").shape[0] == 28 + 6 * 228
+
+
+def test_the_demonstration_without_a_shipped_model_says_so(run, monkeypatch, tmp_path):
+    monkeypatch.setattr(weights, "SHIPPED", tmp_path / "gone.keras")
+    code, _, err = run("Util/demo.py")
+    assert code == 2
+    assert "gone.keras: the shipped model is not there; make demo-train" in err
+
+
+def test_the_settings_of_the_shipped_model_are_settings_of_historynet():
+    chosen = resolve("--config", str(ROOT / "SOURCE_HistoryNet/compact.json"))
+    architecture = Architecture(
+        "HistoryNet",
+        chosen.image_size,
+        chosen.width,
+        chosen.num_classes,
+        chosen.features_width,
+        chosen.dense_width,
+    )
+    assert 2 * build_generator(architecture).count_params() < 31_000_000
+    assert (architecture.image_size, architecture.features_width) == (224, 1)

@@ -1,0 +1,73 @@
+"""LPIPS: really run where the extra and AlexNet's weights are there."""
+
+import os
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from historynet import perceptual
+from historynet.errors import InputError
+from historynet.perceptual import Lpips
+
+SCRIPT = "Util/lpips_2dirs.py"
+
+
+@pytest.fixture
+def weights(reference, monkeypatch):
+    """TORCH_HOME with AlexNet's weights: the user's own, or that of the reference files."""
+    pytest.importorskip("lpips", reason="the extra lpips is not installed")
+    if "TORCH_HOME" not in os.environ:
+        monkeypatch.setenv("TORCH_HOME", str(reference / "weights/torch"))
+    import torch
+
+    if not Path(torch.hub.get_dir(), "checkpoints/alexnet-owt-7be5be79.pth").exists():
+        pytest.skip("no weights of AlexNet in TORCH_HOME")
+
+
+@pytest.mark.parametrize(("name", "distance"), [("ex_p0", 0.7219), ("ex_p1", 0.1376)])
+def test_the_published_example(weights, reference, run, tmp_path, monkeypatch, name, distance):
+    monkeypatch.chdir(tmp_path)
+    for folder, source in (("a", "ex_ref"), ("b", name)):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "ex.png").write_bytes((reference / f"golden/lpips/{source}.png").read_bytes())
+    code, out, err = run(SCRIPT, "-d0", "a", "-d1", "b", "-v", "0.1", "--net", "alex")
+    assert code == 0, err
+    assert (tmp_path / "lpips.txt").read_text() == out
+    lines = dict(line.split(": ", 1) for line in out.splitlines()[1:])
+    assert float(lines["ex.png"]) == pytest.approx(distance, abs=5e-5)
+    assert float(lines["average"]) == pytest.approx(distance, abs=5e-5)
+
+
+def test_batches_of_mixed_sizes_give_what_single_pairs_give(weights, monkeypatch):
+    monkeypatch.setitem(perceptual._BATCH_PIXELS, "cpu", 3 * 64 * 48)
+    monkeypatch.setattr(perceptual, "_WAITING_PIXELS", 4 * 64 * 48)
+    rng = np.random.default_rng(0)
+    sizes = [(64, 48), (40, 80), (64, 48), (64, 48), (64, 48), (33, 33), (20, 90), (40, 80)]
+    pairs = [(i, *rng.integers(0, 256, (2, *size, 3), np.uint8)) for i, size in enumerate(sizes)]
+    lpips = Lpips()
+    together = dict(lpips.distances(pairs))
+    assert sorted(together) == list(range(len(sizes)))
+    assert np.isnan(together.pop(6))
+    for i, distance in together.items():
+        assert distance == pytest.approx(lpips(*pairs[i][1:]), rel=1e-4)
+    assert lpips(pairs[0][1], pairs[0][1]) == 0
+    blurred = cv2.GaussianBlur(pairs[0][1], (0, 0), 1)
+    assert lpips(pairs[0][1], blurred) > 0.01
+
+
+def test_missing_library(monkeypatch):
+    monkeypatch.setitem(sys.modules, "lpips", None)
+    with pytest.raises(InputError, match=r"pip install -e '\.\[lpips\]'"):
+        Lpips()
+
+
+def test_weights_that_cannot_be_loaded(weights, monkeypatch, tmp_path):
+    file = tmp_path / "hub/checkpoints/alexnet-owt-7be5be79.pth"
+    file.parent.mkdir(parents=True)
+    file.write_bytes(b"no weights")
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    with pytest.raises(InputError, match=f"fetch https://.*alexnet-owt-7be5be79.pth and put it into {file.parent}"):
+        Lpips()
