@@ -208,6 +208,10 @@ def _check_together(chosen: Settings) -> None:
             "--skip-broken: not with --strategy multiworker, whose workers do not read each other's pictures; "
             "leave it out, and mend or remove the pictures that are named",
         ),
+        (
+            chosen.ema_momentum is not None and several,
+            "--ema-momentum: with --strategy none only; averages of weights were not tried on several devices",
+        ),
     ):
         if wrong:
             raise InputError(message)

@@ -238,6 +238,7 @@ def wrong_labels(folder):
         (None, ["--strategy", "all"], "--strategy: 'all' will not do; it takes 'none' or 'mirrored' or 'multiworker'"),
         (None, ["--strategy", "mirrored", "--jit"], "--jit: with --strategy none"),
         (None, ["--accumulate", "2", "--released-statistics"], "--released-statistics: with .*--accumulate 1"),
+        (None, ["--strategy", "mirrored", "--ema-momentum", "0.9"], "--ema-momentum: with --strategy none"),
         (None, ["--strategy", "multiworker", "--skip-broken"], "--skip-broken: not with --strategy multiworker"),
         (None, ["--strategy", "multiworker"], "TF_CONFIG: "),
     ],
