@@ -21,6 +21,9 @@ COMPARISON_SUFFIX = "_comparison"
 
 _LONGEST_NAME = 255
 _COMPARISON_HEIGHT = 1024
+_PICTURES_AT_ONCE = 8
+"""So many go through the network: 16 take 0.2 GB more memory."""
+
 _MEGAPIXELS_AT_ONCE = 24
 """About as many are read ahead, in the network's batch, and being written; a larger picture goes alone."""
 
@@ -70,7 +73,8 @@ class Colorizer:
 
     def predict_ab(self, luminance: np.ndarray) -> np.ndarray:
         """L (pictures, image_size, image_size, 1) -> ab (pictures, image_size, image_size, 2), float32 in 0..1."""
-        return self._colors.predict_on_batch(luminance)
+        parts = range(0, len(luminance), _PICTURES_AT_ONCE)
+        return np.concatenate([self._colors.predict_on_batch(luminance[i : i + _PICTURES_AT_ONCE]) for i in parts])
 
 
 @contextlib.contextmanager
