@@ -124,7 +124,7 @@ def checkpoint_arrays(results: Path) -> dict[str, bytes]:
 
 def model_arrays(results: Path) -> dict[str, bytes]:
     return {
-        f"{path.name} {layer} {i}": array.tobytes()
+        f"{path.name} {layer} {i}": array[()].tobytes()
         for path in (results / "MODEL").glob("*.keras")
         for layer, arrays in weight_files.read(path).arrays.items()
         for i, array in enumerate(arrays)
