@@ -137,7 +137,7 @@ def _tools(alpha: np.ndarray) -> Any:
         def uniform(self, shape):
             return tf.constant(alpha, keras.config.floatx())
 
-    return ReferenceTools(0, tf.constant(0))
+    return ReferenceTools(0, tf.constant(0), phase=0, share=None)
 
 
 def _with_tools(phase: Any, tools: Any) -> Any:

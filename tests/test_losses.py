@@ -56,7 +56,7 @@ def test_penalty_of_a_linear_critic_is_closed_form(norm):
     """The gradient of <w, x> is w, whatever x: the penalty is (|w| - 1)^2."""
     w = rng.standard_normal((1, 6, 6, 2)).astype("f4")
     w *= norm / np.linalg.norm(w)
-    gradient = StepTools(0, tf.constant(0)).input_gradient(
+    gradient = StepTools(0, tf.constant(0), phase=0, share=None).input_gradient(
         lambda ab: tf.reduce_sum(ab * w, axis=(1, 2, 3)), tf.constant(rng.random((4, 6, 6, 2)), tf.float32)
     )
     np.testing.assert_allclose(losses.gradient_penalty(gradient), [(norm - 1) ** 2] * 4, atol=1e-5)
@@ -68,7 +68,7 @@ def test_penalty_of_a_quadratic_critic_and_its_second_derivative():
     length = np.sqrt((x.numpy() ** 2).sum((1, 2, 3)))
     c = tf.Variable(0.7)
     with tf.GradientTape() as tape:
-        gradient = StepTools(0, tf.constant(0)).input_gradient(
+        gradient = StepTools(0, tf.constant(0), phase=0, share=None).input_gradient(
             lambda ab: c * tf.reduce_sum(ab**2, axis=(1, 2, 3)) / 2, x
         )
         penalty = tf.reduce_sum(losses.gradient_penalty(gradient))
