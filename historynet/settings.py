@@ -231,6 +231,15 @@ class Settings:
         fixed=_RUN,
     )
 
+    frozen_features: bool = _setting(
+        _boolean,
+        TRAIN,
+        "network",
+        "keep the layers of G0 that VGG16_WEIGHTS fills as they are, which makes a step much faster; no: trained along, "
+        "as in the paper",
+        fixed=_RUN,
+    )
+
     init_generator: Path | None = _setting(
         _text,
         TRAIN,

@@ -45,6 +45,9 @@ class Start:
         if self._settings.init_generator is not None:
             return self._filled(network, self._settings.init_generator)
         filled = self._load_vgg16(network)
+        if self._settings.frozen_features:
+            for name in filled:
+                network.get_layer(name).trainable = False
         left = [name for name in vgg16.layer_names() if name not in filled]
         if filled and left:
             print(
@@ -118,8 +121,8 @@ class HistoryNet:
 
     Args:
         G: from L to a dict of "ab" and, as far as the variant has them, "label", "parsing", "info".
-        D1: from [L, ab] to one value a patch.
-        D2: from ab to the info vector; None for a variant without.
+        D1: from [L, ab] to one value a patch; not trained, nor among `networks`, if the weight of "L_g" is 0.
+        D2: from ab to the info vector, the same with "L_info"; None for a variant without.
         teacher: from L to the labels that G is to predict; None if they are in the data.
         generator_loss: weights in Eq. (1) of "L_r", "L_cls", "L_g" and, as far as the variant has them, "L_par" and
             "L_info".
@@ -161,23 +164,27 @@ class HistoryNet:
         fields: Sequence[str],
     ):
         self.architecture, self.fields = architecture, tuple(fields)
-        self.G, self.D1, self.D2, self.teacher = G, D1, D2, teacher
+        self.G, self.teacher = G, teacher
+        self.D1 = D1 if generator_loss["L_g"] else None
+        self.D2 = D2 if generator_loss.get("L_info") else None
         self._released_statistics = released_statistics
         self._reconstruction = {"huber_delta": huber_delta, "chroma_weight": chroma_weight}
-        self.networks = {"colorization": G, "discriminator": D1} | ({"classifier": D2} if D2 else {})
+        critics = {"discriminator": self.D1, "classifier": self.D2}
+        self.networks = {"colorization": G} | {name: network for name, network in critics.items() if network}
         self.optimizers = {}
         rate = CosineDecay(learning_rate, decay_steps) if decay_steps else learning_rate
         for place, (name, network) in enumerate(self.networks.items()):
             average = {"use_ema": True, "ema_momentum": ema_momentum} if ema_momentum and network is G else {}
             own = SharedSteps(rate, place + 2, len(self.networks)) if shared_adam_steps else rate
             self.optimizers[name] = keras.optimizers.Adam(own, **_ADAM, **average)
-        critics = {"discriminator": {"critic": 1.0, "penalty": penalty_weight}}
-        if D2:
-            critics["classifier"] = {"classifier": 1.0}
-        self.phases = (
-            Phase({"colorization": generator_loss}, self._generator_losses),
-            Phase(critics, self._critic_losses),
-        )
+        objectives = {
+            "colorization": {name: weight for name, weight in generator_loss.items() if weight},
+            "discriminator": {"critic": 1.0, "penalty": penalty_weight},
+            "classifier": {"classifier": 1.0},
+        }
+        updates = ((["colorization"], self._generator_losses), (["discriminator", "classifier"], self._critic_losses))
+        phases = [Phase({name: objectives[name] for name in names if name in self.networks}, f) for names, f in updates]
+        self.phases = tuple(phase for phase in phases if phase.objectives)
 
     def once(self, batch: Tensors) -> Tensors:
         """G2's vector, which the generator's colours are to express and D2 to find; the labels that a teacher gives."""
@@ -201,7 +208,8 @@ class HistoryNet:
         }
         if "parsing" in made:
             named["L_par"] = true["parsing_weight"] * losses.parsing(true["parsing"], made["parsing"])
-        named["L_g"] = losses.adversarial(self.D1([batch["L"], made["ab"]], training=True))
+        if self.D1:
+            named["L_g"] = losses.adversarial(self.D1([batch["L"], made["ab"]], training=True))
         if self.D2:
             named["L_info"] = losses.info(true["info"], self.D2(made["ab"], training=True))
         return named
@@ -210,15 +218,15 @@ class HistoryNet:
         """D1 and D2 see the same picture, made by the generator after its update."""
         luminance, real = batch["L"], batch["ab"]
         fake = self._make(luminance, 1)["ab"]
+        named = {}
+        if self.D1:
 
-        def judge(ab):
-            return self.D1([luminance, ab], training=True)
+            def judge(ab):
+                return self.D1([luminance, ab], training=True)
 
-        mixed = losses.mix(real, fake, tools.uniform((ops.shape(real)[0], 1, 1, 1)))
-        named = {
-            "critic": losses.critic(judge(real), judge(fake)),
-            "penalty": losses.gradient_penalty(tools.input_gradient(judge, mixed)),
-        }
+            mixed = losses.mix(real, fake, tools.uniform((ops.shape(real)[0], 1, 1, 1)))
+            named["critic"] = losses.critic(judge(real), judge(fake))
+            named["penalty"] = losses.gradient_penalty(tools.input_gradient(judge, mixed))
         if self.D2:
             if self._released_statistics:
                 # The released program makes the same picture again for D2, which moves the statistics once more.
