@@ -1,13 +1,17 @@
 """The shipped model: its data set, its file, its figures on pictures that it has not seen. See docs/model_card.md.
 
 prepare   one data set from Clothing Co-Parsing (CCP) and colour photographs of 1939 to 1944 (FSA)
+train     on it, in two runs that can be stopped and continued
 export    a trained generator -> the file that is shipped
 evaluate  the figures, beside those of gray pictures
 """
 
 import argparse
+import json
 import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -41,6 +45,10 @@ def main(argv: Sequence[str]) -> int:
     making.add_argument("--fsa", type=Path, required=True, metavar="DIR", help="colour photographs of FSA")
     making.add_argument("--out", type=Path, default=DATA, metavar="DIR", help="folder to make (%(default)s)")
     making.add_argument("--copy", action="store_true", help="copy the pictures instead of linking them")
+    training = actions.add_parser("train", help="train on it; the same command continues a training that was stopped")
+    training.add_argument("--vgg16-weights", required=True, metavar="FILE.npz", help="VGG16's blocks 1 to 3")
+    training.add_argument("--data", type=Path, default=DATA, metavar="DIR", help="what prepare made (%(default)s)")
+    training.add_argument("--models", type=Path, default=ROOT / "MODEL", metavar="DIR", help="(%(default)s)")
     exporting = actions.add_parser("export", help="make the file that is shipped")
     exporting.add_argument("model", type=Path, metavar="GENERATOR.keras", help="my_model_colorizationEpoch....keras")
     exporting.add_argument("--out", type=Path, metavar="FILE.keras", help="default: where the shipped model belongs")
@@ -51,6 +59,8 @@ def main(argv: Sequence[str]) -> int:
     arguments = parser.parse_args(argv)
     if arguments.action == "prepare":
         prepare(arguments.ccp, arguments.ccp_more, arguments.fsa, arguments.out, arguments.copy)
+    elif arguments.action == "train":
+        return train(arguments.vgg16_weights, arguments.data, arguments.models)
     elif arguments.action == "export":
         export(arguments.model, arguments.out)
     else:
@@ -107,6 +117,25 @@ def _pictures(folder: Path) -> list[Path]:
 def _parsing(folder: Path) -> list[Path]:
     drawn = folder.with_name(folder.name + PARSING_SUFFIX)
     return [drawn / name for name in find_parsing(drawn, images.list_pictures(folder)) if name]
+
+
+def train(vgg16_weights: str, data: Path, models: Path) -> int:
+    """Runs the trainer twice: with VGG16's layers frozen and no critics, then all of HistoryNet from what came of it.
+
+    Returns:
+        The exit code of the run that failed, if one did.
+    """
+    configs = [ROOT / f"SOURCE_HistoryNet/{name}.json" for name in ("compact_start", "compact")]
+    epochs = json.loads(configs[0].read_text())["num_epochs"]
+    start = models / configs[0].stem / f"my_model_colorizationEpoch{epochs - 1}.keras"
+    for config, begin in zip(configs, (("--vgg16-weights", vgg16_weights), ("--init-generator", start)), strict=True):
+        command = [sys.executable, ROOT / "SOURCE_HistoryNet/HistoryNet.py", "--config", config, *begin]
+        command += ["--train-data", data / "dataset_train", "--test-data", data / "dataset_second"]
+        command += ["--model-dir", models / config.stem]
+        code = subprocess.run(command, check=False).returncode
+        if code:
+            return code
+    return errors.DONE
 
 
 def export(model: Path, out: Path | None) -> None:

@@ -235,7 +235,7 @@ class Settings:
         _boolean,
         TRAIN,
         "network",
-        "keep the layers of G0 that VGG16_WEIGHTS fills as they are, which makes a step much faster; no: trained along, "
+        "keep the layers of G0 that VGG16_WEIGHTS fills as they are, which is much faster; no: they are trained along, "
         "as in the paper",
         fixed=_RUN,
     )

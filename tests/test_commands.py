@@ -384,11 +384,17 @@ def test_fresh_removes_the_epochs_of_the_earlier_run_when_there_is_a_new_one(mhm
     assert (tmp_path / "MODEL/my_model_colorizationEpoch7.h5").exists()
 
 
-def test_a_part_of_vgg16_is_said_to_be_one(mhmd, run, tmp_path):
+@pytest.fixture
+def part_of_vgg16(tmp_path):
+    """Options that name a file of two layers."""
     shapes = {"block1_conv1": (3, 3, 3, 64), "block1_conv2": (3, 3, 64, 64)}
-    arrays = {f"{name}_kernel": np.zeros(shape, "f4") for name, shape in shapes.items()}
+    arrays = {f"{name}_kernel": np.full(shape, 0.01, "f4") for name, shape in shapes.items()}
     np.savez(tmp_path / "part.npz", **arrays | {f"{name}_bias": np.zeros(64, "f4") for name in shapes})
-    arguments = ("--vgg16-weights", tmp_path / "part.npz", "--features-width", 1, "--dry-run")
+    return "--vgg16-weights", tmp_path / "part.npz", "--features-width", 1
+
+
+def test_a_part_of_vgg16_is_said_to_be_one(mhmd, run, part_of_vgg16):
+    arguments = (*part_of_vgg16, "--dry-run")
     code, out, err = run(TRAIN, *train_arguments(mhmd, *arguments))
     assert code == 0, err
     (line,) = [line for line in out.splitlines() if "VGG16:" in line]
@@ -396,6 +402,18 @@ def test_a_part_of_vgg16_is_said_to_be_one(mhmd, run, tmp_path):
         "G0 starts from a part of VGG16: block1_conv1, block1_conv2 are pretrained, block2_conv1, block2_conv2, "
         "block3_conv1, block3_conv2, block3_conv3, block4_conv1, block4_conv2, block4_conv3 are random"
     )
+
+
+def test_what_vgg16_fills_can_be_kept_as_it_is(mhmd, run, part_of_vgg16, tmp_path):
+    more = ("--frozen-features", "--ema-momentum", 0.5, "--learning-rate", 0.01, "--lambda-g", 0, "--lambda-info", 0)
+    code, _, err = run(TRAIN, *train_arguments(mhmd, *part_of_vgg16, *more))
+    assert code == 0, err
+    trained = weights.load(tmp_path / "MODEL/my_model_colorizationEpoch0.keras", "generator")[0]
+    assert {path.name for path in (tmp_path / "MODEL").glob("*.keras")} == {"my_model_colorizationEpoch0.keras"}
+    for name in ("block1_conv1", "block1_conv2"):
+        np.testing.assert_array_equal(trained.get_layer(name).kernel, np.float32(0.01))
+        np.testing.assert_array_equal(trained.get_layer(name).bias, 0)
+    assert trained.get_layer("block2_conv1").bias.numpy().any()
 
 
 OPTIONS = (

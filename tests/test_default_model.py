@@ -3,6 +3,7 @@
 import importlib.util
 import re
 import shutil
+import subprocess
 import zipfile
 
 import h5py
@@ -208,8 +209,9 @@ def test_the_demonstration_without_a_shipped_model_says_so(run, monkeypatch, tmp
     assert "gone.keras: the shipped model is not there; make demo-train" in err
 
 
-def test_the_settings_of_the_shipped_model_are_settings_of_historynet():
-    chosen = resolve("--config", str(ROOT / "SOURCE_HistoryNet/compact.json"))
+@pytest.mark.parametrize("name", ["compact_start", "compact"])
+def test_the_settings_of_the_shipped_model_are_settings_of_historynet(name):
+    chosen = resolve("--config", str(ROOT / f"SOURCE_HistoryNet/{name}.json"))
     architecture = Architecture(
         "HistoryNet",
         chosen.image_size,
@@ -218,5 +220,28 @@ def test_the_settings_of_the_shipped_model_are_settings_of_historynet():
         chosen.features_width,
         chosen.dense_width,
     )
+    assert architecture == Architecture("HistoryNet", 160, 0.5625, 42, 1, 0.0625)
     assert 2 * build_generator(architecture).count_params() < 31_000_000
-    assert (architecture.image_size, architecture.features_width) == (224, 1)
+    batches = -(-3242 // chosen.batch_size)
+    assert chosen.decay_steps == chosen.num_epochs * batches
+
+
+def test_training_it_takes_two_runs_of_which_the_second_begins_with_the_first(run, monkeypatch, tmp_path):
+    commands = []
+
+    def trainer(command, check):
+        commands.append([str(word) for word in command])
+        return subprocess.CompletedProcess(command, returncode=5 if len(commands) == 3 else 0)
+
+    monkeypatch.setattr(subprocess, "run", trainer)
+    arguments = ("train", "--vgg16-weights", "vgg.npz", "--data", "data", "--models", tmp_path)
+    assert run(SCRIPT, *arguments)[0] == 0
+    first, second = commands
+    assert first[first.index("--vgg16-weights") + 1] == "vgg.npz"
+    made = tmp_path / "compact_start/my_model_colorizationEpoch8.keras"
+    assert second[second.index("--init-generator") + 1] == str(made)
+    assert resolve(*first[2:]).model_dir == made.parent
+    assert resolve(*second[2:]).model_dir == tmp_path / "compact"
+    # A run that fails is the last one.
+    assert run(SCRIPT, *arguments)[0] == 5
+    assert len(commands) == 3

@@ -198,6 +198,25 @@ def test_a_variant_has_the_losses_of_its_networks(batch, variant, names, network
     assert {path.split("/")[0] for path in moved} == set(system.networks)
 
 
+@pytest.mark.parametrize(
+    ("zero", "names", "networks"),
+    [
+        (["L_g"], ["L_r", "L_cls", "L_par", "L_info", "classifier"], ["colorization", "classifier"]),
+        (["L_info"], ["L_r", "L_cls", "L_par", "L_g", "critic", "penalty"], ["colorization", "discriminator"]),
+        (["L_g", "L_info"], ["L_r", "L_cls", "L_par"], ["colorization"]),
+    ],
+)
+def test_a_network_whose_loss_weighs_nothing_is_not_trained(batch, zero, names, networks):
+    system = make_system(**dict.fromkeys(zero, 0.0))
+    assert list(system.networks) == networks
+    values = Step(system, seed=0)(batch, 0)
+    assert list(values) == names
+    # The losses that are left are those of the whole system before its first update.
+    whole = Step(make_system(), seed=0)(batch, 0)
+    for name in ("L_r", "L_cls", "L_par"):
+        assert values[name] == pytest.approx(whole[name], rel=1e-5)
+
+
 def test_the_baseline_learns_what_its_frozen_teacher_says(batch):
     system = make_system(variant="Baseline", learning_rate=1e-12)
     fields = {name: batch[name] for name in ("L", "ab")}

@@ -169,22 +169,20 @@ class HistoryNet:
         self.D2 = D2 if generator_loss.get("L_info") else None
         self._released_statistics = released_statistics
         self._reconstruction = {"huber_delta": huber_delta, "chroma_weight": chroma_weight}
-        critics = {"discriminator": self.D1, "classifier": self.D2}
-        self.networks = {"colorization": G} | {name: network for name, network in critics.items() if network}
+        networks = {"colorization": G, "discriminator": self.D1, "classifier": self.D2}
+        self.networks = {name: network for name, network in networks.items() if network}
         self.optimizers = {}
         rate = CosineDecay(learning_rate, decay_steps) if decay_steps else learning_rate
         for place, (name, network) in enumerate(self.networks.items()):
             average = {"use_ema": True, "ema_momentum": ema_momentum} if ema_momentum and network is G else {}
             own = SharedSteps(rate, place + 2, len(self.networks)) if shared_adam_steps else rate
             self.optimizers[name] = keras.optimizers.Adam(own, **_ADAM, **average)
-        objectives = {
-            "colorization": {name: weight for name, weight in generator_loss.items() if weight},
-            "discriminator": {"critic": 1.0, "penalty": penalty_weight},
-            "classifier": {"classifier": 1.0},
-        }
-        updates = ((["colorization"], self._generator_losses), (["discriminator", "classifier"], self._critic_losses))
-        phases = [Phase({name: objectives[name] for name in names if name in self.networks}, f) for names, f in updates]
-        self.phases = tuple(phase for phase in phases if phase.objectives)
+        objective = {name: weight for name, weight in generator_loss.items() if weight}
+        self.phases = (Phase({"colorization": objective}, self._generator_losses),)
+        judged = {"discriminator": {"critic": 1.0, "penalty": penalty_weight}, "classifier": {"classifier": 1.0}}
+        judged = {name: weights for name, weights in judged.items() if name in self.networks}
+        if judged:
+            self.phases += (Phase(judged, self._critic_losses),)
 
     def once(self, batch: Tensors) -> Tensors:
         """G2's vector, which the generator's colours are to express and D2 to find; the labels that a teacher gives."""
