@@ -8,6 +8,7 @@ run's name.
 # The run
 TEST_NAME = "Baseline"
 GPU_ID = "0"
+RELEASED_ARITHMETIC = False
 SEED = 0
 
 # Data: pictures alone

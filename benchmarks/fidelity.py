@@ -4,7 +4,7 @@
 
 FOLDER holds the reference files of runs of the released program (HistoryNet/, Parsing/, Classifier/, Baseline/ and
 photos/); by default `golden` in HISTORYNET_REFERENCE, or in ../shared. Each variant is measured in three processes of
-their own: with oneDNN, without it, and in float64, which says how far the released program itself was from exact
+their own: with --released-arithmetic, by default, and in float64, which says how far the released program itself was from exact
 arithmetic. About a minute each on two cores.
 """
 
@@ -29,8 +29,8 @@ FOLDERS = {
     "Baseline": "Baseline",
 }
 
-ONEDNN, NO_ONEDNN, FLOAT64 = ARITHMETICS = ("with oneDNN", "without oneDNN", "in float64")
-"""TensorFlow's default; TF_ENABLE_ONEDNN_OPTS=0; what float32 is a rounding of."""
+RELEASED, DEFAULT, FLOAT64 = ARITHMETICS = ("with --released-arithmetic", "by default", "in float64")
+"""Without oneDNN, with it as TensorFlow's default is, and what float32 is a rounding of."""
 
 # What the released program trains with: (L_r, L_cls, L_par, L_g, L_info), and the penalty's weight.
 LOSS_WEIGHTS = {"L_r": 2.0, "L_cls": 0.002, "L_par": 0.002, "L_g": 0.1, "L_info": 0.002}
@@ -299,10 +299,8 @@ def measure(folder: Path, variant: str, arithmetic: str) -> dict[str, float]:
         arithmetic: one of ARITHMETICS.
     """
     command = [sys.executable, "-m", "benchmarks.fidelity", "--one", arithmetic, str(folder.resolve()), variant]
-    environment = {"TF_ENABLE_ONEDNN_OPTS": "0" if arithmetic == NO_ONEDNN else "1", "CUDA_VISIBLE_DEVICES": ""}
-    done = subprocess.run(
-        command, cwd=ROOT, env=os.environ | environment, stdout=subprocess.PIPE, text=True, check=True
-    )
+    environment = {name: value for name, value in os.environ.items() if name != "TF_ENABLE_ONEDNN_OPTS"}
+    done = subprocess.run(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True, check=True)
     return {check: float(value) for check, value in (line.split("\t") for line in done.stdout.splitlines())}
 
 
@@ -311,7 +309,7 @@ def _measure(arithmetic: str, folder: Path, variant: str) -> Iterator[Result]:
 
     from historynet import backend
 
-    backend.start("cpu")
+    backend.start("cpu", released_arithmetic=arithmetic == RELEASED)
     if arithmetic == FLOAT64:
         keras.config.set_floatx("float64")
     reference = Reference(folder, variant)

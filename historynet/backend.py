@@ -50,7 +50,7 @@ def quiet() -> Iterator[None]:
         reader.wait()
 
 
-def start(gpu_id: str, seed: int | None = None, strategy: str = "none") -> str:
+def start(gpu_id: str, seed: int | None = None, strategy: str = "none", released_arithmetic: bool = False) -> str:
     """Imports TensorFlow, chooses the devices and seeds Keras.
 
     Args:
@@ -58,6 +58,8 @@ def start(gpu_id: str, seed: int | None = None, strategy: str = "none") -> str:
         seed: of the initial weights.
         strategy: "none"; "mirrored" for all GPUs of this machine, "multiworker" for those of the machines in TF_CONFIG,
             where it waits for the other ones. With "cpu" or without a GPU for the CPU of each.
+        released_arithmetic: whether a CPU sums as the released program's TensorFlow did, without oneDNN. Only the first
+            start of a process can choose.
 
     Returns:
         One line that says what the program runs on.
@@ -65,6 +67,9 @@ def start(gpu_id: str, seed: int | None = None, strategy: str = "none") -> str:
     Raises:
         InputError: if there are GPUs but not the one that was asked for, or TF_CONFIG will not do.
     """
+    if released_arithmetic:
+        # Read when TensorFlow is imported.
+        os.environ["TF_ENABLE_ONEDNN_OPTS"] = "0"
     with quiet():
         import keras
         import tensorflow as tf

@@ -110,11 +110,12 @@ def _train(config: Path, build: Build, argv: Sequence[str]) -> int:
     arguments = parser.parse_args(argv)
     chosen, as_written = settings.resolve(arguments, config)
     _check_together(chosen)
+    _check_arithmetic(chosen)
     fields = runpy.run_path(str(config.with_name("dataclass.py")))["FIELDS"]
     device = None
     if chosen.strategy == "multiworker" and not arguments.dry_run:
         # The workers meet first, so that what is wrong with one ends the others, too.
-        device = backend.start(chosen.gpu_id, chosen.seed, chosen.strategy)
+        device = backend.start(chosen.gpu_id, chosen.seed, chosen.strategy, chosen.released_arithmetic)
         print(device, flush=True)
 
     samples = dataset.open_dataset(
@@ -128,11 +129,11 @@ def _train(config: Path, build: Build, argv: Sequence[str]) -> int:
     )
     steps = _steps_per_epoch(chosen, samples)
     if arguments.dry_run:
-        print(backend.start(chosen.gpu_id, chosen.seed), flush=True)
+        print(backend.start(chosen.gpu_id, chosen.seed, released_arithmetic=chosen.released_arithmetic), flush=True)
         _show(chosen, samples, _make_evaluator(chosen), build(chosen, fields), steps)
         return errors.DONE
     if device is None:
-        device = backend.start(chosen.gpu_id, chosen.seed, chosen.strategy)
+        device = backend.start(chosen.gpu_id, chosen.seed, chosen.strategy, chosen.released_arithmetic)
         print(device, flush=True)
     from historynet.training.strategy import Workers
 
@@ -215,6 +216,11 @@ def _check_together(chosen: Settings) -> None:
     ):
         if wrong:
             raise InputError(message)
+
+
+def _check_arithmetic(chosen: Settings) -> None:
+    if chosen.released_arithmetic and chosen.precision != "float32":
+        raise InputError("--released-arithmetic: with --precision float32 only, which the released program computes in")
 
 
 def _agree(workers: Any, about: Mapping[str, Any], start: Position, finished: bool) -> bool:
@@ -366,13 +372,14 @@ def _colorize(config: Path, variant: str | None, argv: Sequence[str], root: Path
     arguments = parser.parse_intermixed_args(argv[:end])
     arguments.inputs += map(Path, argv[end + 1 :])
     chosen, _ = settings.resolve(arguments, config, root)
+    _check_arithmetic(chosen)
     if not arguments.inputs and not chosen.test_dir.is_dir():
         raise InputError(
             f"{chosen.test_dir}: no such folder; put pictures there, name another with --test-dir, or name pictures on "
             "the command line"
         )
     images.make_folder(chosen.result_dir)
-    device = backend.start(chosen.gpu_id)
+    device = backend.start(chosen.gpu_id, released_arithmetic=chosen.released_arithmetic)
     from PIL import Image
 
     from historynet import __version__, weights
@@ -410,8 +417,10 @@ def _colorize(config: Path, variant: str | None, argv: Sequence[str], root: Path
             max_megapixels=arguments.max_megapixels,
             existing=existing,
         )
+        # What a sum is rounded to depends on how many pictures are in the batch.
+        together = 1 if chosen.released_arithmetic else chosen.batch_size
         with tqdm(total=len(paths), unit="picture", disable=None) as bar:
-            report = colorize_files(colorizer, paths, results, chosen.batch_size, bar.update, options)
+            report = colorize_files(colorizer, paths, results, together, bar.update, options)
     counts = [f"{report.done} colorized into {chosen.result_dir}", f"{len(report.skipped)} skipped"]
     counts += [f"{report.existing} there already"] if report.existing else []
     counts += [f"{report.colored} left alone, which have colour"] if report.colored else []

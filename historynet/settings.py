@@ -151,6 +151,13 @@ class Settings:
 
     test_name: str = _setting(_text, _BOTH, "run", "name of the run; {TEST_NAME} in a path stands for it")
     gpu_id: str = _setting(_gpu_id, _BOTH, "run", "number of the GPU to use, or 'cpu'")
+    released_arithmetic: bool = _setting(
+        _boolean,
+        _BOTH,
+        "run",
+        "sum on a CPU in the order of the released program's TensorFlow, without oneDNN, and colorize pictures one by "
+        "one: as close to its numbers as can be, and slower",
+    )
     seed: int = _setting(
         _integer(0, 2**32 - 1),
         TRAIN,

@@ -337,6 +337,22 @@ def test_colorizing_again_asks_what_to_do_with_earlier_results(mhmd, model, run,
     assert "2 there already" in out
 
 
+@pytest.mark.slow
+def test_the_released_arithmetic_does_without_onednn(mhmd, model, monkeypatch, run):
+    # oneDNN itself then lists what it computes.
+    monkeypatch.setenv("ONEDNN_VERBOSE", "1")
+    monkeypatch.delenv("TF_ENABLE_ONEDNN_OPTS", raising=False)
+    arguments = colorize_arguments(mhmd, "--pretrained", model, mhmd / "dataset_second")
+    for more, computes in ((["--released-arithmetic"], False), (["--overwrite"], True)):
+        done = run_process(COLORIZE, *arguments, *more)
+        assert done.returncode == 0, done.stderr
+        assert "3 colorized" in done.stdout
+        assert ("convolution" in done.stdout) == computes
+    code, _, err = run(COLORIZE, *arguments, "--released-arithmetic", "--precision", "bfloat16")
+    assert code == 2
+    assert "--released-arithmetic: with --precision float32 only" in err
+
+
 def test_options_of_colorizing(mhmd, model, run, tmp_path):
     out = tmp_path / "COLORIZED"
     arguments = colorize_arguments(mhmd, "--pretrained", model, mhmd / "dataset_second")
