@@ -4,8 +4,8 @@
 
 FOLDER holds the reference files of runs of the released program (HistoryNet/, Parsing/, Classifier/, Baseline/ and
 photos/); by default `golden` in HISTORYNET_REFERENCE, or in ../shared. Each variant is measured in three processes of
-their own: with --released-arithmetic, by default, and in float64, which says how far the released program itself was from exact
-arithmetic. About a minute each on two cores.
+its own: with --released-arithmetic, by default, and in float64, which says how far the released program itself was from
+exact arithmetic. About a minute each on two cores.
 """
 
 import dataclasses
