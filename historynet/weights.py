@@ -320,6 +320,8 @@ def find_model(pretrained: str, model_dir: Path, variant: str | None = None) -> 
     for candidate in candidates:
         if candidate.is_file():
             return candidate
+    if Path(pretrained).is_dir():
+        raise InputError(f"{pretrained}: is a folder; name a model file in it")
     there = sorted(path.name for path in model_dir.glob("*colorization*")) if model_dir.is_dir() else []
     if default and not there and variant == "HistoryNet" and SHIPPED.is_file():
         return SHIPPED

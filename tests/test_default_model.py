@@ -75,6 +75,8 @@ def test_the_shipped_model_is_used_only_where_nothing_else_is(shipped, tmp_path,
         weights.find_model("default", tmp_path / "none", "Baseline")
     with pytest.raises(InputError, match="mine: no such model"):
         weights.find_model("mine", tmp_path / "none", "HistoryNet")
+    with pytest.raises(InputError, match="is a folder; name a model file in it"):
+        weights.find_model(str(tmp_path), tmp_path / "none", "HistoryNet")
     weights.save(generator, TINY, tmp_path / "my_model_colorizationEpoch3.keras")
     with pytest.raises(InputError, match="Epoch7: no such model; --pretrained can be .*Epoch3"):
         weights.find_model("default", tmp_path, "HistoryNet")
