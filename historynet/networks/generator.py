@@ -21,7 +21,7 @@ def build_generator(architecture: Architecture, wanted: Collection[str] | None =
         "ab" (batch, size, size, 2) in 0..1, "label" (batch, classes) in 0..1 with sum 1,
         "parsing" (batch, size, size, 1) in 0..1, "info" (batch, 256 * dense_width), linear.
 
-    Under a policy of mixed precision the outputs and what makes them stay in float32.
+    Under a policy of mixed precision the outputs and what makes them stay in `floatx`, float32.
     """
     variant = VARIANTS[architecture.variant]
     size = architecture.image_size
@@ -39,6 +39,8 @@ def build_generator(architecture: Architecture, wanted: Collection[str] | None =
             x = conv(x, filters, next(names))
         return x
 
+    # Of the outputs under any dtype policy: bfloat16 cannot tell neighbouring 8-bit levels apart.
+    full_precision = keras.config.floatx()
     luminance = keras.Input((size, size, 1), name="L")
     # G0 (yellow): low-level features. VGG16 wants three channels.
     features = vgg16.features(layers.Concatenate(name="L_three_times")([luminance] * 3), architecture)
@@ -51,15 +53,14 @@ def build_generator(architecture: Architecture, wanted: Collection[str] | None =
     flat = layers.Flatten(name="global_flatten")(x)
     x = layers.Dense(units(1024), name="info_dense1")(flat)
     x = layers.Dense(units(512), name="info_dense2")(x)
-    info = layers.Dense(units(256), dtype="float32", name="info")(x)
+    info = layers.Dense(units(256), dtype=full_precision, name="info")(x)
     outputs = {"info": info}
     if "label" in wanted:
         x = flat
         for i, full in enumerate(variant.label_units, start=1):
             x = layers.Dense(units(full), name=f"label_dense{i}")(x)
-        outputs["label"] = layers.Dense(architecture.num_classes, activation="softmax", dtype="float32", name="label")(
-            x
-        )
+        classes = architecture.num_classes
+        outputs["label"] = layers.Dense(classes, activation="softmax", dtype=full_precision, name="label")(x)
 
     # G3 (orange), first half: parsing features at 1/8 of the side, which the colour path gets too.
     parsing_names = (f"parsing_conv{i}" for i in itertools.count(1))
@@ -86,9 +87,10 @@ def build_generator(architecture: Architecture, wanted: Collection[str] | None =
         color = convs(color, variant.color_convs[level], filters, color_names)
 
     def head(x, filters, name):
-        # In float32 under any dtype policy: bfloat16 cannot tell neighbouring 8-bit levels apart.
-        x = layers.Conv2D(filters, 3, padding="same", activation="sigmoid", dtype="float32", name=f"{name}_half")(x)
-        return _up(x, name, dtype="float32")
+        half = layers.Conv2D(
+            filters, 3, padding="same", activation="sigmoid", dtype=full_precision, name=f"{name}_half"
+        )
+        return _up(half(x), name, dtype=full_precision)
 
     outputs["ab"] = head(color, 2, "ab")
     if "parsing" in wanted:
