@@ -1,6 +1,7 @@
 """HistoryNet and the variants of its ablation (section 5.3): the networks G, D1 and D2, trained in turn."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import keras
@@ -11,7 +12,7 @@ from historynet import weights
 from historynet.losses import historynet as losses
 from historynet.networks import Architecture, vgg16
 from historynet.networks.classifier import build_classifier
-from historynet.networks.discriminator import build_discriminator
+from historynet.networks.discriminator import build_discriminator, piecewise_linear
 from historynet.networks.generator import build_generator
 from historynet.networks.normalization import pass_as_released
 from historynet.settings import Settings
@@ -168,6 +169,7 @@ class HistoryNet:
         features = G.get_layer(vgg16.layer_names()[-1]).output
         self._G0, self._paths = keras.Model(G.input, features), keras.Model(features, G.output)
         self.D1 = D1 if generator_loss["L_g"] else None
+        self._linear_D1 = piecewise_linear(D1) if self.D1 else None
         self.D2 = D2 if generator_loss.get("L_info") else None
         self._released_statistics = released_statistics
         self._reconstruction = {"huber_delta": huber_delta, "chroma_weight": chroma_weight}
@@ -228,12 +230,13 @@ class HistoryNet:
         named = {}
         if self.D1:
 
-            def judge(ab):
-                return self.D1([luminance, ab], training=True)
+            def judge(D1, ab):
+                return D1([luminance, ab], training=True)
 
             mixed = losses.mix(real, fake, tools.uniform((ops.shape(real)[0], 1, 1, 1)))
-            named["critic"] = losses.critic(judge(real), judge(fake))
-            named["penalty"] = losses.gradient_penalty(tools.input_gradient(judge, mixed))
+            named["critic"] = losses.critic(judge(self.D1, real), judge(self.D1, fake))
+            gradient = tools.input_gradient(partial(judge, self._linear_D1), mixed)
+            named["penalty"] = losses.gradient_penalty(gradient)
         if self.D2:
             if self._released_statistics:
                 # The released program makes the same picture again for D2, which moves the statistics once more.
