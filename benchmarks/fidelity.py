@@ -253,9 +253,7 @@ def info_term(reference: Reference) -> Iterator[Result]:
     before = dict(weights)
     for name, weight in (("with L_info", weights["L_info"]), ("without L_info", 0.0)):
         weights["L_info"] = weight
-        one, other = (
-            reference.gradient(0, "colorization", fields)[2] for fields in (batch, moved)
-        )
+        one, other = (reference.gradient(0, "colorization", fields)[2] for fields in (batch, moved))
         apart = np.array([relative(b, a) for a, b in zip(one, other, strict=True) if np.linalg.norm(a)])
         yield Result(f"G gradients when L moves by 2^-24, {name}, median", float(np.median(apart)))
     weights.update(before)

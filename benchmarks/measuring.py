@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 
+from historynet import backend
 from historynet.parallel import CORES
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -49,6 +50,11 @@ def peak_memory() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
+def memory() -> int:
+    """The bytes of physical memory that this process holds."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
+
+
 def medians(turns: Sequence[Mapping[str, float]]) -> dict[str, float]:
     """The median of each figure."""
     return {name: float(np.median([turn[name] for turn in turns])) for name in turns[0]}
@@ -64,9 +70,7 @@ class Worker:
 
     def __init__(self, module: str, case: Mapping[str, Any]):
         command = [sys.executable, "-m", module, "--worker", json.dumps(case)]
-        self._process = subprocess.Popen(
-            command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-        )
+        self._process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def __enter__(self) -> "Worker":
         return self
@@ -81,10 +85,9 @@ class Worker:
         Raises:
             RuntimeError: if it has ended.
         """
-        try:
+        # If it has ended it does not answer.
+        with suppress(BrokenPipeError):
             print(file=self._process.stdin, flush=True)
-        except BrokenPipeError:
-            pass  # it says nothing then
         answer = self._process.stdout.readline()
         if not answer:
             raise RuntimeError(f"{' '.join(map(str, self._process.args))} ended with exit code {self._process.wait()}")
@@ -104,9 +107,10 @@ def serve(make: Callable[..., Callable[[], Mapping[str, float]]]) -> bool:
         return False
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
-    measure = make(**json.loads(sys.argv[2]))
-    for _ in sys.stdin:
-        print(json.dumps({**measure(), "peak_memory": peak_memory()}), file=answers, flush=True)
+    with backend.quiet():
+        measure = make(**json.loads(sys.argv[2]))
+        for _ in sys.stdin:
+            print(json.dumps({**measure(), "peak_memory": peak_memory()}), file=answers, flush=True)
     return True
 
 
@@ -141,14 +145,17 @@ def run_process(arguments: Sequence[str], watched: Path | None = None) -> dict[s
     """
     start = time.perf_counter()
     process = subprocess.Popen([sys.executable, *arguments], cwd=ROOT, stdout=subprocess.DEVNULL)
-    first = None
-    while watched and first is None and process.poll() is None:
-        if any(not name.startswith(".") for name in os.listdir(watched)):
+    first, ended = None, 0
+    while not ended:
+        waiting = watched is not None and first is None
+        if waiting and any(not path.name.startswith(".") for path in watched.iterdir()):
             first = time.perf_counter() - start
+        # Not Popen.wait, which says nothing of what the process took.
+        ended, status, usage = os.wait4(process.pid, os.WNOHANG if waiting else 0)
         time.sleep(0.005)
-    _, status, usage = os.wait4(process.pid, 0) if process.returncode is None else (0, process.returncode, None)
+    process.returncode = os.waitstatus_to_exitcode(status)
     if status:
-        raise RuntimeError(f"python {' '.join(arguments)} failed")
+        raise RuntimeError(f"python {' '.join(arguments)} ended with exit code {process.returncode}")
     figures = {
         "seconds": time.perf_counter() - start,
         "core_seconds": usage.ru_utime + usage.ru_stime,
@@ -190,4 +197,5 @@ def _print(figures: Mapping[str, Any], indent: str = "") -> None:
             print(f"{indent}{name}")
             _print(value, indent + "  ")
         elif not isinstance(value, list):
-            print(f"{indent}{name:{40 - len(indent)}} {value:.4g}" if isinstance(value, float) else f"{indent}{name:{40 - len(indent)}} {value}")
+            value = f"{value:.4g}" if isinstance(value, float) else value
+            print(f"{indent}{name:{40 - len(indent)}} {value}")

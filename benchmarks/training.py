@@ -34,9 +34,7 @@ def matrix_product(rows: int, terms: int, columns: int, precision: str) -> Calla
     import tensorflow as tf
 
     left, right = (tf.cast(tf.random.uniform(shape), precision) for shape in ((rows, terms), (terms, columns)))
-    multiply = tf.function(lambda: tf.matmul(left, right)[0, 0])
-    multiply()
-    return lambda: 2 * rows * terms * columns / seconds(lambda: multiply().numpy())
+    return lambda: 2 * rows * terms * columns / seconds(lambda: tf.matmul(left, right)[0, 0].numpy())
 
 
 def make_system(variant: str, **settings: Any) -> Any:
@@ -85,33 +83,27 @@ def _operations(variant: str, **settings: Any) -> Callable[[], dict[str, float]]
     from benchmarks import operations
 
     system = make_system(variant, **settings)
-    traced = operations.in_graph(trace(system, make_batch(system, 1)))
+    # Of two pictures: a batch of one could be a batch that is broadcast, of which no shape is known.
+    traced = {name: count // 2 for name, count in operations.in_graph(trace(system, make_batch(system, 2))).items()}
     needed = operations.needed(system)
-    networks = [*system.networks.values(), *([system.teacher] if system.teacher else [])]
-    # Weights, gradients and Adam's two moments; what the layers of the first phase give is kept for its gradients.
-    trained = 4 * sum(network.count_params() for network in system.networks.values())
-    kept = sum(
-        np.prod(layer.output.shape[1:])
-        for network in networks
-        for layer in network.layers
-        if not layer.name.endswith(("_flatten", "_repeat", "_map"))
-    )
+    trained = sum(network.count_params() for network in system.networks.values())
+    fixed = system.teacher.count_params() if system.teacher else 0
+    kept = sum(np.prod(layer.output.shape[1:]) for network in system.networks.values() for layer in network.layers)
     return lambda: {
         "needed": needed,
         "needed_in_all": sum(needed.values()),
-        "in_the_graph": dict(traced),
+        "in_the_graph": traced,
         "in_the_graph_in_all": sum(traced.values()),
         "forward": operations.forward(system.G),
-        "calculated_memory_of_variables": 4 * trained + 4 * (sum(n.count_params() for n in networks) - trained // 4),
+        # Weights, gradients and Adam's two moments; and what the first phase keeps for its gradients, in float32.
+        "calculated_memory_of_variables": 4 * (4 * trained + fixed),
         "calculated_memory_a_picture": 4 * int(kept),
     }
 
 
 def _matrices(precision: str, quick: bool) -> Callable[[], dict[str, float]]:
     scale = 8 if quick else 1
-    products = {
-        name: matrix_product(*(side // scale for side in sides), precision) for name, sides in MATRICES.items()
-    }
+    products = {name: matrix_product(*(side // scale for side in sides), precision) for name, sides in MATRICES.items()}
     return lambda: {name: product() / 1e9 for name, product in products.items()}
 
 
@@ -147,9 +139,7 @@ def _figures(turns: Sequence[dict[str, float]], samples: int, operations: dict[s
             "forward_fraction_of_limit": samples
             * operations["forward"]
             / (turn["forward_seconds"] * turn["matrix_rate"]),
-            "fraction_of_limit": samples
-            * operations["needed_in_all"]
-            / (turn["update_seconds"] * turn["matrix_rate"]),
+            "fraction_of_limit": samples * operations["needed_in_all"] / (turn["update_seconds"] * turn["matrix_rate"]),
         }
         for turn in turns
     ]

@@ -235,8 +235,8 @@ class Settings:
         _boolean,
         TRAIN,
         "network",
-        "keep the layers of G0 that VGG16_WEIGHTS fills as they are, which makes a step much faster; no: trained along, "
-        "as in the paper",
+        "keep the layers of G0 that VGG16_WEIGHTS fills as they are, which makes a step much faster; no: trained "
+        "along, as in the paper",
         fixed=_RUN,
     )
 

@@ -245,7 +245,7 @@ class HistoryNet:
         return named
 
     def _make(self, features, updates: int) -> Tensors:
-        """What the generator makes of G0's features in training, after so many of the networks' updates on this batch."""
+        """What G makes of G0's features in training, after so many of the networks' updates on this batch."""
         if not self._released_statistics:
             return self._paths(features, training=True)
         # The generator is the first to be updated, so that its Adam has counted this batch in later passes.
