@@ -15,6 +15,7 @@ from historynet.networks.classifier import build_classifier
 from historynet.networks.discriminator import build_discriminator, piecewise_linear
 from historynet.networks.generator import build_generator
 from historynet.networks.normalization import pass_as_released
+from historynet.optimizers import Adam
 from historynet.settings import Settings
 from historynet.systems.system import Phase, Tensors, Tools
 
@@ -180,7 +181,7 @@ class HistoryNet:
         for place, (name, network) in enumerate(self.networks.items()):
             average = {"use_ema": True, "ema_momentum": ema_momentum} if ema_momentum and network is G else {}
             own = SharedSteps(rate, place + 2, len(self.networks)) if shared_adam_steps else rate
-            self.optimizers[name] = keras.optimizers.Adam(own, **_ADAM, **average)
+            self.optimizers[name] = Adam(own, **_ADAM, **average)
         objectives = {
             "colorization": {name: weight for name, weight in generator_loss.items() if weight},
             "discriminator": {"critic": 1.0, "penalty": penalty_weight},
