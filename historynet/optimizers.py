@@ -6,9 +6,10 @@ from keras import ops
 
 
 class Adam(keras.optimizers.Adam):
-    """Keras' Adam (without AMSGrad), whose ten passes through memory are one; the numbers are the same but for rounding.
+    """Keras' Adam (without AMSGrad) in one pass through memory instead of ten.
 
-    G alone has 159 million weights: on a CPU the passes took as long as a twentieth of a batch's convolutions.
+    The numbers are the same but for rounding. With the 159 million weights of G it takes 0.15 s on two cores instead of
+    0.5 s.
     """
 
     def update_step(self, gradient, variable, learning_rate):

@@ -226,7 +226,8 @@ class HistoryNet:
     def _critic_losses(self, batch: Tensors, once: Tensors, tools: Tools) -> Tensors:
         """D1 and D2 see the same picture, made by the generator after its update."""
         luminance, real = batch["L"], batch["ab"]
-        features = self._G0(luminance)
+        # Frozen, G0 is what it was.
+        features = self._G0(luminance) if self._G0.trainable_variables else once["features"]
         fake = self._make(features, 1)["ab"]
         named = {}
         if self.D1:
