@@ -11,7 +11,7 @@ help:
 	@echo "make demo-train  train a small network on a few photographs and colorize their gray versions (minutes)"
 	@echo "make test        run the tests"
 	@echo "make lint        check the code's form"
-	@echo "make bench       measure speed"
+	@echo "make bench       measure speed and memory (half an hour; BENCH=--quick sees that it works)"
 	@echo "make setup       only install what is needed, into $(VENV)"
 	@echo "make clean       remove $(VENV)"
 
@@ -41,7 +41,9 @@ lint: $(READY)
 	$(BIN)/ruff format --check .
 
 bench: $(READY)
-	$(BIN)/python -m benchmarks.speed
+	$(BIN)/python -m benchmarks.training $(BENCH)
+	$(BIN)/python -m benchmarks.pipeline $(BENCH)
+	$(BIN)/python -m benchmarks.colorizing $(BENCH)
 
 clean:
 	rm -rf $(VENV)

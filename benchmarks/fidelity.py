@@ -103,22 +103,23 @@ class Reference:
         ones = tf.ones(len(fields["L"]), fields["L"].dtype)
         return fields | {"label_weight": ones, "parsing_weight": ones}
 
-    def losses(self, phase: int, batch: Mapping[str, Any], once: Mapping[str, Any]) -> dict[str, Any]:
+    def losses(self, phase: int, batch: Mapping[str, Any]) -> dict[str, Any]:
         """The means of a phase's losses over a batch, with the reference's mixing weights."""
         import tensorflow as tf
 
+        once = self.system.once(batch)
         named = self.system.phases[phase].losses(batch, once, _tools(self.gradients["alpha"]))
         return {name: tf.reduce_mean(value) for name, value in named.items()}
 
     def gradient(
-        self, phase: int, network: str, batch: Mapping[str, Any], once: Mapping[str, Any]
+        self, phase: int, network: str, batch: Mapping[str, Any]
     ) -> tuple[dict[str, float], float, list[np.ndarray]]:
         """A phase's losses, the weighted total for one of its networks, and the total's gradient, array for array."""
         import tensorflow as tf
 
         variables = self.system.networks[network].trainable_variables
         with tf.GradientTape() as tape:
-            named = self.losses(phase, batch, once)
+            named = self.losses(phase, batch)
             weights = self.system.phases[phase].objectives[network]
             total = tf.add_n([weight * named[name] for name, weight in weights.items()])
         gradient = [value.numpy() for value in tape.gradient(total, variables)]
@@ -204,7 +205,7 @@ def pictures(reference: Reference) -> Iterator[Result]:
 def generator_losses(reference: Reference) -> Iterator[Result]:
     """The generator's losses of the first batch, each relative to itself."""
     batch = reference.batch(reference.steps, "_0")
-    named = reference.losses(0, batch, reference.system.once(batch))
+    named = reference.losses(0, batch)
     weights = reference.system.phases[0].objectives["colorization"]
     total, *terms = reference.steps["g_loss_0"]
     yield Result("generator loss total", relative(sum(w * float(named[n]) for n, w in weights.items()), total))
@@ -220,8 +221,7 @@ def generator_losses(reference: Reference) -> Iterator[Result]:
 def gradients(reference: Reference, network: str, key: str, phase: int) -> Iterator[Result]:
     """A network's loss and gradient before any update: norms of all arrays, small arrays in full."""
     batch = reference.batch(reference.gradients)
-    once = reference.system.once(batch)
-    _, total, ours = reference.gradient(phase, network, batch, once)
+    _, total, ours = reference.gradient(phase, network, batch)
     norms = reference.gradients[f"{key}_grad_norm"]
     yield Result(f"{key} loss", relative(total, reference.gradients[f"{key}_loss"]))
     real = norms > NOISE * norms.max()
@@ -253,9 +253,7 @@ def info_term(reference: Reference) -> Iterator[Result]:
     before = dict(weights)
     for name, weight in (("with L_info", weights["L_info"]), ("without L_info", 0.0)):
         weights["L_info"] = weight
-        one, other = (
-            reference.gradient(0, "colorization", fields, system.once(fields))[2] for fields in (batch, moved)
-        )
+        one, other = (reference.gradient(0, "colorization", fields)[2] for fields in (batch, moved))
         apart = np.array([relative(b, a) for a, b in zip(one, other, strict=True) if np.linalg.norm(a)])
         yield Result(f"G gradients when L moves by 2^-24, {name}, median", float(np.median(apart)))
     weights.update(before)
@@ -265,9 +263,8 @@ def first_updates(reference: Reference) -> Iterator[Result]:
     """The first update of D1 and D2 on their own; D1 afterwards, with Adam's step count at 1 and, as there, at 2."""
     system, theirs = reference.system, reference.gradients
     batch = reference.batch(theirs)
-    once = system.once(batch)
     patches = system.D1([batch["L"], batch["ab"]]).numpy()
-    named, total, gradient = reference.gradient(1, "discriminator", batch, once)
+    named, total, gradient = reference.gradient(1, "discriminator", batch)
     fake = system.D1([batch["L"], system.G(batch["L"], training=True)["ab"]]).numpy()
     ours = (total, patches.mean(), fake.mean(), PENALTY_WEIGHT * named["penalty"])
     for name, value, first in zip(("total", "real", "fake", "penalty"), ours, theirs["D1_first"], strict=True):

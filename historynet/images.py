@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 import stat
 import uuid
 from collections.abc import Callable, Collection
@@ -16,6 +17,8 @@ from historynet.errors import InputError, PictureError
 EXTENSIONS = frozenset({".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp"})
 
 _UNFINISHED = ".unfinished-"
+
+_MARK = re.compile(rb"\xff[^\x00\xd0-\xd7]")
 
 # OpenCV warns of damaged files on the standard error stream, without their names; our own messages name them.
 cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
@@ -115,11 +118,8 @@ def _jpeg_is_whole(data: bytes) -> bool:
 
 def _end_of_scan(data: bytes, place: int) -> int:
     """Where the compressed data that starts here ends: the next FF that is followed by neither 00 nor RST0..RST7."""
-    while (place := data.find(b"\xff", place)) >= 0:
-        if place + 1 < len(data) and data[place + 1] != 0 and not 0xD0 <= data[place + 1] <= 0xD7:
-            return place
-        place += 2
-    return len(data)
+    mark = _MARK.search(data, place)
+    return mark.start() if mark else len(data)
 
 
 def write_rgb(path: Path, rgb: np.ndarray) -> None:

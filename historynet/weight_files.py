@@ -9,6 +9,7 @@ belong to a layer. Nothing that a file says is ever run: arrays and plain JSON o
 import io
 import json
 import re
+import struct
 import zipfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -98,8 +99,45 @@ def _read_archive(archive: zipfile.ZipFile, path: Path) -> WeightFile:
     description = json.loads(archive.read(DESCRIPTION))
     if not isinstance(description, dict):
         raise ValueError
-    file = h5py.File(io.BytesIO(archive.read(ARRAYS)), "r")
+    member = archive.getinfo(ARRAYS)
+    if member.compress_type == zipfile.ZIP_STORED:
+        # To the end, where the checksum is compared; but not into memory, of which a full-size network takes 0.6 GB.
+        with archive.open(member) as content:
+            while content.read(1 << 20):
+                pass
+        source = _Stored(path, member)
+    else:
+        source = io.BytesIO(archive.read(member))
+    file = h5py.File(source, "r")
     return WeightFile("HistoryNet .keras", _keras3_arrays(file, path), description)
+
+
+class _Stored(io.RawIOBase):
+    """A member that an archive stores as it is, read in its place."""
+
+    _LOCAL_HEADER = struct.Struct("<26xHH")
+
+    def __init__(self, path: Path, member: zipfile.ZipInfo):
+        self._file = path.open("rb")
+        self._file.seek(member.header_offset)
+        name, extra = self._LOCAL_HEADER.unpack(self._file.read(self._LOCAL_HEADER.size))
+        self._start = member.header_offset + self._LOCAL_HEADER.size + name + extra
+        self._size = member.file_size
+        self.seek(0)
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        origin = {io.SEEK_SET: 0, io.SEEK_CUR: self.tell(), io.SEEK_END: self._size}[whence]
+        return self._file.seek(self._start + origin + offset) - self._start
+
+    def tell(self) -> int:
+        return self._file.tell() - self._start
+
+    def readinto(self, buffer: memoryview) -> int:
+        return self._file.readinto(memoryview(buffer)[: max(0, self._size - self.tell())])
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
 
 
 def _npz_arrays(path: Path) -> Arrays:

@@ -4,10 +4,11 @@ from collections import Counter
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from historynet.networks import VARIANTS, Architecture
 from historynet.networks.classifier import build_classifier
-from historynet.networks.discriminator import build_discriminator
+from historynet.networks.discriminator import build_discriminator, piecewise_linear
 from historynet.networks.generator import build_generator
 
 TINY = Architecture(image_size=32, width=1 / 32)
@@ -188,3 +189,29 @@ def test_outputs_stay_exact_under_mixed_precision():
     networks[0].get_layer("ab_half").bias.assign([0.1, -0.2])  # away from 0.5, which every type has
     ab = np.asarray(networks[0](np.random.default_rng(0).random((1, 32, 32, 1)))["ab"])
     assert (ab != np.asarray(keras.ops.cast(keras.ops.cast(ab, "bfloat16"), "float32"))).mean() > 0.9
+
+
+@pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16"])
+def test_the_gradients_of_gradients_are_those_of_leaky_relu(policy):
+    keras.config.set_dtype_policy(policy)
+    try:
+        critic = build_discriminator(TINY)
+        same = piecewise_linear(critic)
+    finally:
+        keras.config.set_dtype_policy("float32")
+    rng = np.random.default_rng(0)
+    luminance, ab = (tf.constant(rng.random((2, 32, 32, channels)), tf.float32) for channels in (1, 2))
+
+    def gradients(network):
+        with tf.GradientTape() as tape:
+            with tf.GradientTape() as inner:
+                inner.watch(ab)
+                patches = network([luminance, ab])
+            slope = inner.gradient(patches, ab)
+            length = tf.reduce_sum(slope**2)
+        kernels = [variable for variable in critic.trainable_variables if variable.path.endswith("kernel")]
+        return [patches, slope, *tape.gradient(length, kernels)]
+
+    for ours, theirs in zip(gradients(same), gradients(critic), strict=True):
+        assert np.abs(theirs).max() > 0
+        np.testing.assert_array_equal(ours, theirs)

@@ -641,3 +641,26 @@ def test_vgg16s_preprocessing_in_the_first_layer(vgg16_part):
     expected = theirs(keras.applications.vgg16.preprocess_input(np.repeat(luminance * 255, 3, axis=-1)))
     ours, expected = (np.asarray(x)[:, 1:-1, 1:-1] for x in (first(luminance), expected))
     np.testing.assert_allclose(ours, expected, rtol=1e-4, atol=2e-3)
+
+
+@pytest.mark.parametrize("compression", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+def test_an_archive_that_was_packed_again_comes_back_equal(saved, tmp_path, compression):
+    generator, path = saved
+    with zipfile.ZipFile(path) as archive, zipfile.ZipFile(tmp_path / "again.keras", "w", compression) as again:
+        for name in reversed(archive.namelist()):
+            member = zipfile.ZipInfo(name)
+            # As other programs that pack write it, for times of access and so on.
+            member.compress_type, member.extra = compression, b"\x01\x99\x03\x00abc"
+            again.writestr(member, archive.read(name))
+    loaded, _ = weights.load(tmp_path / "again.keras", "generator")
+    for a, b in zip(generator.variables, loaded.variables, strict=True):
+        np.testing.assert_array_equal(a.numpy(), b.numpy(), err_msg=a.path)
+
+
+def test_one_changed_bit_is_noticed(saved):
+    generator, path = saved
+    data = bytearray(path.read_bytes())
+    data[data.index(generator.get_layer("info_dense1").kernel.numpy().tobytes()) + 5] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(InputError, match="a damaged or unfinished file"):
+        weights.load(path, "generator", wanted=("ab",))

@@ -1,6 +1,7 @@
 """HistoryNet and the variants of its ablation (section 5.3): the networks G, D1 and D2, trained in turn."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import keras
@@ -11,9 +12,10 @@ from historynet import weights
 from historynet.losses import historynet as losses
 from historynet.networks import Architecture, vgg16
 from historynet.networks.classifier import build_classifier
-from historynet.networks.discriminator import build_discriminator
+from historynet.networks.discriminator import build_discriminator, piecewise_linear
 from historynet.networks.generator import build_generator
 from historynet.networks.normalization import pass_as_released
+from historynet.optimizers import Adam
 from historynet.settings import Settings
 from historynet.systems.system import Phase, Tensors, Tools
 
@@ -165,7 +167,10 @@ class HistoryNet:
     ):
         self.architecture, self.fields = architecture, tuple(fields)
         self.G, self.teacher = G, teacher
+        features = G.get_layer(vgg16.layer_names()[-1]).output
+        self._G0, self._paths = keras.Model(G.input, features), keras.Model(features, G.output)
         self.D1 = D1 if generator_loss["L_g"] else None
+        self._linear_D1 = piecewise_linear(D1) if self.D1 else None
         self.D2 = D2 if generator_loss.get("L_info") else None
         self._released_statistics = released_statistics
         self._reconstruction = {"huber_delta": huber_delta, "chroma_weight": chroma_weight}
@@ -176,7 +181,7 @@ class HistoryNet:
         for place, (name, network) in enumerate(self.networks.items()):
             average = {"use_ema": True, "ema_momentum": ema_momentum} if ema_momentum and network is G else {}
             own = SharedSteps(rate, place + 2, len(self.networks)) if shared_adam_steps else rate
-            self.optimizers[name] = keras.optimizers.Adam(own, **_ADAM, **average)
+            self.optimizers[name] = Adam(own, **_ADAM, **average)
         objective = {name: weight for name, weight in generator_loss.items() if weight}
         self.phases = (Phase({"colorization": objective}, self._generator_losses),)
         judged = {"discriminator": {"critic": 1.0, "penalty": penalty_weight}, "classifier": {"classifier": 1.0}}
@@ -185,21 +190,25 @@ class HistoryNet:
             self.phases += (Phase(judged, self._critic_losses),)
 
     def once(self, batch: Tensors) -> Tensors:
-        """G2's vector, which the generator's colours are to express and D2 to find; the labels that a teacher gives."""
-        constants = {}
+        """G0's features; G2's vector, which the colours are to express and D2 to find; the labels that a teacher gives.
+
+        The vector is that of inference mode. G0, half of its work, is the same in both modes: the paths train from the
+        same features.
+        """
+        shared = {"features": self._G0(batch["L"])}
         if self.D2:
-            constants["info"] = self.G(batch["L"], training=False)["info"]
+            shared["info"] = ops.stop_gradient(self._paths(shared["features"], training=False)["info"])
         if self.teacher:
-            constants["label"] = self.teacher(batch["L"], training=False)
-            constants["label_weight"] = ops.ones_like(constants["label"][:, 0])
-        return constants
+            shared["label"] = self.teacher(batch["L"], training=False)
+            shared["label_weight"] = ops.ones_like(shared["label"][:, 0])
+        return shared
 
     def predict(self, luminance) -> Tensors:
         return self.G(luminance, training=False)
 
     def _generator_losses(self, batch: Tensors, once: Tensors, tools: Tools) -> Tensors:
         true = {**batch, **once}
-        made = self._make(batch["L"], 0)
+        made = self._make(once["features"], 0)
         named = {
             "L_r": losses.reconstruction(true["ab"], made["ab"], **self._reconstruction),
             "L_cls": true["label_weight"] * losses.classification(true["label"], made["label"]),
@@ -215,27 +224,30 @@ class HistoryNet:
     def _critic_losses(self, batch: Tensors, once: Tensors, tools: Tools) -> Tensors:
         """D1 and D2 see the same picture, made by the generator after its update."""
         luminance, real = batch["L"], batch["ab"]
-        fake = self._make(luminance, 1)["ab"]
+        # Frozen, G0 is what it was.
+        features = self._G0(luminance) if self._G0.trainable_variables else once["features"]
+        fake = self._make(features, 1)["ab"]
         named = {}
         if self.D1:
 
-            def judge(ab):
-                return self.D1([luminance, ab], training=True)
+            def judge(D1, ab):
+                return D1([luminance, ab], training=True)
 
             mixed = losses.mix(real, fake, tools.uniform((ops.shape(real)[0], 1, 1, 1)))
-            named["critic"] = losses.critic(judge(real), judge(fake))
-            named["penalty"] = losses.gradient_penalty(tools.input_gradient(judge, mixed))
+            named["critic"] = losses.critic(judge(self.D1, real), judge(self.D1, fake))
+            gradient = tools.input_gradient(partial(judge, self._linear_D1), mixed)
+            named["penalty"] = losses.gradient_penalty(gradient)
         if self.D2:
             if self._released_statistics:
                 # The released program makes the same picture again for D2, which moves the statistics once more.
-                self._make(luminance, 2)
+                self._make(features, 2)
             named["classifier"] = losses.info(once["info"], self.D2(fake, training=True))
         return named
 
-    def _make(self, luminance, updates: int) -> Tensors:
-        """What the generator makes in training, after so many of the networks' updates on this batch."""
+    def _make(self, features, updates: int) -> Tensors:
+        """What G makes of G0's features in training, after so many of the networks' updates on this batch."""
         if not self._released_statistics:
-            return self.G(luminance, training=True)
+            return self._paths(features, training=True)
         # The generator is the first to be updated, so that its Adam has counted this batch in later passes.
         batches_before = self.optimizers["colorization"].iterations - (1 if updates else 0)
-        return pass_as_released(self.G, luminance, batches_before * len(self.networks) + updates + 1)
+        return pass_as_released(self._paths, features, batches_before * len(self.networks) + updates + 1)

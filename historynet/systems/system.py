@@ -60,7 +60,10 @@ class System(Protocol):
     phases: Sequence[Phase]
 
     def once(self, batch: Tensors) -> Tensors:
-        """What all phases of a batch share, computed before the first and taken as constant."""
+        """What the phases of a batch share, computed within the first, whose gradients reach through it.
+
+        To the others it is constant.
+        """
 
     def predict(self, luminance: Any) -> Tensors:
         """L (batch, size, size, 1) in 0..1 -> at least "ab" (batch, size, size, 2), in inference mode."""

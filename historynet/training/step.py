@@ -32,6 +32,20 @@ class Share(NamedTuple):
     copies: tf.Tensor
 
 
+class Computed(NamedTuple):
+    """What a phase gives for a share.
+
+    Attributes:
+        losses: the share's part of their means over the batch, by name.
+        gradients: by network.
+        shared: what the system computes once a batch, for the phases that follow.
+    """
+
+    losses: dict[str, tf.Tensor]
+    gradients: dict[str, list[tf.Tensor | None]]
+    shared: Mapping[str, tf.Tensor]
+
+
 class StepTools:
     """`historynet.systems.system.Tools` in TensorFlow.
 
@@ -151,42 +165,45 @@ class Step:
         return {name: self.workers.strategy.experimental_local_results(value)[0] for name, value in losses.items()}
 
     def _update(self, parts: Sequence[Share], step: tf.Tensor) -> dict[str, tf.Tensor]:
-        once = _in_turn(lambda part: self._system.once(part.fields), [(part,) for part in parts])
-        losses = {}
+        shared, losses = [{}] * len(parts), {}
         for number, phase in enumerate(self._system.phases):
             compute = self._gradients_of(phase, number, step)
-            named = self._apply(*_sum(_in_turn(compute, list(zip(parts, once, strict=True)))))
+            computed = _in_turn(compute, list(zip(parts, shared, strict=True)))
+            shared = [result.shared for result in computed]
+            named = self._apply(*_sum([(result.losses, result.gradients) for result in computed]))
             assert not named.keys() & losses.keys(), "two phases have a loss of the same name"
             losses |= named
         return losses
 
-    def _gradients_of(self, phase: Phase, number: int, step: tf.Tensor) -> Callable[[Share, Mapping], tuple]:
-        """(share, constants) -> `_gradients`, compiled if wanted: what applies them is not, as XLA drops its checks."""
+    def _gradients_of(self, phase: Phase, number: int, step: tf.Tensor) -> Callable[[Share, Mapping], Computed]:
+        """(share, shared) -> `_gradients`, compiled if wanted: what applies them is not, as XLA drops its checks."""
 
-        def compute(share: Share, constants: Mapping) -> tuple[dict, dict]:
-            return self._gradients(phase, share, constants, StepTools(self._seed, step, number, share))
+        def compute(share: Share, shared: Mapping) -> Computed:
+            return self._gradients(phase, share, shared, StepTools(self._seed, step, number, share))
 
         return tf.function(compute, jit_compile=True) if self._jit else compute
 
-    def _gradients(self, phase: Phase, share: Share, constants: Mapping, tools: StepTools) -> tuple[dict, dict]:
+    def _gradients(self, phase: Phase, share: Share, shared: Mapping, tools: StepTools) -> Computed:
         """A share's part of the losses' means over the batch, and their gradients by network."""
-        constants = {name: tf.stop_gradient(value) for name, value in constants.items()}
         variables = {name: self._system.networks[name].trainable_variables for name in phase.objectives}
         with tf.GradientTape(watch_accessed_variables=False, persistent=True) as tape:
             for network_variables in variables.values():
                 tape.watch([variable.value for variable in network_variables])
+            if phase is self._system.phases[0]:
+                shared = self._system.once(share.fields)
             losses = {
                 name: tf.reduce_sum(value) / tf.cast(share.samples * share.copies, value.dtype)
-                for name, value in phase.losses(share.fields, constants, tools).items()
+                for name, value in phase.losses(share.fields, shared, tools).items()
             }
             objectives = {
                 network: tf.add_n([weight * losses[name] for name, weight in weights.items()])
                 for network, weights in phase.objectives.items()
             }
-        return losses, {
+        gradients = {
             network: tape.gradient(objective, [variable.value for variable in variables[network]])
             for network, objective in objectives.items()
         }
+        return Computed(losses, gradients, shared)
 
     def _apply(self, losses: Mapping[str, tf.Tensor], gradients: Mapping[str, Sequence]) -> dict[str, tf.Tensor]:
         """Updates the phase's networks if all is finite on all replicas; the losses of the whole batch."""
