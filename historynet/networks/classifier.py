@@ -21,5 +21,5 @@ def build_classifier(architecture: Architecture) -> keras.Model:
             x = layers.BatchNormalization(name=f"classifier_bn{i}")(x)
     x = layers.Flatten(name="classifier_flatten")(x)
     x = layers.Dense(architecture.dense_units(1024), name="classifier_dense")(x)
-    vector = layers.Dense(architecture.dense_units(256), dtype="float32", name="classifier_info")(x)
+    vector = layers.Dense(architecture.dense_units(256), dtype=keras.config.floatx(), name="classifier_info")(x)
     return keras.Model(ab, vector, name="classifier")

@@ -20,7 +20,7 @@ def build_discriminator(architecture: Architecture) -> keras.Model:
     for i, (filters, strides) in enumerate(((64, 2), (128, 2), (256, 2), (512, 1)), start=1):
         x = layers.Conv2D(architecture.channels(filters), 4, strides, "same", name=f"critic_conv{i}")(x)
         x = layers.LeakyReLU(0.3, name=f"critic_relu{i}")(x)
-    patches = layers.Conv2D(1, 4, padding="same", dtype="float32", name="patches")(x)
+    patches = layers.Conv2D(1, 4, padding="same", dtype=keras.config.floatx(), name="patches")(x)
     return keras.Model([luminance, ab], patches, name="discriminator")
 
 

@@ -51,15 +51,15 @@ def build_generator(architecture: Architecture, wanted: Collection[str] | None =
     flat = layers.Flatten(name="global_flatten")(x)
     x = layers.Dense(units(1024), name="info_dense1")(flat)
     x = layers.Dense(units(512), name="info_dense2")(x)
-    info = layers.Dense(units(256), dtype="float32", name="info")(x)
+    info = layers.Dense(units(256), dtype=keras.config.floatx(), name="info")(x)
     outputs = {"info": info}
     if "label" in wanted:
         x = flat
         for i, full in enumerate(variant.label_units, start=1):
             x = layers.Dense(units(full), name=f"label_dense{i}")(x)
-        outputs["label"] = layers.Dense(architecture.num_classes, activation="softmax", dtype="float32", name="label")(
-            x
-        )
+        outputs["label"] = layers.Dense(
+            architecture.num_classes, activation="softmax", dtype=keras.config.floatx(), name="label"
+        )(x)
 
     # G3 (orange), first half: parsing features at 1/8 of the side, which the colour path gets too.
     parsing_names = (f"parsing_conv{i}" for i in itertools.count(1))
@@ -87,8 +87,10 @@ def build_generator(architecture: Architecture, wanted: Collection[str] | None =
 
     def head(x, filters, name):
         # In float32 under any dtype policy: bfloat16 cannot tell neighbouring 8-bit levels apart.
-        x = layers.Conv2D(filters, 3, padding="same", activation="sigmoid", dtype="float32", name=f"{name}_half")(x)
-        return _up(x, name, dtype="float32")
+        x = layers.Conv2D(
+            filters, 3, padding="same", activation="sigmoid", dtype=keras.config.floatx(), name=f"{name}_half"
+        )(x)
+        return _up(x, name, dtype=keras.config.floatx())
 
     outputs["ab"] = head(color, 2, "ab")
     if "parsing" in wanted:

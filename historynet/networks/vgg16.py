@@ -44,7 +44,7 @@ def build_teacher(architecture: Architecture) -> keras.Model:
     x = layers.Flatten(name="flatten")(layers.MaxPooling2D(2, name="block5_pool")(x))
     x = layers.Dense(channels(4096), activation="relu", name="fc1")(x)
     x = layers.Dense(channels(4096), activation="relu", name="fc2")(x)
-    x = layers.Dense(architecture.num_classes, activation="softmax", dtype="float32", name="predictions")(x)
+    x = layers.Dense(architecture.num_classes, activation="softmax", dtype=keras.config.floatx(), name="predictions")(x)
     model = keras.Model(luminance, x, name="teacher")
     model.trainable = False
     return model
