@@ -8,7 +8,6 @@ import argparse
 import json
 import os
 import platform
-import resource
 import subprocess
 import sys
 import time
@@ -47,12 +46,18 @@ def core_milliseconds(function: Callable[[], object], repeats: int) -> float:
 
 def peak_memory() -> int:
     """The most bytes of physical memory that this process ever held."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    # Not getrusage, which begins with what the process held that this one was forked from.
+    return _status("VmHWM")
 
 
 def memory() -> int:
     """The bytes of physical memory that this process holds."""
-    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
+    return _status("VmRSS")
+
+
+def _status(name: str) -> int:
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(1024 * int(line.split()[1]) for line in lines if line.startswith(f"{name}:"))
 
 
 def medians(turns: Sequence[Mapping[str, float]]) -> dict[str, float]:
