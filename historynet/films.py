@@ -40,10 +40,6 @@ EXTENSIONS = frozenset(
 )
 """A file with one of these is taken for a film; what it is, its content says."""
 
-CODECS = ("libx264", "libx265", "libvpx-vp9")
-CRF = 18
-STEADINESS = 0.8
-
 # No playlists, which would open other files.
 _CONTAINERS = "mov,matroska,webm,avi,mpeg,mpegts,mpegvideo,h264,hevc,asf,flv,ogg,mxf,dv,nut,yuv4mpegpipe"
 _CONTAINERS += ",mov,mp4,m4a,3gp,3g2,mj2"
@@ -58,7 +54,7 @@ _MATRICES = {1: "bt709", 4: "fcc", 5: "bt470bg", 6: "smpte170m", 7: "smpte240m",
 """The ways from RGB to YUV that libav's scaler knows, by their number in H.273."""
 
 
-def container_of(path: Path) -> str:
+def same_container(path: Path) -> str:
     """The extension of a film's result that keeps its container; else Matroska's, which holds any stream."""
     return {".mp4": ".mp4", ".m4v": ".mp4", ".mov": ".mov"}.get(path.suffix.lower(), ".mkv")
 
@@ -71,7 +67,7 @@ class FilmOptions:
         strength: factor on the predicted chrominance: 0 is gray, 1 as predicted.
         upsampling: one of `color.UPSAMPLINGS`.
         steadiness: of the colours over time, 0..1 (`steadying.Steadier`).
-        codec: one of `CODECS`.
+        codec: the name of one of libav's encoders that has a CRF: libx264, libx265, libvpx-vp9.
         crf: the encoder's constant rate factor: lower is better and larger.
         start: seconds; what comes before is left out.
         end: seconds; what comes after is left out; None: nothing.
@@ -81,9 +77,9 @@ class FilmOptions:
 
     strength: float = 1.0
     upsampling: str = color.BILINEAR
-    steadiness: float = STEADINESS
+    steadiness: float = 0.8
     codec: str = "libx264"
-    crf: float = CRF
+    crf: float = 18
     start: float = 0.0
     end: float | None = None
     provenance: str | None = None
