@@ -547,9 +547,9 @@ def _add_colorize_options(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         "--codec",
-        choices=["libx264", "libx265", "libvpx-vp9"],
+        choices=["libx264", "libvpx-vp9"],
         default="libx264",
-        help="of the results: H.264, H.265 or VP9 (default: libx264)",
+        help="of the results: H.264 or VP9 (default: libx264)",
     )
     group.add_argument(
         "--crf",

@@ -67,7 +67,8 @@ class FilmOptions:
         strength: factor on the predicted chrominance: 0 is gray, 1 as predicted.
         upsampling: one of `color.UPSAMPLINGS`.
         steadiness: of the colours over time, 0..1 (`steadying.Steadier`).
-        codec: the name of one of libav's encoders that has a CRF: libx264, libx265, libvpx-vp9.
+        codec: the name of one of libav's encoders that has a CRF: libx264, libvpx-vp9. libx265 makes
+            packets without times of segments of one frame.
         crf: the encoder's constant rate factor: lower is better and larger.
         start: seconds; what comes before is left out.
         end: seconds; what comes after is left out; None: nothing.
@@ -173,8 +174,9 @@ def colorize_film(
     folder = result.with_name(fitting_name(f".{result.name}", ".unfinished"))
     otherwise = "another process is making this film's result there; wait until it has ended"
     with images.alone(folder, otherwise), _naming(result):
-        _check_container(film, result, options)
         work = _Work(folder, _record(film, colorizer, options))
+        joined = folder / f"joined{result.suffix}"
+        _check_container(film, joined, options)
         report = FilmReport(0, work.place.frames, film.notes, film.damage)
         film.damage += work.place.damage
         progress(work.place.frames)
@@ -183,9 +185,8 @@ def colorize_film(
                 work.add(partial(_encode, film, options, segment, progress))
         report.frames = work.place.frames
         if not report.frames:
-            raise PictureError(f"{source}: it has no frames from {options.start:g} s on (--start)")
+            raise PictureError(f"{source}: there is no frame between --start and --end")
         film.check_end()
-        joined = folder / f"joined{result.suffix}"
         _join(film, work.segments(), joined, options)
         try:
             joined.replace(result)
@@ -336,10 +337,10 @@ class _Film:
         with self.open() as container:
             stream = _video(container)
             stream.thread_type = "AUTO"
-            if begin:
-                with contextlib.suppress(av.FFmpegError):
-                    container.seek(begin, stream=stream)
-            for frame in self._decode(container, stream):
+            frames = self._decode(container, stream)
+            if self._options.start or first is not None:
+                frames = self._seek(container, stream, begin)
+            for frame in frames:
                 time = (0 if last is None else last + self.step) if frame.pts is None else frame.pts - shift
                 seconds = (time + shift) * self.time_base
                 if seconds >= self.end:
@@ -354,6 +355,19 @@ class _Film:
                 yield _Frame(time, luma, luminance)
                 last = time
                 self._last = float(seconds) + (frame.duration or self.step) * self.time_base
+
+    def _seek(
+        self, container: av.container.InputContainer, stream: av.VideoStream, begin: int
+    ) -> Iterator[av.VideoFrame]:
+        """The frames from a time of the file on, or earlier; from the film's beginning where the file leads astray."""
+        with contextlib.suppress(av.FFmpegError):
+            container.seek(begin, stream=stream)
+            frames = self._decode(container, stream)
+            frame = next(frames, None)
+            if frame is not None and frame.pts is not None and frame.pts <= begin:
+                return itertools.chain([frame], frames)
+            container.seek(0)
+        return self._decode(container, stream)
 
     def _decode(self, container: av.container.InputContainer, stream: av.VideoStream) -> Iterator[av.VideoFrame]:
         try:
@@ -566,19 +580,7 @@ def _encode(
     """Writes the segment from a place on, which can be decoded without the others; says where to go on behind it."""
     times = []
     with av.open(f"file:{path}", "w", format="nut") as container:
-        stream = container.add_stream(options.codec, film.rate, _encoder_options(options))
-        stream.height, stream.width = film.shape
-        context = stream.codec_context
-        context.time_base = stream.time_base = film.time_base
-        context.sample_aspect_ratio = film.aspect
-        context.color_range, context.colorspace, context.color_primaries, context.color_trc = film.tags
-        context.flags |= Flags.global_header
-        try:
-            context.open()
-        except av.FFmpegError as error:
-            raise PictureError(
-                f"{film.path}: {options.codec} cannot encode {stream.width}x{stream.height} pixels ({error.strerror})"
-            ) from None
+        stream = _add_video(container, film, options)
         for frame, joined in frames:
             times.append(frame.time)
             joined.pts += _headroom(film)
@@ -595,11 +597,6 @@ def _encode(
     )
 
 
-def _encoder_options(options: FilmOptions) -> dict[str, str]:
-    quiet = {"x265-params": "log-level=error"} if options.codec == "libx265" else {}
-    return {"crf": f"{options.crf:g}"} | quiet
-
-
 def _headroom(film: _Film) -> int:
     """Added to the times in segments: an encoder's first are before the first frame's, and NUT holds none below 0."""
     return film.ticks(3600)
@@ -613,22 +610,41 @@ _OF_THE_FILE = re.compile(
 """Metadata that speaks of how a file was written, not of the film."""
 
 
-def _check_container(film: _Film, result: Path, options: FilmOptions) -> None:
+def _check_container(film: _Film, path: Path, options: FilmOptions) -> None:
     """Sees that the result's container can hold the video, before hours go into it.
 
     Raises:
         PictureError: if not.
     """
-    if result.suffix not in _FORMATS:
-        raise PictureError(f"{result}: films are written as {', '.join(_FORMATS)}")
-    # Nothing is written before the first packet.
-    with av.open(f"file:{result}", "w", format=_FORMATS[result.suffix]) as container:
-        try:
-            container.add_stream(options.codec)
-        except ValueError:
-            raise PictureError(
-                f"{film.path}: a {result.suffix} file holds no video of {options.codec}; --film-format mkv does"
-            ) from None
+    if path.suffix not in _FORMATS:
+        raise PictureError(f"{path}: films are written as {', '.join(_FORMATS)}")
+    height, width = film.shape
+    try:
+        with av.open(f"file:{path}", "w", format=_FORMATS[path.suffix]) as container:
+            stream = _add_video(container, film, options)
+            container.mux(
+                stream.encode(av.VideoFrame.from_ndarray(np.zeros((height * 3 // 2, width), np.uint8), "yuv420p"))
+            )
+            container.mux(stream.encode())
+    except (av.FFmpegError, ValueError) as error:
+        raise PictureError(
+            f"{film.path}: a {path.suffix} file holds no video of {width}x{height} pixels by {options.codec} "
+            f"({getattr(error, 'strerror', None) or error}); try --film-format mkv, or another --codec"
+        ) from None
+
+
+def _add_video(container: av.container.OutputContainer, film: _Film, options: FilmOptions) -> av.VideoStream:
+    # With its macroblock tree x264 does not give the same twice.
+    own = {"mbtree": "0"} if options.codec == "libx264" else {}
+    stream = container.add_stream(options.codec, film.rate, {"crf": f"{options.crf:g}"} | own)
+    stream.height, stream.width = film.shape
+    context = stream.codec_context
+    context.time_base = stream.time_base = film.time_base
+    if film.aspect:
+        context.sample_aspect_ratio = film.aspect
+    context.color_range, context.colorspace, context.color_primaries, context.color_trc = film.tags
+    context.flags |= Flags.global_header
+    return stream
 
 
 def _join(film: _Film, segments: list[Path], path: Path, options: FilmOptions) -> None:
@@ -640,7 +656,10 @@ def _join(film: _Film, segments: list[Path], path: Path, options: FilmOptions) -
             f"file:{path}",
             "w",
             format=_FORMATS[path.suffix],
-            container_options={} if path.suffix == ".mkv" else {"movflags": "faststart"},
+            # By default the video's start would be rounded to milliseconds.
+            container_options={}
+            if path.suffix == ".mkv"
+            else {"movflags": "faststart", "movie_timescale": str(film.time_base.denominator)},
         ) as container,
     ):
         video = container.add_stream_from_template(first.streams.video[0], opaque=True)
