@@ -535,9 +535,9 @@ def _add_colorize_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--steadiness",
         type=_between(float, 0, 1),
-        default=0.8,
+        default=0.9,
         metavar="X",
-        help="of the colours over time: 0 is each frame by itself (default: 0.8)",
+        help="of the colours over time: 0 is each frame by itself (default: 0.9)",
     )
     group.add_argument(
         "--film-format",

@@ -78,7 +78,7 @@ class FilmOptions:
 
     strength: float = 1.0
     upsampling: str = color.BILINEAR
-    steadiness: float = 0.8
+    steadiness: float = 0.9
     codec: str = "libx264"
     crf: float = 18
     start: float = 0.0
@@ -173,7 +173,7 @@ def colorize_film(
     film = _Film(source, options)
     folder = result.with_name(fitting_name(f".{result.name}", ".unfinished"))
     otherwise = "another process is making this film's result there; wait until it has ended"
-    with images.alone(folder, otherwise), _naming(result):
+    with images.alone(folder, otherwise), _naming(result), _removing_if_refused(folder):
         work = _Work(folder, _record(film, colorizer, options))
         joined = folder / f"joined{result.suffix}"
         _check_container(film, joined, options)
@@ -185,7 +185,10 @@ def colorize_film(
                 work.add(partial(_encode, film, options, segment, progress))
         report.frames = work.place.frames
         if not report.frames:
-            raise PictureError(f"{source}: there is no frame between --start and --end")
+            raise PictureError(
+                f"{source}: "
+                + ("no frame can be decoded" if film.is_whole else "no frame is between --start and --end")
+            )
         film.check_end()
         _join(film, work.segments(), joined, options)
         try:
@@ -217,6 +220,19 @@ def _naming(result: Path) -> Iterator[None]:
         raise InputError(f"{result}: cannot be written ({error.strerror})") from None
 
 
+@contextlib.contextmanager
+def _removing_if_refused(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except PictureError:
+        shutil.rmtree(folder)
+        raise
+
+
+# PyAV's demuxer raises the second when a damaged file seems to begin a new stream.
+_READING_ERRORS = (av.FFmpegError, IndexError)
+
+
 class _Film:
     """A film file, as its header and first frame say.
 
@@ -246,7 +262,7 @@ class _Film:
         with self.open() as container:
             stream = _video(container)
             if stream is None:
-                raise PictureError(f"{path}: there is no video in it")
+                raise PictureError(f"{path}: there is no video in it that can be decoded")
             if stream.width * stream.height > options.max_megapixels * 1e6:
                 raise PictureError(
                     f"{path}: {stream.width}x{stream.height} pixels are more than {options.max_megapixels:g} "
@@ -262,7 +278,7 @@ class _Film:
             self.step = max(1, round(1 / (self.rate * self.time_base))) if self.rate else 1
             frame = next(self._decode(container, stream), None)
             if frame is None:
-                raise PictureError(f"{path}: no frame of it can be decoded")
+                raise PictureError(f"{path}: no frame can be decoded")
             self.damage.clear()
             aspect = stream.sample_aspect_ratio
             primaries, transfer = stream.codec_context.color_primaries, stream.codec_context.color_trc
@@ -309,8 +325,9 @@ class _Film:
                 f"file:{self.path}", options={"format_whitelist": _CONTAINERS}, metadata_errors="replace"
             )
         except (av.FFmpegError, ValueError) as error:
-            reason = getattr(error, "strerror", None) or error
-            raise PictureError(f"{self.path}: not a film that can be read, or a damaged one ({reason})") from None
+            raise PictureError(
+                f"{self.path}: not a film that can be read, or a damaged one ({_reason(error)})"
+            ) from None
         with container:
             yield container
 
@@ -381,8 +398,8 @@ class _Film:
                     if frame.is_corrupt:
                         self.note_damage("some of its frames are damaged")
                     yield frame
-        except av.FFmpegError as error:
-            self.note_damage(f"it cannot be read to its end ({error.strerror})")
+        except _READING_ERRORS as error:
+            self.note_damage(f"it cannot be read to its end ({_reason(error)})")
 
     def note_damage(self, what: str) -> None:
         """Adds to `damage`."""
@@ -437,9 +454,14 @@ class _Film:
         return round(Fraction(seconds) / self.time_base)
 
 
+def _reason(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error)
+
+
 def _video(container: av.container.Container) -> av.VideoStream | None:
-    """The first video that is not a picture of the film's cover."""
-    return next((s for s in container.streams.video if not s.disposition & Disposition.attached_pic), None)
+    """The first video that there is a decoder for and that is not a picture of the film's cover."""
+    videos = (s for s in container.streams.video if s.codec_context and not s.disposition & Disposition.attached_pic)
+    return next(videos, None)
 
 
 def _duration(stream: av.VideoStream) -> float | None:
@@ -629,7 +651,7 @@ def _check_container(film: _Film, path: Path, options: FilmOptions) -> None:
     except (av.FFmpegError, ValueError) as error:
         raise PictureError(
             f"{film.path}: a {path.suffix} file holds no video of {width}x{height} pixels by {options.codec} "
-            f"({getattr(error, 'strerror', None) or error}); try --film-format mkv, or another --codec"
+            f"({_reason(error)}); try --film-format mkv, or another --codec"
         ) from None
 
 
@@ -756,5 +778,5 @@ def _copied_packets(
             time = float((time - shift) * packet.time_base)
             packet.stream = copies[packet.stream.index]
             yield time, packet
-    except av.FFmpegError as error:
-        film.note_damage(f"its sound cannot be read to its end ({error.strerror})")
+    except _READING_ERRORS as error:
+        film.note_damage(f"its sound cannot be read to its end ({_reason(error)})")
