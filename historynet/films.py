@@ -5,6 +5,7 @@ What else the file holds, sound and subtitles, is copied as it is.
 """
 
 import contextlib
+import errno
 import hashlib
 import heapq
 import itertools
@@ -12,7 +13,7 @@ import json
 import math
 import re
 import shutil
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from fractions import Fraction
 from functools import partial
@@ -173,7 +174,7 @@ def colorize_film(
     film = _Film(source, options)
     folder = result.with_name(fitting_name(f".{result.name}", ".unfinished"))
     otherwise = "another process is making this film's result there; wait until it has ended"
-    with images.alone(folder, otherwise), _naming(result), _removing_if_refused(folder):
+    with images.alone(folder, otherwise), _removing_if_refused(folder), _naming(source, result):
         work = _Work(folder, _record(film, colorizer, options))
         joined = folder / f"joined{result.suffix}"
         _check_container(film, joined, options)
@@ -190,7 +191,13 @@ def colorize_film(
                 + ("no frame can be decoded" if film.is_whole else "no frame is between --start and --end")
             )
         film.check_end()
-        _join(film, work.segments(), joined, options)
+        try:
+            _join(film, work.segments(), joined, options, _COPIED[result.suffix])
+        except av.FFmpegError as error:
+            if error.errno in _OF_THE_DISK:
+                raise
+            film.note_damage("its sound and subtitles cannot be copied")
+            _join(film, work.segments(), joined, options, ())
         try:
             joined.replace(result)
         except OSError as error:
@@ -211,13 +218,18 @@ def count_frames(source: Path, options: FilmOptions | None = None) -> int | None
     return None if end is None or not film.rate else max(1, round((end - options.start) * film.rate))
 
 
+_OF_THE_DISK = (errno.ENOSPC, errno.EIO, errno.EFBIG, errno.EDQUOT, errno.EROFS, errno.EACCES)
+
+
 @contextlib.contextmanager
-def _naming(result: Path) -> Iterator[None]:
-    """Turns libav's errors, which come of writing here, into ours."""
+def _naming(source: Path, result: Path) -> Iterator[None]:
+    """Turns libav's errors into ours: the system's come of the disk, libav's own of a damaged film."""
     try:
         yield
     except av.FFmpegError as error:
-        raise InputError(f"{result}: cannot be written ({error.strerror})") from None
+        if error.errno in _OF_THE_DISK:
+            raise InputError(f"{result}: cannot be written ({error.strerror})") from None
+        raise PictureError(f"{source}: damaged so that no film can be made of it ({error.strerror})") from None
 
 
 @contextlib.contextmanager
@@ -625,6 +637,7 @@ def _headroom(film: _Film) -> int:
 
 
 _FORMATS = {".mp4": "mp4", ".mov": "mov", ".mkv": "matroska"}
+_COPIED = {".mp4": ("audio", "subtitle"), ".mov": ("audio", "subtitle"), ".mkv": ("audio", "subtitle", "attachment")}
 
 _OF_THE_FILE = re.compile(
     "major_brand|minor_version|compatible_brands|encoder|duration|bps|number_of_.*|_statistics_.*"
@@ -669,8 +682,8 @@ def _add_video(container: av.container.OutputContainer, film: _Film, options: Fi
     return stream
 
 
-def _join(film: _Film, segments: list[Path], path: Path, options: FilmOptions) -> None:
-    """Writes the result: the segments' video, and what else the film holds, without encoding anything again."""
+def _join(film: _Film, segments: list[Path], path: Path, options: FilmOptions, kinds: Collection[str]) -> None:
+    """Writes the result: the segments' video, and the film's other streams of these kinds, as they are."""
     with (
         film.open() as source,
         av.open(f"file:{segments[0]}") as first,
@@ -690,11 +703,10 @@ def _join(film: _Film, segments: list[Path], path: Path, options: FilmOptions) -
         _describe(video, original)
         copies = {}
         for stream in source.streams:
-            wanted = ("audio", "subtitle", "attachment") if path.suffix == ".mkv" else ("audio", "subtitle")
             if stream.index == original.index:
                 continue
             try:
-                if stream.type not in wanted:
+                if stream.type not in kinds:
                     raise ValueError
                 copies[stream.index] = container.add_stream_from_template(stream, opaque=True)
                 _describe(copies[stream.index], stream)
