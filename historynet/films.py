@@ -68,8 +68,7 @@ class FilmOptions:
         strength: factor on the predicted chrominance: 0 is gray, 1 as predicted.
         upsampling: one of `color.UPSAMPLINGS`.
         steadiness: of the colours over time, 0..1 (`steadying.Steadier`).
-        codec: the name of one of libav's encoders that has a CRF: libx264, libvpx-vp9. libx265 makes
-            packets without times of segments of one frame.
+        codec: one of libav's encoders that have a constant rate factor: libx264 or libvpx-vp9.
         crf: the encoder's constant rate factor: lower is better and larger.
         start: seconds; what comes before is left out.
         end: seconds; what comes after is left out; None: nothing.
@@ -296,7 +295,7 @@ class _Film:
             primaries, transfer = stream.codec_context.color_primaries, stream.codec_context.color_trc
         self._size = frame.width, frame.height
         self._rotation = round(frame.rotation / 90) % 4
-        # Gray and yuvj formats are full range if nothing is said; so is what other formats say.
+        # Where nothing else is said, gray and yuvj formats are of full range.
         full = frame.color_range == ColorRange.JPEG or frame.format.name.startswith("yuvj")
         full |= frame.format.name.startswith("gray") and frame.color_range != ColorRange.MPEG
         large = self._size[0] >= 1280 or self._size[1] > 576
@@ -361,14 +360,13 @@ class _Film:
 
     def _timed(self, size: int, first: int | None = None) -> Iterator[_Frame]:
         shift = self.ticks(self.start)
-        begin = self.ticks(self.start) if first is None else first + shift
         last = None
         with self.open() as container:
             stream = _video(container)
             stream.thread_type = "AUTO"
             frames = self._decode(container, stream)
             if self._options.start or first is not None:
-                frames = self._seek(container, stream, begin)
+                frames = self._seek(container, stream, shift + (first or 0))
             for frame in frames:
                 time = (0 if last is None else last + self.step) if frame.pts is None else frame.pts - shift
                 seconds = (time + shift) * self.time_base
