@@ -233,10 +233,12 @@ def _naming(source: Path, result: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _removing_if_refused(folder: Path) -> Iterator[None]:
+    """Removes the folder of a film of which nothing could be made; what is finished of others is kept."""
     try:
         yield
     except PictureError:
-        shutil.rmtree(folder)
+        if not any(folder.glob("*.nut")):
+            shutil.rmtree(folder)
         raise
 
 
@@ -253,8 +255,9 @@ class _Film:
         duration: of the video in seconds, None if the file does not say.
         rate: frames a second, on average; None if the file does not say.
         step: ticks of the time base from frame to frame, on average.
-        start: time of the file, in seconds, at which the result begins.
-        end: the same for its end; infinite if nothing is left out.
+        begin: time of the file's first frame or sound, in seconds; 0 if that is below 0.
+        start: the same of the result.
+        end: the same of the result's end; infinite if nothing is left out.
         shape: height and width of a luma plane that `luma` gives.
         aspect: width of a pixel by its height, None if the file does not say.
         tags: colour range, matrix, primaries and transfer function, numbers as in H.273, for the result.
@@ -283,9 +286,9 @@ class _Film:
             self.rate = stream.average_rate or stream.guessed_rate
             self.duration = _duration(stream)
             # What begins late (recorded broadcasts) is moved to the beginning.
-            begin = max(container.start_time or 0, 0) / 1e6
-            self.start = begin + options.start
-            self.end = math.inf if options.end is None else begin + options.end
+            self.begin = max(container.start_time or 0, 0) / 1e6
+            self.start = self.begin + options.start
+            self.end = math.inf if options.end is None else self.begin + options.end
             self.step = max(1, round(1 / (self.rate * self.time_base))) if self.rate else 1
             frame = next(self._decode(container, stream), None)
             if frame is None:
@@ -722,8 +725,8 @@ def _join(film: _Film, segments: list[Path], path: Path, options: FilmOptions, k
         for _, packet in packets:
             try:
                 container.mux(packet)
-            except av.FFmpegError:
-                if packet.stream is video:
+            except av.FFmpegError as error:
+                if packet.stream is video or error.errno in _OF_THE_DISK:
                     raise
                 film.note_damage("some of its sound or subtitles cannot be copied")
 
@@ -773,9 +776,10 @@ def _copied_packets(
     if not streams:
         return
     try:
-        if film.start:
+        if film.start > film.begin:
             with contextlib.suppress(av.FFmpegError):
-                source.seek(int(film.start * av.time_base))
+                # Where a file's index is coarse it may lead behind the time.
+                source.seek(int(max(film.begin, film.start - 5) * av.time_base))
         for packet in source.demux(streams):
             time = packet.dts if packet.pts is None else packet.pts
             if not packet.size or time is None:
