@@ -161,11 +161,12 @@ def evaluate(model: Path | None, data: Path, out: Path) -> None:
     Raises:
         InputError: if there is no such model or data set.
     """
+    lpips = commands.find_lpips(use_gpu=False)
     print(backend.start("0"), flush=True)
     from historynet import tables
     from historynet.colorizer import Colorizer, colorize_files
 
-    colorizer, lpips = Colorizer(model), commands.find_lpips(use_gpu=False)
+    colorizer = Colorizer(model)
     for name, title in TEST_SETS.items():
         originals = _pictures(data / name)
         methods = {method: out / name / method for method in ("gray", "HistoryNet")}

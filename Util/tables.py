@@ -31,6 +31,7 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--use_gpu", "--use-gpu", action="store_true", help="for LPIPS, instead of the CPU")
     arguments = parser.parse_args(argv)
     originals, folders = commands.find_results(arguments)
+    lpips = commands.find_lpips(arguments.use_gpu)
     if arguments.convention == "released":
         backend.start("cpu")
     pairs = len(folders) * len(images.list_pictures(originals))
@@ -40,7 +41,7 @@ def main(argv: Sequence[str]) -> int:
             originals,
             folders,
             CONVENTIONS[arguments.convention],
-            commands.find_lpips(arguments.use_gpu),
+            lpips,
             arguments.colorfulness,
             arguments.resize,
             bar.update,

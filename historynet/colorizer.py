@@ -5,7 +5,7 @@ import hashlib
 import itertools
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,6 +18,8 @@ from historynet.pairing import SUFFIX
 from historynet.parallel import batched, map_ahead
 
 COMPARISON_SUFFIX = "_comparison"
+PREVIEW_SUFFIX = "_preview"
+"""Of the first seconds of films."""
 
 _LONGEST_NAME = 255
 _COMPARISON_HEIGHT = 1024
@@ -58,6 +60,15 @@ class Colorizer:
                 model = weights.load(path, "generator", variant, wanted=("ab",))[0]
         self.image_size = model.input.shape[1]
         self._colors = keras.Model(model.input, model.output["ab"])
+
+    def digest(self) -> str:
+        """SHA-256 of the network's weights and of what it computes with; takes about a second for a full one."""
+        digest = hashlib.sha256()
+        for layer in self._colors.layers:
+            digest.update(f"{layer.name} {layer.compute_dtype}".encode())
+            for weight in layer.weights:
+                digest.update(np.ascontiguousarray(weight))
+        return digest.hexdigest()
 
     def __call__(self, picture: np.ndarray, strength: float = 1.0, upsampling: str = color.BILINEAR) -> np.ndarray:
         """uint8 RGB (height, width, 3) or gray (height, width), of any size -> uint8 RGB (height, width, 3).
@@ -148,8 +159,13 @@ def provenance(model: Path, version: str) -> str:
     return f"colourised by HistoryNet {version} with {model.name} (SHA-256 {digest[:16]})"
 
 
-def list_inputs(inputs: Iterable[Path], result_dir: Path | None = None, recursive: bool = False) -> list[Path]:
-    """The pictures that files and folders stand for, each once.
+def list_inputs(
+    inputs: Iterable[Path],
+    result_dir: Path | None = None,
+    recursive: bool = False,
+    extensions: Collection[str] = formats.EXTENSIONS,
+) -> list[Path]:
+    """The pictures (of a folder: the files with these extensions) that files and folders stand for, each once.
 
     Earlier results are left out of a folder that is also the results' own; a folder of results below the inputs is not
     walked. Links to folders are not followed.
@@ -161,7 +177,7 @@ def list_inputs(inputs: Iterable[Path], result_dir: Path | None = None, recursiv
     paths = {}
     for given in inputs:
         if given.is_dir():
-            found = list(_walk(given, results) if recursive else _pictures(given, results))
+            found = list((_walk if recursive else _pictures)(given, results, extensions))
             if not found:
                 raise InputError(f"{given}: no pictures in this folder or below it")
             # Not Path.resolve, which fails on a loop of links.
@@ -173,14 +189,14 @@ def list_inputs(inputs: Iterable[Path], result_dir: Path | None = None, recursiv
     return list(paths.values())
 
 
-def _pictures(folder: Path, results: str | None, or_none: bool = False) -> Iterator[Path]:
-    for name in images.list_pictures(folder, or_none, formats.EXTENSIONS):
-        made = Path(name).stem.endswith((SUFFIX, COMPARISON_SUFFIX))
+def _pictures(folder: Path, results: str | None, extensions: Collection[str], or_none: bool = False) -> Iterator[Path]:
+    for name in images.list_pictures(folder, or_none, extensions):
+        made = Path(name).stem.endswith((SUFFIX, COMPARISON_SUFFIX, PREVIEW_SUFFIX))
         if not (made and os.path.realpath(folder) == results):
             yield folder / name
 
 
-def _walk(root: Path, results: str | None) -> Iterator[Path]:
+def _walk(root: Path, results: str | None, extensions: Collection[str]) -> Iterator[Path]:
     # A folder that cannot be read is yielded itself: reading it as a picture says why.
     failed = []
     for folder, folders, _ in os.walk(root, onerror=lambda error: failed.append(Path(error.filename))):
@@ -191,12 +207,18 @@ def _walk(root: Path, results: str | None) -> Iterator[Path]:
             if not name.startswith(".") and not (below and os.path.realpath(Path(folder) / name) == results)
         )
         with contextlib.suppress(InputError):
-            yield from (path for path in _pictures(Path(folder), results, or_none=True) if path.name not in folders)
+            found = _pictures(Path(folder), results, extensions, or_none=True)
+            yield from (path for path in found if path.name not in folders)
     yield from failed
 
 
 def name_results(
-    paths: Sequence[Path], result_dir: Path, roots: Sequence[Path] = (), format: str = "jpg"
+    paths: Sequence[Path],
+    result_dir: Path,
+    roots: Sequence[Path] = (),
+    format: str = "jpg",
+    same: Callable[[Path], str] = formats.same_format,
+    end: str = SUFFIX,
 ) -> list[Path]:
     """RESULT_DIR/NAME_reconstructed.jpg for each picture; where two would share a name, it is told apart.
 
@@ -208,6 +230,8 @@ def name_results(
         result_dir: where results go.
         roots: folders whose tree is mirrored below `result_dir`.
         format: extension of the results without its dot, or "same".
+        same: which extension "same" stands for, by the input's name.
+        end: of the results' names.
     """
     folders = [_mirrored(path, roots) for path in paths]
     count = Counter((folder, path.stem.casefold()) for folder, path in zip(folders, paths, strict=True))
@@ -218,8 +242,8 @@ def name_results(
         if count[folder, name.casefold()] > 1:
             name = next(name for name in _names(path) if (folder, name.casefold()) not in taken)
             taken.add((folder, name.casefold()))
-        suffix = formats.SAME.get(path.suffix.lower(), ".png") if format == "same" else f".{format}"
-        results.append(result_dir / folder / _ending(name, SUFFIX + suffix))
+        suffix = same(path) if format == "same" else f".{format}"
+        results.append(result_dir / folder / fitting_name(name, end + suffix))
     return results
 
 
@@ -234,8 +258,8 @@ def _names(path: Path) -> Iterator[str]:
         yield f"{path.parent.name}_{path.name}_{number}"
 
 
-def _ending(name: str, end: str) -> str:
-    """The name with another end; cut where a file system would refuse it, and then told apart by a digest."""
+def fitting_name(name: str, end: str) -> str:
+    """A file's name with another end; cut where a file system would refuse it, and then told apart by a digest."""
     room = _LONGEST_NAME - len(end)
     encoded = os.fsencode(name)
     if len(encoded) > room:
@@ -392,7 +416,7 @@ def _page(path: Path, result: Path, page: int, planned: set[str]) -> Path:
     """The result's name with a page's number, but no other picture's result."""
     end = f"_p{page + 1:03}{SUFFIX}{result.suffix}"
     stem = result.stem.removesuffix(SUFFIX)
-    names = (_ending(name, end) for name in itertools.chain([stem], _names(path)))
+    names = (fitting_name(name, end) for name in itertools.chain([stem], _names(path)))
     return next(result.with_name(name) for name in names if str(result.with_name(name)).casefold() not in planned)
 
 
@@ -407,6 +431,6 @@ def _write(picture: formats.Picture, ab: np.ndarray, result: Path, options: Opti
     formats.write(result, picture, options.quality)
     if options.compare:
         after = figures.scale(color.to_8_bit(picture.rgb), len(before))
-        name = _ending(result.stem.removesuffix(SUFFIX), f"{COMPARISON_SUFFIX}.jpg")
+        name = fitting_name(result.stem.removesuffix(SUFFIX), f"{COMPARISON_SUFFIX}.jpg")
         pair = figures.grid([[before, after]], ["original", "colorized"], len(before))
         images.write_rgb(result.with_name(name), pair)

@@ -20,9 +20,10 @@ from typing import Any
 from tqdm import tqdm
 
 from historynet import backend, color, dataset, errors, images, runs, settings
-from historynet.errors import HistoryNetError, InputError, StoppedError
+from historynet.errors import HistoryNetError, InputError, PictureError, StoppedError
 from historynet.settings import Settings
 from historynet.training.checkpoints import Checkpoints, Position, restore
+from historynet.training.stopping import Stop
 
 Build = Callable[[Settings, Sequence[str]], Any]
 """From the settings and the fields of a sample to a system (`historynet.systems.system.System`)."""
@@ -382,25 +383,40 @@ def _colorize(config: Path, variant: str | None, argv: Sequence[str], root: Path
     device = backend.start(chosen.gpu_id, released_arithmetic=chosen.released_arithmetic)
     from PIL import Image
 
-    from historynet import __version__, weights
+    from historynet import __version__, films, formats, weights
     from historynet.colorizer import (
+        PREVIEW_SUFFIX,
         Colorizer,
         Options,
+        Report,
         check_results,
         colorize_files,
         list_inputs,
         name_results,
         provenance,
     )
+    from historynet.pairing import SUFFIX
 
     # --max-megapixels is our own limit, checked before a picture is decoded.
     Image.MAX_IMAGE_PIXELS = None
     inputs = arguments.inputs or [chosen.test_dir]
-    paths = list_inputs(inputs, chosen.result_dir, arguments.recursive)
+    found = list_inputs(inputs, chosen.result_dir, arguments.recursive, formats.EXTENSIONS | films.EXTENSIONS)
+    paths = [path for path in found if path.suffix.lower() not in films.EXTENSIONS]
+    film_paths = [path for path in found if path.suffix.lower() in films.EXTENSIONS]
     roots = [given for given in inputs if arguments.recursive and given.is_dir()]
     results = name_results(paths, chosen.result_dir, roots, arguments.format)
+    film_results = name_results(
+        film_paths,
+        chosen.result_dir,
+        roots,
+        arguments.film_format,
+        films.same_container,
+        SUFFIX if arguments.preview is None else PREVIEW_SUFFIX,
+    )
     existing = "skip" if arguments.skip_existing else "overwrite" if arguments.overwrite else "refuse"
-    check_results(paths, results, existing)
+    check_results(found, results, existing)
+    # A preview is there to be made again with other options.
+    check_results(found, film_results, existing if arguments.preview is None else "overwrite")
     model = weights.find_model(chosen.pretrained, chosen.model_dir, variant or "HistoryNet")
     shipped = "the shipped model, " if model == weights.SHIPPED else ""
     print(f"{device}; colorizing with {shipped}{model}", flush=True)
@@ -419,8 +435,27 @@ def _colorize(config: Path, variant: str | None, argv: Sequence[str], root: Path
         )
         # What a sum is rounded to depends on how many pictures are in the batch.
         together = 1 if chosen.released_arithmetic else chosen.batch_size
-        with tqdm(total=len(paths), unit="picture", disable=None) as bar:
-            report = colorize_files(colorizer, paths, results, together, bar.update, options)
+        report = Report()
+        if paths:
+            with tqdm(total=len(paths), unit="picture", disable=None) as bar:
+                report = colorize_files(colorizer, paths, results, together, bar.update, options)
+        film_options = films.FilmOptions(
+            strength=arguments.strength,
+            upsampling=arguments.upsampling,
+            steadiness=arguments.steadiness,
+            codec=arguments.codec,
+            crf=arguments.crf,
+            start=arguments.start,
+            end=arguments.end if arguments.preview is None else arguments.start + arguments.preview,
+            provenance=options.provenance,
+            max_megapixels=arguments.max_megapixels,
+        )
+        damage = []
+        for path, result in zip(film_paths, film_results, strict=True):
+            if existing == "skip" and arguments.preview is None and result.exists():
+                report.existing += 1
+            else:
+                damage += _colorize_film(colorizer, path, result, film_options, report)
     counts = [f"{report.done} colorized into {chosen.result_dir}", f"{len(report.skipped)} skipped"]
     counts += [f"{report.existing} there already"] if report.existing else []
     counts += [f"{report.colored} left alone, which have colour"] if report.colored else []
@@ -428,9 +463,37 @@ def _colorize(config: Path, variant: str | None, argv: Sequence[str], root: Path
     for note, files in report.notes.items():
         more = f" and {len(files) - 1} more" if len(files) > 1 else ""
         print(_one_line(f"note: {files[0]}{more}: {note}"), file=sys.stderr)
+    for reason in damage:
+        print(_one_line(f"damaged: {reason}; the rest is done"), file=sys.stderr)
     for reason in report.skipped:
         print(_one_line(f"skipped: {reason}"), file=sys.stderr)
-    return errors.SKIPPED if report.skipped else errors.DONE
+    return errors.SKIPPED if report.skipped or damage else errors.DONE
+
+
+def _colorize_film(colorizer: Any, path: Path, result: Path, options: Any, report: Any) -> list[str]:
+    """Colorizes a film into a report of `colorizer.colorize_files`; returns what of the film was damaged.
+
+    Raises:
+        StoppedError: at SIGTERM or Ctrl-C.
+    """
+    from historynet import films
+
+    kept = (
+        f"what is finished of {result} is kept; the same command, with --skip-existing if others are done, continues it"
+    )
+    with Stop() as stop, stop.at_once(kept):
+        try:
+            with tqdm(total=films.count_frames(path, options), unit="frame", disable=None) as bar:
+                of_film = films.colorize_film(colorizer, path, result, options, bar.update)
+        except PictureError as error:
+            report.skipped.append(str(error))
+            return []
+    report.done += 1
+    if of_film.continued:
+        print(_one_line(f"{result}: {of_film.continued} of its {of_film.frames} frames were there already"))
+    for note in of_film.notes:
+        report.notes.setdefault(note, []).append(path)
+    return [f"{path}: {what}" for what in of_film.damage]
 
 
 def _one_line(text: str) -> str:
@@ -439,7 +502,7 @@ def _one_line(text: str) -> str:
 
 
 def _add_colorize_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("inputs", nargs="*", type=Path, help="pictures or folders of pictures (default: TEST_DIR)")
+    parser.add_argument("inputs", nargs="*", type=Path, help="pictures, films, or folders of them (default: TEST_DIR)")
     group = parser.add_argument_group("files")
     group.add_argument("--recursive", action="store_true", help="walk folders; their tree is mirrored in RESULT_DIR")
     group.add_argument(
@@ -472,6 +535,49 @@ def _add_colorize_options(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument("--keep-colored", action="store_true", help="leave pictures alone that have colour already")
     group.add_argument("--compare", action="store_true", help="also write NAME_comparison.jpg, before and after")
+    group = parser.add_argument_group("films")
+    group.add_argument(
+        "--preview", type=_between(float, 0.01, 3600), metavar="SECONDS", help="only so much, into NAME_preview"
+    )
+    group.add_argument("--start", type=_seconds, default=0.0, metavar="TIME", help="seconds, or hours:minutes:seconds")
+    group.add_argument("--end", type=_seconds, metavar="TIME", help="the same; of the film, not of the result")
+    group.add_argument(
+        "--steadiness",
+        type=_between(float, 0, 1),
+        default=0.9,
+        metavar="X",
+        help="of the colours over time: 0 is each frame by itself (default: 0.9)",
+    )
+    group.add_argument(
+        "--film-format",
+        choices=["same", "mp4", "mov", "mkv"],
+        default="same",
+        help="of the results (default: same, and mkv for what is neither mp4 nor mov)",
+    )
+    group.add_argument(
+        "--codec",
+        choices=["libx264", "libvpx-vp9"],
+        default="libx264",
+        help="of the results: H.264 or VP9 (default: libx264)",
+    )
+    group.add_argument(
+        "--crf",
+        type=_between(float, 0, 63),
+        default=18,
+        metavar="N",
+        help="of the codec: lower is better and larger (default: 18)",
+    )
+
+
+def _seconds(text: str) -> float:
+    """Seconds of a text like 90, 1:30 or 0:01:30.5."""
+    parts = [float(part) for part in text.split(":")]
+    if len(parts) > 3 or not all(0 <= part < math.inf for part in parts):
+        raise ValueError
+    return sum(part * 60**place for place, part in enumerate(reversed(parts)))
+
+
+_seconds.__name__ = "time in seconds or hours:minutes:seconds"
 
 
 def _between(kind: type, lowest: float, highest: float) -> Callable[[str], float]:

@@ -29,9 +29,8 @@ EXTENSIONS = images.EXTENSIONS | {
 }
 """Of a folder's files these are taken; what a file is, its content says."""
 
-SAME = {".jpg": ".jpg", ".jpeg": ".jpg", ".jpe": ".jpg", ".jfif": ".jpg"} | {".tif": ".tif", ".tiff": ".tif"}
-SAME |= {".webp": ".webp"}
-"""A picture's extension -> its result's in the same format; every other format becomes ".png"."""
+_SAME = {".jpg": ".jpg", ".jpeg": ".jpg", ".jpe": ".jpg", ".jfif": ".jpg"} | {".tif": ".tif", ".tiff": ".tif"}
+_SAME |= {".webp": ".webp"}
 
 MAX_MEGAPIXELS = 200
 QUALITY = 95
@@ -42,6 +41,11 @@ _TIFF_TEXTS = frozenset({269, 270, 271, 272, 282, 283, 285, 296, 305, 306, 315, 
 
 _THUMBNAIL = frozenset({513, 514})
 _MAX_PAGES = 10_000
+
+
+def same_format(path: Path) -> str:
+    """The extension of a result in a picture's own format; ".png" where results cannot have it."""
+    return _SAME.get(path.suffix.lower(), ".png")
 
 
 @dataclass(frozen=True)

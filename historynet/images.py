@@ -1,11 +1,13 @@
 """Files <-> arrays: pictures in, pictures out, and the pictures of a folder."""
 
+import contextlib
 import errno
+import fcntl
 import os
 import re
 import stat
 import uuid
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -174,6 +176,32 @@ def make_folder(folder: Path) -> None:
         probe.unlink()
     except OSError as error:
         raise InputError(f"{folder}: cannot be written to ({error.strerror})") from None
+
+
+@contextlib.contextmanager
+def alone(folder: Path, otherwise: str) -> Iterator[None]:
+    """Sees that no other process works in a folder, which is made if need be. A process that is killed lets go of it.
+
+    Args:
+        folder: which.
+        otherwise: what is said after the folder's name if another does.
+
+    Raises:
+        InputError: if so, or the folder cannot be written to.
+    """
+    make_folder(folder)
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(handle)
+        raise InputError(f"{folder}: {otherwise}") from None
+    except OSError:
+        pass  # a file system without locks
+    try:
+        yield
+    finally:
+        os.close(handle)
 
 
 def remove_unfinished(folder: Path) -> None:

@@ -38,6 +38,23 @@ def map_ahead(
                 future.cancel()
 
 
+def in_background(items: Iterable[Item], ahead: int) -> Iterator[Item]:
+    """Yields the items while another thread makes the next ones, up to `ahead` of them.
+
+    An exception of the iterable is raised after the items that came before it.
+    """
+    iterator, end = iter(items), object()
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        pending = deque(pool.submit(next, iterator, end) for _ in range(ahead))
+        try:
+            while (item := pending.popleft().result()) is not end:
+                pending.append(pool.submit(next, iterator, end))
+                yield item
+        finally:
+            for future in pending:
+                future.cancel()
+
+
 def batched(items: Iterable[Item], size: float, cost: Callable[[Item], float] = _one) -> Iterator[list[Item]]:
     """Lists of items that together cost `size` or a little more, the last one less if need be."""
     batch = []

@@ -32,6 +32,8 @@ _WAITING_PIXELS = 2**25
 class Lpips:
     """The distance of two pictures in the features of a network that was trained to classify.
 
+    A process that also needs TensorFlow makes one first: PyTorch 2.14 crashes if it is imported after TensorFlow 2.21.
+
     Args:
         net: one of NETS; published figures are mostly of "alex".
         version: of the linear weights over the features.

@@ -4,15 +4,13 @@ settings.json holds the settings as they are now, run.json a record of each star
 """
 
 import contextlib
-import fcntl
 import importlib.metadata
 import json
-import os
 import platform
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -35,29 +33,17 @@ _MODELS = "my_model_*Epoch*.keras"
 _LIBRARIES = ("tensorflow", "keras", "numpy", "opencv-python-headless", "h5py", "tensorboard")
 
 
-@contextlib.contextmanager
-def alone(folder: Path) -> Iterator[None]:
+def alone(folder: Path) -> contextlib.AbstractContextManager[None]:
     """Sees that no other process trains in a folder, which is made if need be. A process that is killed lets go of it.
 
     Raises:
         InputError: if one does, or the folder cannot be written to.
     """
-    images.make_folder(folder)
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(handle)
-        raise InputError(
-            f"{folder}: another process is training there; wait until it has ended, or name another run with "
-            "--test-name or --model-dir"
-        ) from None
-    except OSError:
-        pass  # a file system without locks
-    try:
-        yield
-    finally:
-        os.close(handle)
+    return images.alone(
+        folder,
+        "another process is training there; wait until it has ended, or name another run with --test-name or "
+        "--model-dir",
+    )
 
 
 @dataclass(frozen=True)

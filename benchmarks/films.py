@@ -1,0 +1,73 @@
+"""Measures how steady a film's colours are, and at what cost: `python -m benchmarks.films --film FILE --model FILE`.
+
+The film has colours. Its luma alone is colorized; every frame is predicted once and steadied with each steadiness.
+
+* change: how much ab differs between a frame and the one before it, moved along the motion (flow of the true pictures'
+  luminance, by a finer method than the one that steadies), where that explains the luminance; mean, in 8-bit levels.
+* PSNR: of the results against the film's own colours, over all frames, as `metrics.psnr` defines it.
+"""
+
+import argparse
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+
+from historynet import backend, color, metrics
+from historynet.steadying import Steadier, align, find_cuts
+
+
+def main() -> None:
+    """Prints a table, a row for each steadiness."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--film", type=Path, required=True, help="with colours")
+    parser.add_argument("--model", type=Path, required=True)
+    parser.add_argument("--seconds", type=float, default=5.0)
+    parser.add_argument("--start", type=float, default=0.0)
+    parser.add_argument("--steadiness", type=float, nargs="+", default=[0, 0.5, 0.7, 0.8, 0.9, 0.95, 1])
+    arguments = parser.parse_args()
+    backend.start("cpu")
+    from historynet import Colorizer
+
+    colorizer = Colorizer(arguments.model)
+    originals, grays, luminances = [], [], []
+    with av.open(str(arguments.film)) as container:
+        container.seek(int(arguments.start * av.time_base))
+        for frame in container.decode(video=0):
+            if not arguments.start <= frame.time < arguments.start + arguments.seconds:
+                continue
+            rgb = frame.to_ndarray(format="rgb24")
+            gray = color.to_gray(rgb)
+            # A quarter of the pixels is enough, and fits into memory.
+            originals.append(cv2.resize(rgb, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA))
+            grays.append(cv2.resize(gray, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA))
+            luminances.append(color.network_lab(gray, colorizer.image_size)[..., :1])
+    predicted = colorizer.predict_ab(np.stack(luminances))
+    levels = [np.rint(luminance[..., 0] * 255).astype(np.uint8) for luminance in luminances]
+    cuts = [cut for _, cut in find_cuts(levels, lambda level: level)]
+    print(f"{len(levels)} frames, {sum(cuts)} cuts; {arguments.model.name}")
+    print("steadiness  change  of frame by frame  PSNR")
+    flow = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    by_itself = None
+    for steadiness in arguments.steadiness:
+        steadier = Steadier(steadiness)
+        steadied = [steadier(*frame) for frame in zip(levels, predicted, cuts, strict=True)]
+        changes = []
+        for number in range(1, len(levels)):
+            if not cuts[number]:
+                moved, trust = align(flow, levels[number], levels[number - 1], steadied[number - 1])
+                changes.append(np.abs(255 * (steadied[number] - moved))[trust > 0.5].mean())
+        change = np.mean(changes)
+        by_itself = by_itself or change
+        quality = np.mean(
+            [
+                metrics.psnr(original, color.with_chrominance(gray, ab))
+                for original, gray, ab in zip(originals, grays, steadied, strict=True)
+            ]
+        )
+        print(f"{steadiness:10.2f}  {change:6.3f}  {change / by_itself:17.1%}  {quality:.3f}")
+
+
+if __name__ == "__main__":
+    main()
