@@ -55,7 +55,8 @@ class Colorizer:
     ):
         if not isinstance(model, keras.Model):
             path = weights.find_model(str(model), Path("MODEL/HistoryNet"), "HistoryNet")
-            with _dtype_policy(precision):
+            # A variance can be larger than float16 holds.
+            with _dtype_policy("mixed_float16" if precision == "float16" else precision):
                 # Only what the colours need: no label head, no parsing output.
                 model = weights.load(path, "generator", variant, wanted=("ab",))[0]
         self.image_size = model.input.shape[1]

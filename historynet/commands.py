@@ -214,6 +214,10 @@ def _check_together(chosen: Settings) -> None:
             chosen.ema_momentum is not None and several,
             "--ema-momentum: with --strategy none only; averages of weights were not tried on several devices",
         ),
+        (
+            chosen.precision == "float16" and several,
+            "--precision float16: with --strategy none only; scaled losses were not tried on several devices",
+        ),
     ):
         if wrong:
             raise InputError(message)

@@ -23,7 +23,7 @@ COLORIZE = "colorize"
 VGG16_WORDS = ("imagenet", "none")
 """What VGG16_WEIGHTS can be besides a file."""
 
-PRECISIONS = ("float32", "bfloat16")
+PRECISIONS = ("float32", "bfloat16", "float16")
 """What PRECISION can be."""
 
 DEFAULT = "default"
@@ -315,7 +315,7 @@ class Settings:
         _word(PRECISIONS),
         _BOTH,
         "training",
-        "'float32', or 'bfloat16' for what the networks compute; outputs, losses and files stay in float32",
+        "'float32', or 'bfloat16' or 'float16' for what the networks compute; outputs, losses, files stay in float32",
         fixed=_RUN,
     )
     learning_rate: float = _setting(_number(above=True), TRAIN, "training", "step size of Adam (section 5.1)")

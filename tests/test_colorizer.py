@@ -128,9 +128,10 @@ def test_only_what_the_colours_need_is_loaded(generator, tmp_path):
     expected = np.asarray(generator(luminance, training=False)["ab"])
     np.testing.assert_array_equal(Colorizer(path).predict_ab(luminance), Colorizer(generator).predict_ab(luminance))
     np.testing.assert_allclose(Colorizer(path).predict_ab(luminance), expected, atol=1e-6)
-    half = Colorizer(path, precision="bfloat16").predict_ab(luminance)
-    assert half.dtype == np.float32
-    assert 0 < np.abs(half - expected).max() < 0.02
+    for precision in ("bfloat16", "float16"):
+        half = Colorizer(path, precision=precision).predict_ab(luminance)
+        assert half.dtype == np.float32
+        assert 0 < np.abs(half - expected).max() < 0.02
     assert Colorizer(path).predict_ab(luminance).dtype == np.float32
 
 

@@ -433,16 +433,18 @@ def test_what_vgg16_fills_can_be_kept_as_it_is(mhmd, run, part_of_vgg16, tmp_pat
 
 
 OPTIONS = (
-    *("--features-width", 0.0625, "--dense-width", 0.015625, "--crop-from", 40, "--precision", "bfloat16"),
+    *("--features-width", 0.0625, "--dense-width", 0.015625, "--crop-from", 40),
     *("--decay-steps", 5, "--ema-momentum", 0.5, "--huber-delta", 0.02, "--chroma-weight", 5, "--learning-rate", 1e-3),
 )
 
 
 @pytest.mark.slow
-def test_a_stopped_training_with_all_options_continues_to_the_same_numbers(mhmd, run, tmp_path):
+@pytest.mark.parametrize("precision", ["bfloat16", "float16"])
+def test_a_stopped_training_with_all_options_continues_to_the_same_numbers(mhmd, run, tmp_path, precision):
     def train(folder, epochs):
         places = [word for name in ("model", "log", "out") for word in (f"--{name}-dir", tmp_path / folder / name)]
-        code, _, err = run(TRAIN, *train_arguments(mhmd, *OPTIONS, *places, "--num-epochs", epochs))
+        more = (*OPTIONS, *places, "--precision", precision, "--num-epochs", epochs)
+        code, _, err = run(TRAIN, *train_arguments(mhmd, *more))
         assert code == 0, err
 
     train("whole", 2)

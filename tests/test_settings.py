@@ -209,7 +209,7 @@ def test_the_papers_training_is_the_default():
     ("arguments", "words"),
     [
         (["--ema-momentum", "1"], "--ema-momentum.*above 0 and below 1"),
-        (["--precision", "float16"], "--precision.*'float32' or 'bfloat16'"),
+        (["--precision", "half"], "--precision.*'float32' or 'bfloat16' or 'float16'"),
         (["--crop-from", "200"], "--crop-from 200: smaller than --image-size 224"),
         (["--huber-delta", "0"], "--huber-delta.*above 0"),
     ],

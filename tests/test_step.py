@@ -89,6 +89,55 @@ def test_a_gradient_that_is_not_finite_stops_too():
         Step(toy, seed=0)({"L": np.ones((1, 1), np.float32)}, 0)
 
 
+def scale_losses(toy):
+    for name, optimizer in toy.optimizers.items():
+        toy.optimizers[name] = keras.optimizers.LossScaleOptimizer(optimizer)
+
+
+def test_scaled_losses_give_the_same_updates():
+    plain, scaled = Toy(), Toy()
+    scale_losses(scaled)
+    for name, network in plain.networks.items():
+        scaled.networks[name].set_weights(network.get_weights())
+    x = np.array([[1.0], [3.0]], np.float32)
+    steps = [Step(toy, seed=0) for toy in (plain, scaled)]
+    for i in range(5):
+        first, second = (step({"L": x}, i) for step in steps)
+        assert first == second
+    for name, network in plain.networks.items():
+        # A power of two multiplies without rounding.
+        for a, b in zip(network.get_weights(), scaled.networks[name].get_weights(), strict=True):
+            np.testing.assert_array_equal(a, b)
+
+
+def test_an_overflow_that_the_loss_scale_answers_stops_nothing():
+    toy = Toy()
+    scale_losses(toy)
+    # The gradient is 1e35: times 2^15 to 2^12 it is beyond float32, times 2^11 it is not.
+    toy.phases = (Phase({"first": {"large": 1e35}}, lambda b, o, t: {"large": toy.networks["first"](b["L"])[:, 0]}),)
+    toy.optimizers["first"].learning_rate = 1e-35
+    step = Step(toy, seed=0)
+    weights = [toy.networks["first"].get_weights()[1]]
+    for i in range(6):
+        step({"L": np.ones((1, 1), np.float32)}, i)
+        weights.append(toy.networks["first"].get_weights()[1])
+    np.testing.assert_allclose(np.diff(np.ravel(weights)), [0, 0, 0, 0, -1, -1], rtol=1e-5)
+    assert float(toy.optimizers["first"].dynamic_scale) == 2**11
+
+
+def test_an_overflow_at_the_smallest_loss_scale_stops():
+    toy = Toy()
+    scale_losses(toy)
+    toy.phases = (
+        Phase({"first": {"root": 1.0}}, lambda b, o, t: {"root": ops.sqrt(0 * toy.networks["first"](b["L"]))[:, 0]}),
+    )
+    step = Step(toy, seed=0)
+    for i in range(15):
+        step({"L": np.ones((1, 1), np.float32)}, i)
+    with pytest.raises(NotFiniteError, match="gradient-of-first is not finite at step 15"):
+        step({"L": np.ones((1, 1), np.float32)}, 15)
+
+
 def test_a_variable_that_no_loss_reaches_stays():
     toy = Toy()
     toy.networks["first"].add(keras.layers.Dense(1, name="unreached"))
@@ -436,14 +485,15 @@ def test_the_average_is_in_place_for_a_while_and_then_the_weights_again(batch):
             np.testing.assert_array_equal(value, own[name], err_msg=name)
 
 
-def test_bfloat16_gives_about_the_same_losses_and_trains_float32_variables(batch):
+@pytest.mark.parametrize("precision", ["bfloat16", "float16"])
+def test_16_bits_give_about_the_same_losses_and_train_float32_variables(batch, precision):
     exact = make_system()
     made = exact.G(batch["L"], training=True)
     expected = {
         name: np.mean((made[field] - batch[field]) ** 2) for name, field in (("L_r", "ab"), ("L_par", "parsing"))
     }
     expected["L_g"] = -np.mean(exact.D1([ops.convert_to_tensor(batch["L"]), made["ab"]]))
-    keras.config.set_dtype_policy("mixed_bfloat16")
+    keras.config.set_dtype_policy(f"mixed_{precision}")
     try:
         system = make_system()
     finally:

@@ -68,7 +68,8 @@ class Start:
 
     def _build(self, build: Callable[[Architecture], keras.Model]) -> keras.Model:
         before = keras.config.dtype_policy()
-        keras.config.set_dtype_policy({"float32": "float32", "bfloat16": "mixed_bfloat16"}[self._settings.precision])
+        precision = self._settings.precision
+        keras.config.set_dtype_policy(precision if precision == "float32" else f"mixed_{precision}")
         try:
             return build(self.architecture)
         finally:
@@ -181,7 +182,10 @@ class HistoryNet:
         for place, (name, network) in enumerate(self.networks.items()):
             average = {"use_ema": True, "ema_momentum": ema_momentum} if ema_momentum and network is G else {}
             own = SharedSteps(rate, place + 2, len(self.networks)) if shared_adam_steps else rate
-            self.optimizers[name] = Adam(own, **_ADAM, **average)
+            optimizer = Adam(own, **_ADAM, **average)
+            # Small gradients would be zero in float16.
+            scaled = network.compute_dtype == "float16"
+            self.optimizers[name] = keras.optimizers.LossScaleOptimizer(optimizer) if scaled else optimizer
         objective = {name: weight for name, weight in generator_loss.items() if weight}
         self.phases = (Phase({"colorization": objective}, self._generator_losses),)
         judged = {"discriminator": {"critic": 1.0, "penalty": penalty_weight}, "classifier": {"classifier": 1.0}}

@@ -15,7 +15,8 @@ def averaged(system: System) -> Iterator[None]:
     own = []
     for name, network in system.networks.items():
         optimizer = system.optimizers[name]
-        if optimizer.use_ema:
+        # That with a loss scale keeps no average; the one that it scales for does.
+        if getattr(optimizer, "inner_optimizer", optimizer).use_ema:
             own += [(variable, variable.numpy()) for variable in network.trainable_variables]
             optimizer.finalize_variable_values(network.trainable_variables)
     try:

@@ -196,7 +196,9 @@ class Step:
                 for name, value in phase.losses(share.fields, shared, tools).items()
             }
             objectives = {
-                network: tf.add_n([weight * losses[name] for name, weight in weights.items()])
+                network: self._system.optimizers[network].scale_loss(
+                    tf.add_n([weight * losses[name] for name, weight in weights.items()])
+                )
                 for network, weights in phase.objectives.items()
             }
         gradients = {
@@ -207,10 +209,7 @@ class Step:
 
     def _apply(self, losses: Mapping[str, tf.Tensor], gradients: Mapping[str, Sequence]) -> dict[str, tf.Tensor]:
         """Updates the phase's networks if all is finite on all replicas; the losses of the whole batch."""
-        norms = {
-            f"gradient-of-{network}": tf.linalg.global_norm([v for v in values if v is not None])
-            for network, values in gradients.items()
-        }
+        norms = {f"gradient-of-{network}": self._checked_norm(network, values) for network, values in gradients.items()}
         # A sum is finite where each of its terms is: all replicas stop, or none.
         total = tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, {**losses, **norms})
         checks = [tf.debugging.assert_all_finite(value, f"{name} {_NOT_FINITE}") for name, value in total.items()]
@@ -226,6 +225,15 @@ class Step:
             # Keras sums them over the replicas.
             self._system.optimizers[network].apply(values, [variable for _, variable in reached])
         return {name: total[name] for name in losses}
+
+    def _checked_norm(self, network: str, gradient: Sequence[tf.Tensor | None]) -> tf.Tensor:
+        """A number that is not finite where the gradient is not, and nothing else can answer that."""
+        norm = tf.linalg.global_norm([value for value in gradient if value is not None])
+        optimizer = self._system.optimizers[network]
+        if not isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
+            return norm
+        # It leaves such an update out and halves its scale. Below 1 that would help no more.
+        return tf.where(optimizer.dynamic_scale.value > 1, tf.zeros_like(norm), norm)
 
 
 def _in_turn(function: Callable, arguments: Sequence[tuple]) -> list:
