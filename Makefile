@@ -7,8 +7,7 @@ READY := $(VENV)/.ready
 .PHONY: help setup demo demo-train test lint bench clean
 
 help:
-	@echo "make demo        colorize some photographs with the model that comes with the project"
-	@echo "make demo-train  train a small network on a few photographs and colorize their gray versions (minutes)"
+	@echo "make demo        train a small network on a few photographs and colorize their gray versions (minutes)"
 	@echo "make test        run the tests"
 	@echo "make lint        check the code's form"
 	@echo "make bench       measure speed and memory (half an hour; BENCH=--quick sees that it works)"
@@ -27,14 +26,11 @@ $(READY): requirements.txt pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
 	@touch $@
 
-demo: $(READY)
-	$(BIN)/python Util/demo.py
-
-demo-train: $(READY)
+demo demo-train: $(READY)
 	$(BIN)/python Util/demo_train.py
 
 test: $(READY)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -154,7 +154,7 @@ def main() -> None:
     parser = measuring.parser(__doc__, "colorizing")
     parser.add_argument("--pictures", type=Path, help="folder of photographs, which are made if there is none")
     parser.add_argument("--pretrained", type=Path, help="model file (default: full size, random weights)")
-    parser.add_argument("--precisions", nargs="+", choices=PRECISIONS, default=list(PRECISIONS))
+    parser.add_argument("--precisions", nargs="+", choices=PRECISIONS, default=["float32", "bfloat16"])
     parser.add_argument("--width", type=float, default=1.0)
     arguments = parser.parse_args()
     pictures, large = PICTURES, LARGE_PICTURES
