@@ -30,7 +30,7 @@ demo demo-train: $(READY)
 	$(BIN)/python Util/demo_train.py
 
 test: $(READY)
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 lint: $(READY)
 	$(BIN)/ruff check .

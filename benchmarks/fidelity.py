@@ -302,11 +302,11 @@ def measure(folder: Path, variant: str, arithmetic: str) -> dict[str, float]:
 
 
 def _measure(arithmetic: str, folder: Path, variant: str) -> Iterator[Result]:
-    import keras
-
     from historynet import backend
 
     backend.start("cpu", released_arithmetic=arithmetic == RELEASED)
+    import keras
+
     if arithmetic == FLOAT64:
         keras.config.set_floatx("float64")
     reference = Reference(folder, variant)

@@ -73,17 +73,19 @@ def start(gpu_id: str, seed: int | None = None, strategy: str = "none", released
         seed: of the initial weights.
         strategy: "none"; "mirrored" for all GPUs of this machine, "multiworker" for those of the machines in TF_CONFIG,
             where it waits for the other ones. With "cpu" or without a GPU for the CPU of each.
-        released_arithmetic: whether a CPU sums as the released program's TensorFlow did, without oneDNN. Only the first
-            start of a process can choose.
+        released_arithmetic: whether a CPU sums as the released program's TensorFlow did, without oneDNN.
 
     Returns:
         One line that says what the program runs on.
 
     Raises:
         InputError: if there are GPUs but not the one that was asked for, or TF_CONFIG will not do.
+        RuntimeError: if the released arithmetic is wanted when TensorFlow has been imported without it.
     """
     if released_arithmetic:
         # Read when TensorFlow is imported.
+        if "tensorflow" in sys.modules and os.environ.get("TF_ENABLE_ONEDNN_OPTS") != "0":
+            raise RuntimeError("TensorFlow is imported already, with oneDNN")
         os.environ["TF_ENABLE_ONEDNN_OPTS"] = "0"
     with quiet():
         with _out_of_sight("matplotlib", "scipy"):

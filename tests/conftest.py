@@ -1,5 +1,6 @@
 """Small data sets made by code, the reference files where there are some, and the scripts run as users run them."""
 
+import gc
 import os
 import runpy
 import subprocess
@@ -23,6 +24,15 @@ def reference():
     if not folder.is_dir():
         pytest.skip("no reference files: HISTORYNET_REFERENCE names no folder and there is no ../shared")
     return folder
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _networks_are_let_go():
+    """What Keras and TensorFlow keep of one module's networks would be several gigabytes in the end."""
+    yield
+    if "keras" in sys.modules:
+        sys.modules["keras"].utils.clear_session()
+    gc.collect()
 
 
 def write_picture(path, seed=0, size=(40, 30)):

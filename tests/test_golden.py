@@ -142,6 +142,8 @@ SEEN = {
 
 
 @pytest.mark.slow
+# Each takes nearly ten gigabytes: never two at once.
+@pytest.mark.xdist_group("full size")
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_closeness_to_the_released_programs_runs(reference, variant):
     """The table of docs/fidelity.md, with --released-arithmetic; it fails when a figure worsens."""

@@ -103,7 +103,9 @@ class Step:
         self._jit = jit
         self.workers = Workers()
         for name, network in system.networks.items():
-            system.optimizers[name].build(network.trainable_variables)
+            # A restored one is built; another time would give that with a loss scale its variables twice.
+            if not system.optimizers[name].built:
+                system.optimizers[name].build(network.trainable_variables)
         self._compiled = {}
 
     def __call__(self, fields: Mapping[str, np.ndarray], step: int, samples: int | None = None) -> dict[str, float]:
