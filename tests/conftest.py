@@ -35,6 +35,19 @@ def _networks_are_let_go():
     gc.collect()
 
 
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    """A file of a tiny untrained generator."""
+    from historynet import weights
+    from historynet.networks import Architecture
+    from historynet.networks.generator import build_generator
+
+    path = tmp_path_factory.mktemp("model") / "tiny.keras"
+    architecture = Architecture(image_size=32, width=1 / 32)
+    weights.save(build_generator(architecture), architecture, path)
+    return path
+
+
 def write_picture(path, seed=0, size=(40, 30)):
     """A smooth coloured picture, width x height, in the format of the name."""
     rng = np.random.default_rng(seed)

@@ -29,16 +29,6 @@ def colorizer():
     return Colorizer(build_generator(Architecture(image_size=32, width=1 / 32)))
 
 
-@pytest.fixture(scope="module")
-def model(tmp_path_factory):
-    from historynet import weights
-
-    path = tmp_path_factory.mktemp("model") / "tiny.keras"
-    architecture = Architecture(image_size=32, width=1 / 32)
-    weights.save(build_generator(architecture), architecture, path)
-    return path
-
-
 def encoded(format, size=(40, 30), mode="RGB", **options):
     rng = np.random.default_rng(0)
     picture = Image.fromarray(rng.integers(0, 256, (*size[::-1], 3), np.uint8)).convert(mode)
@@ -127,34 +117,11 @@ def test_a_folder_of_everything(folder, colorizer, tmp_path, recursive):
 
 
 def test_the_command_names_the_bad_in_one_line_each_and_ends_with_3(folder, model, tmp_path):
-    result = run_process(
-        COLORIZE,
-        "--pretrained",
-        model,
-        "--result-dir",
-        tmp_path / "out",
-        "--gpu-id",
-        "cpu",
-        "--",
-        folder,
-        "-x.jpg",
-        cwd=folder,
-    )
+    options = ("--pretrained", model, "--result-dir", tmp_path / "out", "--gpu-id", "cpu")
+    result = run_process(COLORIZE, *options, "--", folder, "-x.jpg", cwd=folder)
     assert result.returncode == 2
     assert "-x.jpg: no such file" in result.stderr
-    result = run_process(
-        COLORIZE,
-        "--pretrained",
-        model,
-        "--result-dir",
-        tmp_path / "out",
-        "--gpu-id",
-        "cpu",
-        "--",
-        folder,
-        "-dash.jpg",
-        cwd=folder,
-    )
+    result = run_process(COLORIZE, *options, "--", folder, "-dash.jpg", cwd=folder)
     assert result.returncode == 3, result.stderr
     lines = result.stderr.splitlines()
     assert all(line.startswith(("skipped: ", "note: ")) for line in lines), result.stderr

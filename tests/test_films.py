@@ -16,8 +16,6 @@ from conftest import ROOT, write_picture
 from historynet import color, films
 from historynet.errors import InputError, PictureError
 from historynet.films import FilmOptions, colorize_film
-from historynet.networks import Architecture
-from historynet.networks.generator import build_generator
 from historynet.parallel import in_background
 from historynet.steadying import LOOK_BACK, Steadier, find_cuts
 
@@ -463,16 +461,6 @@ def test_in_background():
     assert next(items) == 1
     with pytest.raises(PictureError, match="broken"):
         next(items)
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory):
-    from historynet import weights
-
-    path = tmp_path_factory.mktemp("model") / "tiny.keras"
-    architecture = Architecture(image_size=32, width=1 / 32)
-    weights.save(build_generator(architecture), architecture, path)
-    return path
 
 
 COLORIZE = "SOURCE_HistoryNet/colorization.py"

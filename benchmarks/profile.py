@@ -1,0 +1,56 @@
+"""Where the time of an update goes: `python -m benchmarks.profile [--precision bfloat16] [--batch-size 4]`.
+
+TensorFlow's profiler times every node of the graph, on each of its threads; a kind of node is shown with its share of
+the sum.
+"""
+
+import argparse
+import tempfile
+from collections import Counter
+from pathlib import Path
+
+from benchmarks.training import make_batch, make_system
+from historynet import backend
+from historynet.networks import VARIANTS
+from historynet.settings import PRECISIONS
+
+_SHOWN = 15
+
+
+def main() -> None:
+    """Prints the kinds of nodes that take the most time."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--variant", choices=VARIANTS, default="HistoryNet")
+    parser.add_argument("--precision", choices=PRECISIONS, default="float32")
+    parser.add_argument("--batch-size", type=int, default=4)
+    parser.add_argument("--width", type=float, default=1.0)
+    arguments = parser.parse_args()
+    print(backend.start("cpu", seed=0))
+    import tensorflow as tf
+    from tensorflow.tsl.profiler.protobuf import xplane_pb2
+
+    from historynet.training.step import Step
+
+    system = make_system(arguments.variant, width=arguments.width, precision=arguments.precision)
+    batch = make_batch(system, arguments.batch_size)
+    step = Step(system, seed=0)
+    step(batch, 0)
+    with tempfile.TemporaryDirectory() as folder:
+        with tf.profiler.experimental.Profile(folder):
+            step(batch, 0)
+        (path,) = Path(folder).rglob("*.xplane.pb")
+        space = xplane_pb2.XSpace.FromString(path.read_bytes())
+    milliseconds = Counter()
+    for plane in space.planes:
+        for event in (event for line in plane.lines for event in line.events):
+            # A node is called "its/name:Kind"; TensorFlow's own functions are "Class::Function" and "Function: which".
+            node, _, kind = plane.event_metadata[event.metadata_id].name.rpartition(":")
+            if node and not node.endswith(":") and not kind.startswith(" ") and "CPU" in plane.name:
+                milliseconds[kind] += event.duration_ps / 1e9
+    total = sum(milliseconds.values())
+    for kind, value in milliseconds.most_common(_SHOWN):
+        print(f"{kind:36} {value:9.0f} ms  {value / total:6.1%}")
+
+
+if __name__ == "__main__":
+    main()
