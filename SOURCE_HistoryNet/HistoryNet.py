@@ -38,6 +38,7 @@ def build(settings: Settings, fields: Sequence[str]) -> "System":
         chroma_weight=settings.chroma_weight,
         learning_rate=settings.learning_rate,
         decay_steps=settings.decay_steps,
+        warmup_steps=settings.warmup_steps,
         ema_momentum=settings.ema_momentum,
         shared_adam_steps=settings.shared_adam_steps,
         released_statistics=settings.released_statistics,

@@ -1,7 +1,7 @@
 """The shipped model: its data set, its file, its figures on pictures that it has not seen. See docs/model_card.md.
 
 prepare   one data set from Clothing Co-Parsing (CCP) and colour photographs of 1939 to 1944 (FSA)
-train     on it, in two runs that can be stopped and continued
+train     on it, in three runs that can be stopped and continued
 export    a trained generator -> the file that is shipped
 evaluate  the figures, beside those of gray pictures
 """
@@ -27,6 +27,9 @@ DATA = ROOT / "DATASET/compact"
 RESULT = ROOT / "RESULT/compact"
 TEST_SETS = {"test_ccp": "CCP, held out", "test_fsa": "FSA, held out"}
 """Folders of the data set, and what they hold."""
+
+RUNS = ("compact_start", "compact_all", "compact")
+"""Settings, in SOURCE_HistoryNet: small pictures and VGG16 frozen, without critics; all of it, larger; with critics."""
 
 LARGEST = 32_000_000
 """Bytes of the shipped file, at most."""
@@ -120,21 +123,22 @@ def _parsing(folder: Path) -> list[Path]:
 
 
 def train(vgg16_weights: str, data: Path, models: Path) -> int:
-    """Runs the trainer twice: with VGG16's layers frozen and no critics, then all of HistoryNet from what came of it.
+    """Runs the trainer for each of RUNS, the first from VGG16, the others from what the one before has trained.
 
     Returns:
         The exit code of the run that failed, if one did.
     """
-    configs = [ROOT / f"SOURCE_HistoryNet/{name}.json" for name in ("compact_start", "compact")]
-    epochs = json.loads(configs[0].read_text())["num_epochs"]
-    start = models / configs[0].stem / f"my_model_colorizationEpoch{epochs - 1}.keras"
-    for config, begin in zip(configs, (("--vgg16-weights", vgg16_weights), ("--init-generator", start)), strict=True):
+    begin = ("--vgg16-weights", vgg16_weights)
+    for name in RUNS:
+        config = ROOT / f"SOURCE_HistoryNet/{name}.json"
         command = [sys.executable, ROOT / "SOURCE_HistoryNet/HistoryNet.py", "--config", config, *begin]
         command += ["--train-data", data / "dataset_train", "--test-data", data / "dataset_second"]
-        command += ["--model-dir", models / config.stem]
+        command += ["--model-dir", models / name]
         code = subprocess.run(command, check=False).returncode
         if code:
             return code
+        last = json.loads(config.read_text())["num_epochs"] - 1
+        begin = ("--init-generator", models / name / f"my_model_colorizationEpoch{last}.keras")
     return errors.DONE
 
 

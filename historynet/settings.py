@@ -326,6 +326,13 @@ class Settings:
         "batches over which LEARNING_RATE falls to zero, along half a cosine; none: it stays",
         optional=True,
     )
+    warmup_steps: int | None = _setting(
+        _integer(1),
+        TRAIN,
+        "training",
+        "batches before DECAY_STEPS over which LEARNING_RATE rises from zero; none: none",
+        optional=True,
+    )
     ema_momentum: float | None = _setting(
         _number(above=True, below=1.0),
         TRAIN,
@@ -534,6 +541,8 @@ def resolve(arguments: argparse.Namespace, config: Path, root: Path | None = Non
         if _is_path(name, value, root):
             path = root / value.replace("{TEST_NAME}", written["test_name"])
             values[name] = path if _FIELDS[name].metadata["path"] else str(path)
+    if values["warmup_steps"] is not None and values["decay_steps"] is None:
+        raise InputError("--warmup-steps: needs --decay-steps, before which they are")
     if values["crop_from"] is not None and values["crop_from"] < values["image_size"]:
         raise InputError(f"--crop-from {values['crop_from']}: smaller than --image-size {values['image_size']}")
     return Settings(**values), written

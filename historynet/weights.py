@@ -116,22 +116,42 @@ def load(
 
 
 def fill(network: keras.Model, architecture: Architecture, path: Path) -> None:
-    """Gives a network of ours the arrays of a file, as `load` does.
+    """Gives a network of ours the arrays of a file, as `load` does; one made for pictures of another size is fitted.
 
     Raises:
-        InputError: as `load`; also if the file's network is of another size.
+        InputError: as `load`; also if the file's network has other numbers of channels.
     """
     contents = identify(path)
     _check(contents, network.name, architecture.variant, path)
     try:
-        assign(network, contents.arrays, path)
+        assign(network, _for_image_size(contents, architecture.image_size), path)
     except InputError as error:
         sizes = ", ".join(
             f"--{name.replace('_', '-')} {getattr(contents.architecture, name):g}"
-            for name in ("image_size", "width", "features_width", "dense_width", "num_classes")
+            for name in ("width", "features_width", "dense_width", "num_classes")
             if getattr(contents.architecture, name) != getattr(architecture, name)
         )
         raise InputError(f"{error}; the file's network was made with {sizes}" if sizes else str(error)) from None
+
+
+def _for_image_size(contents: Contents, size: int) -> Arrays:
+    """A network's arrays for pictures of another size.
+
+    The only arrays that depend on it, kernels that see a flattened map of features, are interpolated between the map's
+    places and divided by their number, so that the same features in more places give the same.
+    """
+    before, after = (-(-side // 32) for side in (contents.architecture.image_size, size))
+    arrays = dict(contents.arrays)
+    for name in _AFTER_FLATTEN & arrays.keys() if before != after else ():
+        kernel, *bias = arrays[name]
+        kernel = np.asarray(kernel[()], np.float32)
+        places = kernel.reshape(1, before, before, -1)
+        resized = keras.ops.image.resize(places, (after, after), "bilinear") * (before / after) ** 2
+        arrays[name] = [np.asarray(resized).reshape(-1, kernel.shape[-1]), *bias]
+    return arrays
+
+
+_AFTER_FLATTEN = {"info_dense1", "label_dense1", "classifier_dense"}
 
 
 def identify(path: Path) -> Contents:

@@ -1,6 +1,7 @@
 """The shipped model: data, file, look-up, figures; with a tiny network in its place."""
 
 import importlib.util
+import itertools
 import re
 import shutil
 import subprocess
@@ -211,8 +212,8 @@ def test_the_demonstration_without_a_shipped_model_says_so(run, monkeypatch, tmp
     assert "gone.keras: the shipped model is not there; make demo-train" in err
 
 
-@pytest.mark.parametrize("name", ["compact_start", "compact"])
-def test_the_settings_of_the_shipped_model_are_settings_of_historynet(name):
+@pytest.mark.parametrize(("name", "size"), [("compact_start", 160), ("compact_all", 224), ("compact", 224)])
+def test_the_settings_of_the_shipped_model_are_settings_of_historynet(name, size):
     chosen = resolve("--config", str(ROOT / f"SOURCE_HistoryNet/{name}.json"))
     architecture = Architecture(
         "HistoryNet",
@@ -222,28 +223,27 @@ def test_the_settings_of_the_shipped_model_are_settings_of_historynet(name):
         chosen.features_width,
         chosen.dense_width,
     )
-    assert architecture == Architecture("HistoryNet", 160, 0.5625, 42, 1, 0.0625)
+    assert architecture == Architecture("HistoryNet", size, 0.5625, 42, 1, 0.0625)
     assert 2 * build_generator(architecture).count_params() < 31_000_000
     batches = -(-3242 // chosen.batch_size)
-    assert chosen.decay_steps == chosen.num_epochs * batches
+    assert (chosen.warmup_steps or 0) + chosen.decay_steps == chosen.num_epochs * batches
 
 
-def test_training_it_takes_two_runs_of_which_the_second_begins_with_the_first(run, monkeypatch, tmp_path):
+def test_training_it_takes_three_runs_of_which_each_begins_with_the_one_before(run, monkeypatch, tmp_path):
     commands = []
 
     def trainer(command, check):
         commands.append([str(word) for word in command])
-        return subprocess.CompletedProcess(command, returncode=5 if len(commands) == 3 else 0)
+        return subprocess.CompletedProcess(command, returncode=5 if len(commands) == 4 else 0)
 
     monkeypatch.setattr(subprocess, "run", trainer)
     arguments = ("train", "--vgg16-weights", "vgg.npz", "--data", "data", "--models", tmp_path)
     assert run(SCRIPT, *arguments)[0] == 0
-    first, second = commands
-    assert first[first.index("--vgg16-weights") + 1] == "vgg.npz"
-    made = tmp_path / "compact_start/my_model_colorizationEpoch8.keras"
-    assert second[second.index("--init-generator") + 1] == str(made)
-    assert resolve(*first[2:]).model_dir == made.parent
-    assert resolve(*second[2:]).model_dir == tmp_path / "compact"
+    assert commands[0][commands[0].index("--vgg16-weights") + 1] == "vgg.npz"
+    for before, after in itertools.pairwise([resolve(*command[2:]) for command in commands]):
+        assert after.init_generator == before.model_dir / f"my_model_colorizationEpoch{before.num_epochs - 1}.keras"
+    names = ["compact_start", "compact_all", "compact"]
+    assert [resolve(*command[2:]).model_dir for command in commands] == [tmp_path / name for name in names]
     # A run that fails is the last one.
     assert run(SCRIPT, *arguments)[0] == 5
-    assert len(commands) == 3
+    assert len(commands) == 4

@@ -200,7 +200,15 @@ def test_a_damaged_saved_run_is_named(tmp_path, content):
 def test_the_papers_training_is_the_default():
     for folder in ("SOURCE_HistoryNet", "SOURCE_Parsing", "SOURCE_Classifier", "Baseline"):
         chosen = resolve(config=ROOT / folder / "config.py")
-        for name in ("features_width", "dense_width", "crop_from", "decay_steps", "ema_momentum", "huber_delta"):
+        for name in (
+            "features_width",
+            "dense_width",
+            "crop_from",
+            "decay_steps",
+            "warmup_steps",
+            "ema_momentum",
+            "huber_delta",
+        ):
             assert getattr(chosen, name) is None
         assert (chosen.vgg16_preprocessing, chosen.precision, chosen.chroma_weight) == (False, "float32", 0)
 
@@ -210,6 +218,7 @@ def test_the_papers_training_is_the_default():
     [
         (["--ema-momentum", "1"], "--ema-momentum.*above 0 and below 1"),
         (["--precision", "half"], "--precision.*'float32' or 'bfloat16' or 'float16'"),
+        (["--warmup-steps", "10"], "--warmup-steps: needs --decay-steps"),
         (["--crop-from", "200"], "--crop-from 200: smaller than --image-size 224"),
         (["--huber-delta", "0"], "--huber-delta.*above 0"),
     ],

@@ -298,11 +298,39 @@ def test_an_existing_network_is_filled(tmp_path, build, variant):
         np.testing.assert_array_equal(a.numpy(), b.numpy(), err_msg=a.path)
 
 
-def test_a_network_of_another_size_is_not_filled(tmp_path):
+def test_a_network_of_another_width_is_not_filled(tmp_path):
     write_released_file(tmp_path / "n.h5", build_generator(TINY))
-    wanted = Architecture(image_size=64, width=1 / 32)
-    with pytest.raises(InputError, match=r"n.h5: layer 'info_dense1'.*made with --image-size 32$"):
+    wanted = Architecture(image_size=32, width=1 / 16)
+    with pytest.raises(InputError, match=r"n.h5: layer 'block1_conv1'.*made with --width 0.03125, --features-width"):
         weights.fill(build_generator(wanted), wanted, tmp_path / "n.h5")
+
+
+@pytest.mark.parametrize("size", [32, 96, 160])
+def test_a_network_for_pictures_of_another_size_is_filled(tmp_path, size):
+    """Kernels behind Flatten: constants give the same sums, a slope stays a slope; all else is as it was."""
+    before = Architecture(image_size=64, width=1 / 32)
+    after = Architecture(image_size=size, width=1 / 32)
+    small, other = build_generator(before), build_generator(after)
+    make_up_weights(small)
+    dense = small.get_layer("info_dense1")
+    kernel, bias = dense.get_weights()
+    places = np.zeros((2, 2, *kernel.shape), np.float32)[:, :, : kernel.shape[0] // 4]
+    places[:, :, 0] = 0.5
+    places[1, :, 1], places[:, 1, 2] = 1, 1
+    dense.set_weights([places.reshape(kernel.shape), bias])
+    weights.save(small, before, tmp_path / "n.keras")
+    weights.fill(other, after, tmp_path / "n.keras")
+    side = size // 32
+    places = other.get_layer("info_dense1").get_weights()[0].reshape(side, side, -1, kernel.shape[1]) * side**2 / 4
+    np.testing.assert_allclose(places[:, :, 0], 0.5, rtol=1e-6)
+    # Between the middles of the first and the last half of the side, 1/4 and 3/4, the line; beyond, the ends.
+    line = np.interp((np.arange(side) + 0.5) / side, [0.25, 0.75], [0, 1])
+    np.testing.assert_allclose(places[:, :, 1], np.broadcast_to(line[:, None, None], places[:, :, 1].shape), atol=1e-6)
+    np.testing.assert_allclose(places[:, :, 2], np.broadcast_to(line[:, None], places[:, :, 2].shape), atol=1e-6)
+    for layer in small.layers:
+        if layer.name not in ("info_dense1", "label_dense1"):
+            for a, b in zip(layer.get_weights(), other.get_layer(layer.name).get_weights(), strict=True):
+                np.testing.assert_array_equal(a, b, err_msg=layer.name)
 
 
 @pytest.fixture

@@ -15,7 +15,6 @@ from historynet.networks.classifier import build_classifier
 from historynet.networks.discriminator import build_discriminator, piecewise_linear
 from historynet.networks.generator import build_generator
 from historynet.networks.normalization import pass_as_released
-from historynet.optimizers import Adam
 from historynet.settings import Settings
 from historynet.systems.system import Phase, Tensors, Tools
 
@@ -132,6 +131,7 @@ class HistoryNet:
         penalty_weight: weight of the gradient penalty in Eq. (6).
         learning_rate: of the networks' Adams; beta1 0.5, beta2 0.999 (section 5.1).
         decay_steps: batches over which it falls to zero along half a cosine; None: it stays.
+        warmup_steps: batches before these over which it rises from zero; None: none.
         ema_momentum: share that a moving average of G's weights keeps at each step, in its Adam; None: no average.
         huber_delta: of `losses.reconstruction`.
         chroma_weight: of `losses.reconstruction`.
@@ -158,6 +158,7 @@ class HistoryNet:
         penalty_weight: float,
         learning_rate: float,
         decay_steps: int | None = None,
+        warmup_steps: int | None = None,
         ema_momentum: float | None = None,
         huber_delta: float | None = None,
         chroma_weight: float = 0.0,
@@ -178,11 +179,14 @@ class HistoryNet:
         networks = {"colorization": G, "discriminator": self.D1, "classifier": self.D2}
         self.networks = {name: network for name, network in networks.items() if network}
         self.optimizers = {}
-        rate = CosineDecay(learning_rate, decay_steps) if decay_steps else learning_rate
+        rate = learning_rate
+        if decay_steps:
+            warmup = {"warmup_target": learning_rate, "warmup_steps": warmup_steps} if warmup_steps else {}
+            rate = CosineDecay(0.0 if warmup else learning_rate, decay_steps, **warmup)
         for place, (name, network) in enumerate(self.networks.items()):
             average = {"use_ema": True, "ema_momentum": ema_momentum} if ema_momentum and network is G else {}
             own = SharedSteps(rate, place + 2, len(self.networks)) if shared_adam_steps else rate
-            optimizer = Adam(own, **_ADAM, **average)
+            optimizer = keras.optimizers.Adam(own, **_ADAM, **average)
             # Small gradients would be zero in float16.
             scaled = network.compute_dtype == "float16"
             self.optimizers[name] = keras.optimizers.LossScaleOptimizer(optimizer) if scaled else optimizer
