@@ -4,10 +4,12 @@ prepare   one data set from Clothing Co-Parsing (CCP) and colour photographs of 
 train     on it, in three runs that can be stopped and continued
 export    a trained generator -> the file that is shipped
 evaluate  the figures, beside those of gray pictures
+curves    losses and scores of the three runs as pictures
 """
 
 import argparse
 import json
+import math
 import os
 import shutil
 import subprocess
@@ -17,10 +19,11 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from historynet import backend, color, commands, errors, images, settings
+from historynet import backend, color, commands, errors, figures, images, settings
 from historynet.dataset import PARSING_SUFFIX, find_parsing
 from historynet.errors import InputError
 from historynet.metrics import CONVENTIONS
+from historynet.training import history
 
 ROOT = Path(__file__).resolve().parent.parent
 DATA = ROOT / "DATASET/compact"
@@ -28,8 +31,8 @@ RESULT = ROOT / "RESULT/compact"
 TEST_SETS = {"test_ccp": "CCP, held out", "test_fsa": "FSA, held out"}
 """Folders of the data set, and what they hold."""
 
-RUNS = ("compact_start", "compact_all", "compact")
-"""Settings, in SOURCE_HistoryNet: small pictures and VGG16 frozen, without critics; all of it, larger; with critics."""
+RUNS = ("compact_start", "compact_large", "compact")
+"""Settings, in SOURCE_HistoryNet: VGG16 frozen, no critics; the same with larger pictures; everything trained."""
 
 LARGEST = 32_000_000
 """Bytes of the shipped file, at most."""
@@ -59,6 +62,9 @@ def main(argv: Sequence[str]) -> int:
     measuring.add_argument("model", type=Path, nargs="?", metavar="GENERATOR.keras", help="default: the shipped model")
     measuring.add_argument("--data", type=Path, default=DATA, metavar="DIR", help="what prepare made (%(default)s)")
     measuring.add_argument("--out", type=Path, default=RESULT, metavar="DIR", help="for the results (%(default)s)")
+    drawing = actions.add_parser("curves", help="draw the losses and the scores of the runs")
+    drawing.add_argument("--results", type=Path, default=ROOT / "RESULT", metavar="DIR", help="(%(default)s)")
+    drawing.add_argument("--out", type=Path, default=RESULT, metavar="DIR", help="for the pictures (%(default)s)")
     arguments = parser.parse_args(argv)
     if arguments.action == "prepare":
         prepare(arguments.ccp, arguments.ccp_more, arguments.fsa, arguments.out, arguments.copy)
@@ -66,6 +72,8 @@ def main(argv: Sequence[str]) -> int:
         return train(arguments.vgg16_weights, arguments.data, arguments.models)
     elif arguments.action == "export":
         export(arguments.model, arguments.out)
+    elif arguments.action == "curves":
+        curves(arguments.results, arguments.out)
     else:
         evaluate(arguments.model, arguments.data, arguments.out)
     return errors.DONE
@@ -199,6 +207,36 @@ def evaluate(model: Path | None, data: Path, out: Path) -> None:
             f"{share:.0%} of the originals' colourfulness",
             flush=True,
         )
+
+
+def curves(results: Path, out: Path) -> None:
+    """Draws the losses over the steps and the scores over the epochs, one run behind the other.
+
+    Args:
+        results: the folder with a folder for each of RUNS.
+        out: folder for losses.png and scores.png.
+
+    Raises:
+        InputError: if a run has left no tables.
+    """
+    losses, scores = {}, {}
+    for name in RUNS:
+        logs = results / name / "logs"
+        for table, key, shown in ((history.LOSSES, "step", losses), (history.EPOCHS, "epoch", scores)):
+            columns, _ = history.read(logs / table, key)
+            if not columns:
+                raise InputError(f"{logs / table}: nothing there; the runs have not been trained yet")
+            # Behind what was drawn of the runs before.
+            begin = max((len(values) for lines in shown.values() for values in lines.values()), default=0)
+            for column, values in columns.items():
+                shown.setdefault(column, {})[name] = [math.nan] * begin + list(values)
+    for column, beside, title in (("psnr", "psnr_gray", "gray"), ("colorfulness", "colorfulness_true", "originals")):
+        lengths = [len(values) for values in scores[column].values()]
+        scores[column][title] = [scores[beside][RUNS[-1]][-1]] * max(lengths)
+    panels = [name for name in losses if name not in ("epoch", "step")]
+    figures.plot_runs({name: losses[name] for name in panels}, out / "losses.png", "step", smoothing=100)
+    figures.plot_runs({name: scores[name] for name in ("psnr", "colorfulness")}, out / "scores.png", "epoch")
+    print(f"written: {out / 'losses.png'}, {out / 'scores.png'}")
 
 
 if __name__ == "__main__":

@@ -242,8 +242,8 @@ class Settings:
         _boolean,
         TRAIN,
         "network",
-        "keep the layers of G0 that VGG16_WEIGHTS fills as they are, which is much faster; no: they are trained along, "
-        "as in the paper",
+        "keep VGG16's blocks 1 to 3 in G0 as VGG16_WEIGHTS or INIT_GENERATOR fills them, which is much faster; no: "
+        "they are trained along, as in the paper",
         fixed=_RUN,
     )
 
@@ -251,7 +251,8 @@ class Settings:
         _text,
         TRAIN,
         "network",
-        "generator to go on training from: a .keras, .weights.h5 or released .h5 file; VGG16 is not needed then",
+        "generator to go on training from, also of another IMAGE_SIZE: a .keras, .weights.h5 or released .h5 file; "
+        "VGG16 is not needed then",
         path=True,
         optional=True,
         fixed=_RUN,

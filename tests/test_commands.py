@@ -12,6 +12,7 @@ from conftest import label_line, run_process, train_arguments, write_picture
 from PIL import Image
 
 from historynet import commands, images, weights
+from historynet.networks import vgg16
 
 TRAIN = "SOURCE_HistoryNet/HistoryNet.py"
 COLORIZE = "SOURCE_HistoryNet/colorization.py"
@@ -430,6 +431,15 @@ def test_what_vgg16_fills_can_be_kept_as_it_is(mhmd, run, part_of_vgg16, tmp_pat
         np.testing.assert_array_equal(trained.get_layer(name).kernel, np.float32(0.01))
         np.testing.assert_array_equal(trained.get_layer(name).bias, 0)
     assert trained.get_layer("block2_conv1").bias.numpy().any()
+    # Trained on from there, with larger pictures.
+    begin = ("--init-generator", tmp_path / "MODEL/my_model_colorizationEpoch0.keras", "--features-width", 1)
+    places = [word for name in ("model", "log", "out") for word in (f"--{name}-dir", tmp_path / "on" / name)]
+    code, _, err = run(TRAIN, *train_arguments(mhmd, *begin, *more, *places, "--image-size", 64))
+    assert code == 0, err
+    further = weights.load(tmp_path / "on/model/my_model_colorizationEpoch0.keras", "generator")[0]
+    for name in vgg16.layer_names():
+        before, after = (network.get_layer(name).kernel.numpy() for network in (trained, further))
+        assert (before == after).all() == (not name.startswith("block4")), name
 
 
 OPTIONS = (

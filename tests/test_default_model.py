@@ -2,6 +2,7 @@
 
 import importlib.util
 import itertools
+import math
 import re
 import shutil
 import subprocess
@@ -13,7 +14,7 @@ import pytest
 from conftest import ROOT, write_picture
 from test_settings import resolve
 
-from historynet import Colorizer, dataset, images, weights
+from historynet import Colorizer, dataset, figures, images, weights
 from historynet.errors import InputError
 from historynet.networks import Architecture
 from historynet.networks.generator import build_generator
@@ -212,7 +213,7 @@ def test_the_demonstration_without_a_shipped_model_says_so(run, monkeypatch, tmp
     assert "gone.keras: the shipped model is not there; make demo-train" in err
 
 
-@pytest.mark.parametrize(("name", "size"), [("compact_start", 160), ("compact_all", 224), ("compact", 224)])
+@pytest.mark.parametrize(("name", "size"), [("compact_start", 160), ("compact_large", 224), ("compact", 224)])
 def test_the_settings_of_the_shipped_model_are_settings_of_historynet(name, size):
     chosen = resolve("--config", str(ROOT / f"SOURCE_HistoryNet/{name}.json"))
     architecture = Architecture(
@@ -242,8 +243,37 @@ def test_training_it_takes_three_runs_of_which_each_begins_with_the_one_before(r
     assert commands[0][commands[0].index("--vgg16-weights") + 1] == "vgg.npz"
     for before, after in itertools.pairwise([resolve(*command[2:]) for command in commands]):
         assert after.init_generator == before.model_dir / f"my_model_colorizationEpoch{before.num_epochs - 1}.keras"
-    names = ["compact_start", "compact_all", "compact"]
+    names = ["compact_start", "compact_large", "compact"]
     assert [resolve(*command[2:]).model_dir for command in commands] == [tmp_path / name for name in names]
     # A run that fails is the last one.
     assert run(SCRIPT, *arguments)[0] == 5
     assert len(commands) == 4
+
+
+def test_the_curves_of_a_run_begin_where_those_of_the_run_before_end(run, monkeypatch, tmp_path):
+    drawn = {}
+    monkeypatch.setattr(
+        figures, "plot_runs", lambda curves, path, step, smoothing=1: drawn.update({path.name: (curves, step)})
+    )
+    code, _, err = run(SCRIPT, "curves", "--results", tmp_path, "--out", tmp_path)
+    assert code == 2
+    assert "losses.csv: nothing there" in err
+    for number, (name, more) in enumerate((("compact_start", ""), ("compact_large", ""), ("compact", ",L_g"))):
+        logs = tmp_path / name / "logs"
+        logs.mkdir(parents=True)
+        value = f",{number}.5" if more else ""
+        lines = "".join(f"0,{step},{number}{value}\n" for step in range(2 + number))
+        (logs / "losses.csv").write_text(f"epoch,step,L_r{more}\n{lines}")
+        scores = "epoch,psnr,psnr_gray,colorfulness,colorfulness_true"
+        (logs / "epochs.csv").write_text(f"{scores}\n0,{20 + number},19,{number},30\n")
+    assert run(SCRIPT, "curves", "--results", tmp_path, "--out", tmp_path)[0] == 0
+    nan = math.nan
+    losses, scores = drawn["losses.png"][0], drawn["scores.png"][0]
+    assert list(losses) == ["L_r", "L_g"]
+    expected = {"compact_start": [0, 0], "compact_large": [nan] * 2 + [1] * 3, "compact": [nan] * 5 + [2] * 4}
+    for name, values in expected.items():
+        np.testing.assert_array_equal(losses["L_r"][name], values)
+    np.testing.assert_array_equal(losses["L_g"]["compact"], [nan] * 5 + [2.5] * 4)
+    np.testing.assert_array_equal(scores["psnr"]["compact"], [nan, nan, 22])
+    assert scores["psnr"]["gray"] == [19] * 3
+    assert scores["colorfulness"]["originals"] == [30] * 3

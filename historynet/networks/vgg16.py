@@ -23,9 +23,9 @@ def features(rgb: keras.KerasTensor, architecture: Architecture) -> keras.KerasT
     return x
 
 
-def layer_names() -> list[str]:
-    """The names of the convolutions that `features` makes."""
-    return [f"block{block}_conv{i + 1}" for block, (_, n) in enumerate(BLOCKS, start=1) for i in range(n)]
+def layer_names(blocks: int = len(BLOCKS)) -> list[str]:
+    """The names of the convolutions that `features` makes in its first blocks."""
+    return [f"block{block}_conv{i + 1}" for block, (_, n) in enumerate(BLOCKS[:blocks], start=1) for i in range(n)]
 
 
 def build_teacher(architecture: Architecture) -> keras.Model:

@@ -44,17 +44,19 @@ class Start:
         """G, with G0 from VGG16 (section 5.1)."""
         network = self._build(build_generator)
         if self._settings.init_generator is not None:
-            return self._filled(network, self._settings.init_generator)
-        filled = self._load_vgg16(network)
-        if self._settings.frozen_features:
-            for name in filled:
-                network.get_layer(name).trainable = False
+            self._filled(network, self._settings.init_generator)
+            filled = vgg16.layer_names()
+        else:
+            filled = self._load_vgg16(network)
         left = [name for name in vgg16.layer_names() if name not in filled]
         if filled and left:
             print(
                 f"G0 starts from a part of VGG16: {', '.join(filled)} are pretrained, {', '.join(left)} are random",
                 flush=True,
             )
+        if self._settings.frozen_features:
+            for name in vgg16.layer_names(blocks=3):
+                network.get_layer(name).trainable = name not in filled
         return network
 
     def discriminator(self) -> keras.Model:
