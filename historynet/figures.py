@@ -85,7 +85,7 @@ def plot_runs(curves: Mapping[str, Mapping[str, Sequence[float]]], path: Path, s
     """Draws the curves of several runs over one another, a panel for each quantity, as PNG.
 
     Args:
-        curves: values by quantity and run, from step 1; a run may lack a quantity.
+        curves: values by quantity and run, from step 1, NaN before the run begins; a run may lack a quantity.
         path: the file.
         step: what is counted.
         smoothing: steps of the moving mean that is drawn, as in `plot_curves`.
@@ -100,7 +100,8 @@ def plot_runs(curves: Mapping[str, Mapping[str, Sequence[float]]], path: Path, s
     for i, (name, runs) in enumerate(curves.items(), start=1):
         axes = figure.add_subplot(lines, columns, i)
         for run, values in runs.items():
-            smooth = _moving_mean(np.asarray(values, float), smoothing)
+            values = np.asarray(values, float)
+            smooth = _moving_mean(values[np.isnan(values).argmin() :], smoothing)
             steps = np.arange(len(values) - len(smooth) + 1, len(values) + 1)
             # A single step would be no line.
             marker = "o" if len(smooth) < 20 else None

@@ -242,8 +242,8 @@ class Settings:
         _boolean,
         TRAIN,
         "network",
-        "keep VGG16's blocks 1 to 3 in G0 as VGG16_WEIGHTS or INIT_GENERATOR fills them, which is much faster; no: "
-        "they are trained along, as in the paper",
+        "keep VGG16's blocks 1 to 3 in G0 as INIT_GENERATOR has them, or what VGG16_WEIGHTS fills of them, which is "
+        "much faster; no: they are trained along, as in the paper",
         fixed=_RUN,
     )
 
@@ -331,7 +331,7 @@ class Settings:
         _integer(1),
         TRAIN,
         "training",
-        "batches before DECAY_STEPS over which LEARNING_RATE rises from zero; none: none",
+        "batches before DECAY_STEPS over which LEARNING_RATE rises from zero; none: it begins as it is",
         optional=True,
     )
     ema_momentum: float | None = _setting(
@@ -543,7 +543,10 @@ def resolve(arguments: argparse.Namespace, config: Path, root: Path | None = Non
             path = root / value.replace("{TEST_NAME}", written["test_name"])
             values[name] = path if _FIELDS[name].metadata["path"] else str(path)
     if values["warmup_steps"] is not None and values["decay_steps"] is None:
-        raise InputError("--warmup-steps: needs --decay-steps, before which they are")
+        raise InputError(f"--warmup-steps {values['warmup_steps']}: with --decay-steps only")
+    pretrained = values["init_generator"] is not None or values["vgg16_weights"] != "none"
+    if values["frozen_features"] and not pretrained:
+        raise InputError("--frozen-features: with --vgg16-weights none there is nothing to keep")
     if values["crop_from"] is not None and values["crop_from"] < values["image_size"]:
         raise InputError(f"--crop-from {values['crop_from']}: smaller than --image-size {values['image_size']}")
     return Settings(**values), written

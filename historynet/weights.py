@@ -115,16 +115,20 @@ def load(
     return network, contents.architecture
 
 
-def fill(network: keras.Model, architecture: Architecture, path: Path) -> None:
+def fill(network: keras.Model, architecture: Architecture, path: Path) -> list[str]:
     """Gives a network of ours the arrays of a file, as `load` does; one made for pictures of another size is fitted.
 
+    Returns:
+        The names of the layers whose kernels had to be fitted.
+
     Raises:
-        InputError: as `load`; also if the file's network has other numbers of channels.
+        InputError: as `load`; also if the file's network has other numbers of channels, units or classes.
     """
     contents = identify(path)
     _check(contents, network.name, architecture.variant, path)
+    fitted = _for_image_size(contents, architecture.image_size, path)
     try:
-        assign(network, _for_image_size(contents, architecture.image_size), path)
+        assign(network, contents.arrays | fitted, path)
     except InputError as error:
         sizes = ", ".join(
             f"--{name.replace('_', '-')} {getattr(contents.architecture, name):g}"
@@ -132,26 +136,43 @@ def fill(network: keras.Model, architecture: Architecture, path: Path) -> None:
             if getattr(contents.architecture, name) != getattr(architecture, name)
         )
         raise InputError(f"{error}; the file's network was made with {sizes}" if sizes else str(error)) from None
+    return list(fitted)
 
 
-def _for_image_size(contents: Contents, size: int) -> Arrays:
-    """A network's arrays for pictures of another size.
+_BEHIND_FLATTEN = ("info_dense1", "label_dense1", "classifier_dense")
+"""The layers that see a flattened map of features, 1/32 of the picture's side: their kernels depend on its size."""
 
-    The only arrays that depend on it, kernels that see a flattened map of features, are interpolated between the map's
-    places and divided by their number, so that the same features in more places give the same.
+
+def _for_image_size(contents: Contents, size: int, path: Path) -> Arrays:
+    """The arrays that are others for pictures of another size; none if the size is the same.
+
+    The kernels see the new map as it is when it is resized to the old one, so that the same features in all places give
+    the same.
     """
     before, after = (-(-side // 32) for side in (contents.architecture.image_size, size))
-    arrays = dict(contents.arrays)
-    for name in _AFTER_FLATTEN & arrays.keys() if before != after else ():
-        kernel, *bias = arrays[name]
-        kernel = np.asarray(kernel[()], np.float32)
-        places = kernel.reshape(1, before, before, -1)
-        resized = keras.ops.image.resize(places, (after, after), "bilinear") * (before / after) ** 2
-        arrays[name] = [np.asarray(resized).reshape(-1, kernel.shape[-1]), *bias]
-    return arrays
+    if before == after:
+        return {}
+    # (before, after), each row with sum 1.
+    resizing = keras.ops.image.resize(np.eye(after)[None, :, :, None], (before, after), "bilinear", antialias=True)
+    resizing = np.asarray(resizing)[0, :, :, 0]
+    fitted = {}
+    for name in _BEHIND_FLATTEN:
+        values = _read(contents.arrays.get(name, []), path)
+        # What is no such kernel is for `assign` to name.
+        if values and values[0].ndim == 2 and len(values[0]) % before**2 == 0:
+            units = values[0].shape[1]
+            places = values[0].reshape(before, before, -1, units)
+            places = np.einsum("ia,jb,ijcu->abcu", resizing, resizing, places, optimize=True)
+            fitted[name] = [places.reshape(-1, units), *values[1:]]
+    return fitted
 
 
-_AFTER_FLATTEN = {"info_dense1", "label_dense1", "classifier_dense"}
+def _read(values: Sequence[np.ndarray], path: Path) -> list[np.ndarray]:
+    """Arrays of a file, which may be read only now, as float32."""
+    try:
+        return [value[()].astype(np.float32, copy=False) for value in values]
+    except (OSError, RuntimeError):
+        raise InputError(f"{path}: cannot be read (a damaged or unfinished file)") from None
 
 
 def identify(path: Path) -> Contents:
@@ -235,7 +256,7 @@ def _infer_architecture(kind: str, variant: str, arrays: Arrays) -> Architecture
         _most_fitting(factors, layers.values()) if layers else None for layers in (convs, features, dense)
     )
     # The dense layers see 512 channels of 1/32 of the side.
-    flat = [arrays[name][0].shape[0] for name in ("info_dense1", "label_dense1", "classifier_dense") if name in arrays]
+    flat = [arrays[name][0].shape[0] for name in _BEHIND_FLATTEN if name in arrays]
     channels = scaled(512, width)
     sides = [side for rows in flat if (side := math.isqrt(rows // channels)) and side**2 * channels == rows]
     size = 32 * statistics.mode(sides) if sides else Architecture.image_size
@@ -299,11 +320,7 @@ def assign(network: keras.Model, arrays: Arrays, path: Path, complete: bool = Tr
             needed = ", ".join(str(tuple(variable.shape)) for variable in variables)
             raise InputError(f"{path}: layer {name!r} has arrays of shape {in_file}; the {network.name} needs {needed}")
     for name, values in arrays.items():
-        try:
-            values = [value[()].astype(np.float32, copy=False) for value in values]
-        except (OSError, RuntimeError):
-            raise InputError(f"{path}: cannot be read (a damaged or unfinished file)") from None
-        layers[name].set_weights(values)
+        layers[name].set_weights(_read(values, path))
 
 
 def _check_names(arrays: Arrays, layers: Collection[str], network: str, path: Path) -> None:

@@ -226,8 +226,9 @@ def test_the_settings_of_the_shipped_model_are_settings_of_historynet(name, size
     )
     assert architecture == Architecture("HistoryNet", size, 0.5625, 42, 1, 0.0625)
     assert 2 * build_generator(architecture).count_params() < 31_000_000
-    batches = -(-3242 // chosen.batch_size)
-    assert (chosen.warmup_steps or 0) + chosen.decay_steps == chosen.num_epochs * batches
+    # The second run ends while its rate is still high.
+    batches = {"compact_large": 9}.get(name, chosen.num_epochs) * -(-3242 // chosen.batch_size)
+    assert (chosen.warmup_steps or 0) + chosen.decay_steps == batches
 
 
 def test_training_it_takes_three_runs_of_which_each_begins_with_the_one_before(run, monkeypatch, tmp_path):
@@ -251,10 +252,13 @@ def test_training_it_takes_three_runs_of_which_each_begins_with_the_one_before(r
 
 
 def test_the_curves_of_a_run_begin_where_those_of_the_run_before_end(run, monkeypatch, tmp_path):
-    drawn = {}
-    monkeypatch.setattr(
-        figures, "plot_runs", lambda curves, path, step, smoothing=1: drawn.update({path.name: (curves, step)})
-    )
+    drawn, draw = {}, figures.plot_runs
+
+    def plot_runs(curves, path, step, smoothing=1):
+        drawn[path.name] = curves
+        draw(curves, path, step, smoothing)
+
+    monkeypatch.setattr(figures, "plot_runs", plot_runs)
     code, _, err = run(SCRIPT, "curves", "--results", tmp_path, "--out", tmp_path)
     assert code == 2
     assert "losses.csv: nothing there" in err
@@ -268,7 +272,8 @@ def test_the_curves_of_a_run_begin_where_those_of_the_run_before_end(run, monkey
         (logs / "epochs.csv").write_text(f"{scores}\n0,{20 + number},19,{number},30\n")
     assert run(SCRIPT, "curves", "--results", tmp_path, "--out", tmp_path)[0] == 0
     nan = math.nan
-    losses, scores = drawn["losses.png"][0], drawn["scores.png"][0]
+    losses, scores = drawn["losses.png"], drawn["scores.png"]
+    assert all(images.read_rgb(tmp_path / name).std() > 10 for name in drawn)
     assert list(losses) == ["L_r", "L_g"]
     expected = {"compact_start": [0, 0], "compact_large": [nan] * 2 + [1] * 3, "compact": [nan] * 5 + [2] * 4}
     for name, values in expected.items():

@@ -218,7 +218,8 @@ def test_the_papers_training_is_the_default():
     [
         (["--ema-momentum", "1"], "--ema-momentum.*above 0 and below 1"),
         (["--precision", "half"], "--precision.*'float32' or 'bfloat16' or 'float16'"),
-        (["--warmup-steps", "10"], "--warmup-steps: needs --decay-steps"),
+        (["--warmup-steps", "10"], "--warmup-steps 10: with --decay-steps only"),
+        (["--frozen-features", "--vgg16-weights", "none"], "--frozen-features: .* nothing to keep"),
         (["--crop-from", "200"], "--crop-from 200: smaller than --image-size 224"),
         (["--huber-delta", "0"], "--huber-delta.*above 0"),
     ],

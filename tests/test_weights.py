@@ -305,32 +305,50 @@ def test_a_network_of_another_width_is_not_filled(tmp_path):
         weights.fill(build_generator(wanted), wanted, tmp_path / "n.h5")
 
 
-@pytest.mark.parametrize("size", [32, 96, 160])
-def test_a_network_for_pictures_of_another_size_is_filled(tmp_path, size):
-    """Kernels behind Flatten: constants give the same sums, a slope stays a slope; all else is as it was."""
-    before = Architecture(image_size=64, width=1 / 32)
-    after = Architecture(image_size=size, width=1 / 32)
-    small, other = build_generator(before), build_generator(after)
-    make_up_weights(small)
-    dense = small.get_layer("info_dense1")
-    kernel, bias = dense.get_weights()
-    places = np.zeros((2, 2, *kernel.shape), np.float32)[:, :, : kernel.shape[0] // 4]
-    places[:, :, 0] = 0.5
-    places[1, :, 1], places[:, 1, 2] = 1, 1
-    dense.set_weights([places.reshape(kernel.shape), bias])
-    weights.save(small, before, tmp_path / "n.keras")
+@pytest.mark.parametrize("build", [build_generator, build_classifier])
+@pytest.mark.parametrize("size", [32, 128, 224])
+def test_a_network_for_pictures_of_another_size_is_filled(tmp_path, build, size):
+    """Kernels behind Flatten give the same for the same features in all places; all else is as it was."""
+    before, after = (Architecture(image_size=side, width=1 / 32) for side in (160, size))
+    network, other = build(before), build(after)
+    make_up_weights(network)
+    weights.save(network, before, tmp_path / "n.keras")
+    fitted = weights.fill(other, after, tmp_path / "n.keras")
+    assert fitted == (["info_dense1", "label_dense1"] if build is build_generator else ["classifier_dense"])
+    features = np.random.default_rng(0).normal(size=16)
+    for layer in network.layers:
+        values, filled = layer.get_weights(), other.get_layer(layer.name).get_weights()
+        if layer.name in fitted:
+            (kernel, bias), (new_kernel, new_bias) = values, filled
+            same = np.tile(features, 5 * 5) @ kernel
+            np.testing.assert_allclose(np.tile(features, (size // 32) ** 2) @ new_kernel, same, rtol=1e-4, atol=1e-5)
+            values, filled = [bias], [new_bias]
+        for a, b in zip(values, filled, strict=True):
+            np.testing.assert_array_equal(a, b, err_msg=layer.name)
+
+
+def test_fitting_to_larger_pictures_keeps_the_places(tmp_path):
+    """Of a kernel that sees the left half only, one that sees the left half only; between, what a line gives."""
+    before, after = (Architecture(image_size=side, width=1 / 32) for side in (64, 128))
+    network, other = build_generator(before), build_generator(after)
+    kernel, bias = network.get_layer("info_dense1").get_weights()
+    places = np.zeros((2, 2, 16, kernel.shape[1]), np.float32)
+    places[:, 0] = 1
+    network.get_layer("info_dense1").set_weights([places.reshape(kernel.shape), bias])
+    weights.save(network, before, tmp_path / "n.keras")
     weights.fill(other, after, tmp_path / "n.keras")
-    side = size // 32
-    places = other.get_layer("info_dense1").get_weights()[0].reshape(side, side, -1, kernel.shape[1]) * side**2 / 4
-    np.testing.assert_allclose(places[:, :, 0], 0.5, rtol=1e-6)
-    # Between the middles of the first and the last half of the side, 1/4 and 3/4, the line; beyond, the ends.
-    line = np.interp((np.arange(side) + 0.5) / side, [0.25, 0.75], [0, 1])
-    np.testing.assert_allclose(places[:, :, 1], np.broadcast_to(line[:, None, None], places[:, :, 1].shape), atol=1e-6)
-    np.testing.assert_allclose(places[:, :, 2], np.broadcast_to(line[:, None], places[:, :, 2].shape), atol=1e-6)
-    for layer in small.layers:
-        if layer.name not in ("info_dense1", "label_dense1"):
-            for a, b in zip(layer.get_weights(), other.get_layer(layer.name).get_weights(), strict=True):
-                np.testing.assert_array_equal(a, b, err_msg=layer.name)
+    places = other.get_layer("info_dense1").get_weights()[0].reshape(4, 4, 16, -1)
+    # Halving a side of four by triangles of twice the width: weights 1/8, 3/8, 3/8, 1/8, less what is outside.
+    expected = np.array([3, 3, 1, 0]) / 7
+    np.testing.assert_allclose(places.sum(0)[:, 0, 0] / 2, expected, atol=1e-6)
+
+
+def test_a_file_whose_size_is_not_that_of_its_arrays_is_refused(tmp_path):
+    network = build_generator(TINY)
+    weights.save(network, Architecture(image_size=96, width=1 / 32), tmp_path / "n.keras")
+    wanted = Architecture(image_size=64, width=1 / 32)
+    with pytest.raises(InputError, match=r"n.keras: layer 'info_dense1' has arrays of shape"):
+        weights.fill(build_generator(wanted), wanted, tmp_path / "n.keras")
 
 
 @pytest.fixture

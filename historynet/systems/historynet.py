@@ -78,7 +78,9 @@ class Start:
 
     def _filled(self, network: keras.Model, path: Path | None) -> keras.Model:
         if path is not None:
-            weights.fill(network, self.architecture, path)
+            fitted = weights.fill(network, self.architecture, path)
+            if fitted:
+                print(f"{path}: made for pictures of another size; fitted: {', '.join(fitted)}", flush=True)
         return network
 
     def teacher(self) -> keras.Model:
@@ -133,7 +135,7 @@ class HistoryNet:
         penalty_weight: weight of the gradient penalty in Eq. (6).
         learning_rate: of the networks' Adams; beta1 0.5, beta2 0.999 (section 5.1).
         decay_steps: batches over which it falls to zero along half a cosine; None: it stays.
-        warmup_steps: batches before these over which it rises from zero; None: none.
+        warmup_steps: batches before these over which it rises from zero; None: none, as without `decay_steps`.
         ema_momentum: share that a moving average of G's weights keeps at each step, in its Adam; None: no average.
         huber_delta: of `losses.reconstruction`.
         chroma_weight: of `losses.reconstruction`.
@@ -234,8 +236,7 @@ class HistoryNet:
     def _critic_losses(self, batch: Tensors, once: Tensors, tools: Tools) -> Tensors:
         """D1 and D2 see the same picture, made by the generator after its update."""
         luminance, real = batch["L"], batch["ab"]
-        # Frozen, G0 is what it was.
-        features = self._G0(luminance) if self._G0.trainable_variables else once["features"]
+        features = self._G0(luminance)
         fake = self._make(features, 1)["ab"]
         named = {}
         if self.D1:
