@@ -17,6 +17,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 from tqdm import tqdm
 
 from historynet import backend, color, commands, errors, figures, images, settings
@@ -58,6 +59,9 @@ def main(argv: Sequence[str]) -> int:
     exporting = actions.add_parser("export", help="make the file that is shipped")
     exporting.add_argument("model", type=Path, metavar="GENERATOR.keras", help="my_model_colorizationEpoch....keras")
     exporting.add_argument("--out", type=Path, metavar="FILE.keras", help="default: where the shipped model belongs")
+    exporting.add_argument(
+        "--strength", type=_positive, default=1.0, metavar="X", help="factor on the predicted chrominance (%(default)g)"
+    )
     measuring = actions.add_parser("evaluate", help="measure a model on the held-out pictures")
     measuring.add_argument("model", type=Path, nargs="?", metavar="GENERATOR.keras", help="default: the shipped model")
     measuring.add_argument("--data", type=Path, default=DATA, metavar="DIR", help="what prepare made (%(default)s)")
@@ -71,7 +75,7 @@ def main(argv: Sequence[str]) -> int:
     elif arguments.action == "train":
         return train(arguments.vgg16_weights, arguments.data, arguments.models)
     elif arguments.action == "export":
-        export(arguments.model, arguments.out)
+        export(arguments.model, arguments.out, arguments.strength)
     elif arguments.action == "curves":
         curves(arguments.results, arguments.out)
     else:
@@ -150,8 +154,21 @@ def train(vgg16_weights: str, data: Path, models: Path) -> int:
     return errors.DONE
 
 
-def export(model: Path, out: Path | None) -> None:
+def _positive(text: str) -> float:
+    number = float(text)
+    if not 0 < number < math.inf:
+        raise ValueError
+    return number
+
+
+def export(model: Path, out: Path | None, strength: float) -> None:
     """Stores a trained generator as it is shipped, with kernels in float16.
+
+    Args:
+        model: the generator's file.
+        out: the new file; None: where the shipped model belongs.
+        strength: factor on the distance of ab from gray, as far as the sigmoid behind the last layer is straight. What
+            a network learns by a distance of colours is paler than the pictures are.
 
     Raises:
         InputError: if it is no generator of HistoryNet, or too large.
@@ -162,6 +179,10 @@ def export(model: Path, out: Path | None) -> None:
     generator, architecture = weights.load(model, "generator", "HistoryNet")
     if 2 * generator.count_params() > LARGEST:
         raise InputError(f"{model}: {generator.count_params():,} parameters are more than {LARGEST:,} bytes hold")
+    neutral = np.log(128 / 127)  # the sigmoid of it is 128/255, gray
+    last = generator.get_layer("ab_half")
+    kernel, bias = last.get_weights()
+    last.set_weights([strength * kernel, neutral + strength * (bias - neutral)])
     out = out or weights.SHIPPED
     weights.save(generator, architecture, out, half=True)
     print(f"{out}: {generator.count_params():,} parameters, {out.stat().st_size:,} bytes")
@@ -175,10 +196,10 @@ def evaluate(model: Path | None, data: Path, out: Path) -> None:
     """
     lpips = commands.find_lpips(use_gpu=False)
     print(backend.start("0"), flush=True)
-    from historynet import tables
+    from historynet import tables, weights
     from historynet.colorizer import Colorizer, colorize_files
 
-    colorizer = Colorizer(model)
+    colorizer = Colorizer(model or weights.SHIPPED)
     for name, title in TEST_SETS.items():
         originals = _pictures(data / name)
         methods = {method: out / name / method for method in ("gray", "HistoryNet")}

@@ -162,7 +162,8 @@ class Settings:
         _integer(0, 2**32 - 1),
         TRAIN,
         "run",
-        "seed of the initial weights, the order of the pictures and alpha",
+        "seed of the initial weights, the order and the crops of the pictures, the choice of test pictures, and the "
+        "gradient penalty's random numbers",
         fixed=_RUN,
     )
 
@@ -203,7 +204,11 @@ class Settings:
         _integer(16, multiple_of=8), TRAIN, "network", "side of the networks' pictures, pixels", fixed=_RUN
     )
     width: float = _setting(
-        _number(above=True), TRAIN, "network", "factor on every channel count; 1.0 is the paper's network", fixed=_RUN
+        _number(above=True),
+        TRAIN,
+        "network",
+        "factor on every channel count; 1.0 is the paper's network, which alone VGG16's whole weights fit",
+        fixed=_RUN,
     )
     features_width: float | None = _setting(
         _number(above=True),
@@ -251,8 +256,8 @@ class Settings:
         _text,
         TRAIN,
         "network",
-        "generator to go on training from, also of another IMAGE_SIZE: a .keras, .weights.h5 or released .h5 file; "
-        "VGG16 is not needed then",
+        "generator to go on training from, also of another IMAGE_SIZE: a .keras, .weights.h5 or released .h5 file; G0 "
+        "needs no VGG16 then",
         path=True,
         optional=True,
         fixed=_RUN,
@@ -361,8 +366,8 @@ class Settings:
         _number(above=True),
         TRAIN,
         "training",
-        "L_r grows with the square of an error up to this much of ab in 0..1 and linearly from there (Huber); none: "
-        "with the square always, Eq. (2)",
+        "L_r is half the square of an error up to this much of ab in 0..1 and grows linearly from there (Huber); none: "
+        "the whole square always, Eq. (2)",
         optional=True,
     )
     chroma_weight: float = _setting(
@@ -410,7 +415,7 @@ class Settings:
         COLORIZE,
         "colorizing",
         "generator to colorize with: a file, or a name in MODEL_DIR with or without extension; 'default': "
-        "my_model_colorizationEpoch7 there or, if no model is there, HistoryNet's compact one that is shipped",
+        "my_model_colorizationEpoch7 there or, for HistoryNet where no model is there, the shipped compact one",
     )
     test_dir: Path = _setting(_text, COLORIZE, "colorizing", "folder of the pictures to colorize", path=True)
     result_dir: Path = _setting(_text, COLORIZE, "colorizing", "folder of the colorized pictures", path=True)
@@ -489,8 +494,8 @@ def make_parser(description: str, command: str, config: Path) -> argparse.Argume
     """A parser with one option for each setting of config.py that the command reads, explained with its default."""
     parser = Parser(
         description=description,
-        epilog=f"Defaults are the constants of {config}. Paths there are relative to the project's folder, on the "
-        "command line to the current one.",
+        epilog=f"Defaults are the constants of {config}. Paths there are relative to the project's folder "
+        "(historynet-colorize: to the current one), on the command line to the current one.",
         allow_abbrev=False,
     )
     parser.add_argument("--config", type=Path, metavar="FILE", help="settings.json of an earlier run, to run it again")

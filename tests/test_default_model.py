@@ -9,8 +9,10 @@ import subprocess
 import zipfile
 
 import h5py
+import keras
 import numpy as np
 import pytest
+import scipy.special
 from conftest import ROOT, write_picture
 from test_settings import resolve
 
@@ -158,15 +160,29 @@ def test_prepare_refuses_a_held_out_picture_among_those_for_training(sources, ru
     assert not (tmp_path / "data").exists()
 
 
-def test_export_and_evaluate(sources, generator, run, monkeypatch, tmp_path):
+def test_export_and_evaluate(sources, run, monkeypatch, tmp_path):
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "no weights of LPIPS"))
+    keras.utils.set_random_seed(0)
+    generator = build_generator(TINY)
+    last = generator.get_layer("ab_half")
+    last.set_weights([1e4 * last.kernel.numpy(), np.array([0.5, -0.3])])
     weights.save(generator, TINY, tmp_path / "trained.keras")
-    code, out, err = run(SCRIPT, "export", tmp_path / "trained.keras", "--out", tmp_path / "small.keras")
+    exporting = ("export", tmp_path / "trained.keras", "--out", tmp_path / "small.keras", "--strength", 1.5)
+    code, out, err = run(SCRIPT, *exporting)
     assert code == 0, err
     assert f"{generator.count_params():,} parameters" in out
+    # Before the sigmoid, half again as far from gray.
+    luminance = np.random.default_rng(0).random((1, 32, 32, 1), np.float32)
+    logits = [
+        scipy.special.logit(network(luminance)["ab"].numpy().astype(float)) - scipy.special.logit(128 / 255)
+        for network in (generator, weights.load(tmp_path / "small.keras", "generator")[0])
+    ]
+    np.testing.assert_allclose(logits[1], 1.5 * logits[0], rtol=0.01)
+    assert 0.1 < np.abs(logits[0]).max() < 5
+    monkeypatch.setattr(weights, "SHIPPED", tmp_path / "small.keras")
     assert run(SCRIPT, "prepare", *sources)[0] == 0
     arguments = ("--data", tmp_path / "data", "--out", tmp_path / "figures")
-    code, out, err = run(SCRIPT, "evaluate", tmp_path / "small.keras", *arguments)
+    code, out, err = run(SCRIPT, "evaluate", *arguments)
     assert code == 0, err
     for words in ("CCP, held out, measured", "FSA, held out, measured", "3 of 3", "2 of 2", "dB over gray"):
         assert words in out
