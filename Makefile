@@ -7,10 +7,11 @@ READY := $(VENV)/.ready
 .PHONY: help setup demo demo-train test lint bench clean
 
 help:
-	@echo "make demo        train a small network on a few photographs and colorize their gray versions (minutes)"
+	@echo "make demo        colorize some photographs with the model that comes with the project"
+	@echo "make demo-train  train a small network on a few photographs and colorize their gray versions (minutes)"
 	@echo "make test        run the tests"
 	@echo "make lint        check the code's form"
-	@echo "make bench       measure speed and memory (half an hour; BENCH=--quick sees that it works)"
+	@echo "make bench       measure speed and memory (half an hour; make bench BENCH=--quick only sees that it runs)"
 	@echo "make setup       only install what is needed, into $(VENV)"
 	@echo "make clean       remove $(VENV)"
 
@@ -26,7 +27,10 @@ $(READY): requirements.txt pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
 	@touch $@
 
-demo demo-train: $(READY)
+demo: $(READY)
+	$(BIN)/python Util/demo.py
+
+demo-train: $(READY)
 	$(BIN)/python Util/demo_train.py
 
 test: $(READY)

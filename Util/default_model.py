@@ -17,7 +17,6 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 from tqdm import tqdm
 
 from historynet import backend, color, commands, errors, figures, images, settings
@@ -59,9 +58,6 @@ def main(argv: Sequence[str]) -> int:
     exporting = actions.add_parser("export", help="make the file that is shipped")
     exporting.add_argument("model", type=Path, metavar="GENERATOR.keras", help="my_model_colorizationEpoch....keras")
     exporting.add_argument("--out", type=Path, metavar="FILE.keras", help="default: where the shipped model belongs")
-    exporting.add_argument(
-        "--strength", type=_positive, default=1.0, metavar="X", help="factor on the predicted chrominance (%(default)g)"
-    )
     measuring = actions.add_parser("evaluate", help="measure a model on the held-out pictures")
     measuring.add_argument("model", type=Path, nargs="?", metavar="GENERATOR.keras", help="default: the shipped model")
     measuring.add_argument("--data", type=Path, default=DATA, metavar="DIR", help="what prepare made (%(default)s)")
@@ -75,7 +71,7 @@ def main(argv: Sequence[str]) -> int:
     elif arguments.action == "train":
         return train(arguments.vgg16_weights, arguments.data, arguments.models)
     elif arguments.action == "export":
-        export(arguments.model, arguments.out, arguments.strength)
+        export(arguments.model, arguments.out)
     elif arguments.action == "curves":
         curves(arguments.results, arguments.out)
     else:
@@ -154,21 +150,8 @@ def train(vgg16_weights: str, data: Path, models: Path) -> int:
     return errors.DONE
 
 
-def _positive(text: str) -> float:
-    number = float(text)
-    if not 0 < number < math.inf:
-        raise ValueError
-    return number
-
-
-def export(model: Path, out: Path | None, strength: float) -> None:
+def export(model: Path, out: Path | None) -> None:
     """Stores a trained generator as it is shipped, with kernels in float16.
-
-    Args:
-        model: the generator's file.
-        out: the new file; None: where the shipped model belongs.
-        strength: factor on the distance of ab from gray, as far as the sigmoid behind the last layer is straight. What
-            a network learns by a distance of colours is paler than the pictures are.
 
     Raises:
         InputError: if it is no generator of HistoryNet, or too large.
@@ -179,10 +162,6 @@ def export(model: Path, out: Path | None, strength: float) -> None:
     generator, architecture = weights.load(model, "generator", "HistoryNet")
     if 2 * generator.count_params() > LARGEST:
         raise InputError(f"{model}: {generator.count_params():,} parameters are more than {LARGEST:,} bytes hold")
-    neutral = np.log(128 / 127)  # the sigmoid of it is 128/255, gray
-    last = generator.get_layer("ab_half")
-    kernel, bias = last.get_weights()
-    last.set_weights([strength * kernel, neutral + strength * (bias - neutral)])
     out = out or weights.SHIPPED
     weights.save(generator, architecture, out, half=True)
     print(f"{out}: {generator.count_params():,} parameters, {out.stat().st_size:,} bytes")

@@ -1,4 +1,4 @@
-"""Where the time of an update goes: `python -m benchmarks.profile [--precision bfloat16] [--batch-size 4]`.
+"""Where the time of an update goes: `python -m benchmarks.profile --help`.
 
 TensorFlow's profiler times every node of the graph, on each of its threads; a kind of node is shown with its share of
 the sum.
