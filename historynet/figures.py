@@ -64,7 +64,8 @@ def plot_curves(curves: Mapping[str, Sequence[float]], path: Path, smoothing: in
     figure = matplotlib.figure.Figure(figsize=(4 * columns, 2.6 * lines), layout="constrained")
     for i, (name, values) in enumerate(curves.items(), start=1):
         axes = figure.add_subplot(lines, columns, i)
-        values = np.asarray(values, float)
+        # A copy: Matplotlib may hold it for a while, and an array.array with a view of it cannot grow.
+        values = np.array(values, float)
         steps = np.arange(1, len(values) + 1)
         axes.plot(steps, values, color="0.75", linewidth=0.8)
         smooth = _moving_mean(values, smoothing)

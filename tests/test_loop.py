@@ -1,9 +1,12 @@
 """The loop with a system that it has never heard of."""
 
+import subprocess
+import sys
 from dataclasses import dataclass
 
 import numpy as np
 import pytest
+from conftest import ROOT
 from test_step import Toy
 
 from historynet.errors import InputError, NotFiniteError
@@ -70,3 +73,19 @@ def test_what_is_not_finite_is_named_with_its_pictures(tmp_path):
 def test_no_batch_at_all_is_an_error(tmp_path):
     with pytest.raises(InputError, match="no training picture"):
         train(Toy(), plan(tmp_path, lambda epoch, used: []))
+
+
+def test_the_losses_go_on_while_their_curves_are_still_held(tmp_path):
+    """A process's first drawing holds itself until the garbage collector comes, which may be long after the epoch."""
+    program = """
+import gc, pathlib, sys
+from array import array
+from historynet import figures
+gc.disable()
+losses = array("d", range(40))
+figures.plot_curves({"L_r": losses}, pathlib.Path(sys.argv[1]), 100)
+losses.append(40)
+"""
+    command = [sys.executable, "-c", program, tmp_path / "losses.png"]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
