@@ -40,6 +40,8 @@ TRAINING = {
     # The paper's 2e-5 is for ten days; with few steps the colours need a larger share, too.
     "--learning-rate": 5e-4,
     "--lambda-rec": 100,
+    # Falls to zero at the end, wherever the critic has swung it: 40 batches an epoch.
+    "--decay-steps": NUM_EPOCHS * 40,
 }
 
 
