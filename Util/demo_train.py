@@ -31,17 +31,18 @@ CROPS = 64
 CROP_SIDE = 256
 SEGMENTS = 60
 NUM_EPOCHS = 9
+BATCH_SIZE = 8
 TRAINING = {
     "--vgg16-weights": "none",
     "--width": 0.25,
     "--image-size": 160,
-    "--batch-size": 8,
+    "--batch-size": BATCH_SIZE,
     "--num-epochs": NUM_EPOCHS,
     # The paper's 2e-5 is for ten days; with few steps the colours need a larger share, too.
     "--learning-rate": 5e-4,
     "--lambda-rec": 100,
-    # Falls to zero at the end, wherever the critic has swung it: 40 batches an epoch.
-    "--decay-steps": NUM_EPOCHS * 40,
+    # Falls to zero at the end, wherever the critic has swung it.
+    "--decay-steps": NUM_EPOCHS * len(PHOTOGRAPHS) * CROPS // BATCH_SIZE,
 }
 
 
