@@ -35,6 +35,7 @@ def build(settings: Settings, fields: Sequence[str]) -> "System":
         penalty_weight=settings.lambda_gp,
         huber_delta=settings.huber_delta,
         chroma_weight=settings.chroma_weight,
+        log_error=settings.log_error,
         learning_rate=settings.learning_rate,
         decay_steps=settings.decay_steps,
         warmup_steps=settings.warmup_steps,

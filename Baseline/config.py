@@ -48,6 +48,7 @@ LOSSES = "paper"
 LAMBDA_REC = {"paper": 1.0, "released": 1.0}
 HUBER_DELTA = None
 CHROMA_WEIGHT = 0.0
+LOG_ERROR = False
 LAMBDA_CLS = {"paper": 0.003, "released": 0.003}
 LAMBDA_G = {"paper": 0.1, "released": 0.1}
 # Eq. (6) prints no weight for the gradient penalty; 10 is Gulrajani et al.'s (2017), whom it follows, too.

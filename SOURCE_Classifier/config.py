@@ -52,6 +52,7 @@ LOSSES = "paper"
 LAMBDA_REC = {"paper": 1.0, "released": 2.0}
 HUBER_DELTA = None
 CHROMA_WEIGHT = 0.0
+LOG_ERROR = False
 LAMBDA_CLS = {"paper": 0.003, "released": 0.002}
 LAMBDA_G = {"paper": 0.1, "released": 0.1}
 LAMBDA_INFO = {"paper": 0.003, "released": 0.002}

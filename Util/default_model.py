@@ -8,13 +8,14 @@ curves    losses and scores of the three runs as pictures
 """
 
 import argparse
+import itertools
 import json
 import math
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tqdm import tqdm
@@ -219,24 +220,27 @@ def curves(results: Path, out: Path) -> None:
     Raises:
         InputError: if a run has left no tables.
     """
-    losses, scores = {}, {}
-    for name in RUNS:
-        logs = results / name / "logs"
-        for table, key, shown in ((history.LOSSES, "step", losses), (history.EPOCHS, "epoch", scores)):
-            columns, _ = history.read(logs / table, key)
-            if not columns:
-                raise InputError(f"{logs / table}: nothing there; the runs have not been trained yet")
-            # Behind what was drawn of the runs before.
-            begin = max((len(values) for lines in shown.values() for values in lines.values()), default=0)
-            for column, values in columns.items():
-                shown.setdefault(column, {})[name] = [math.nan] * begin + list(values)
+    logs = {name: results / name / "logs" for name in RUNS}
+    losses, scores = (_one_behind_the_other(history.read_runs(logs, table)) for table in history.KEYS)
+    # Each run has a colour loss of its own, up to thousands of times another's.
+    panels = {f"L_r of {run}": {run: values} for run, values in losses["L_r"].items()}
+    panels |= {name: losses[name] for name in ("L_cls", "L_par")}
     for column, beside, title in (("psnr", "psnr_gray", "gray"), ("colorfulness", "colorfulness_true", "originals")):
         lengths = [len(values) for values in scores[column].values()]
         scores[column][title] = [scores[beside][RUNS[-1]][-1]] * max(lengths)
-    panels = [name for name in losses if name not in ("epoch", "step")]
-    figures.plot_runs({name: losses[name] for name in panels}, out / "losses.png", "step", smoothing=100)
+    figures.plot_runs(panels, out / "losses.png", "step", smoothing=100)
     figures.plot_runs({name: scores[name] for name in ("psnr", "colorfulness")}, out / "scores.png", "epoch")
     print(f"written: {out / 'losses.png'}, {out / 'scores.png'}")
+
+
+def _one_behind_the_other(columns: Mapping[str, Mapping[str, Sequence[float]]]) -> dict[str, dict[str, list[float]]]:
+    """Each run's columns behind NaN for the lines of the runs before it."""
+    lengths = [len(values) for values in next(iter(columns.values())).values()]
+    begins = dict(zip(RUNS, itertools.accumulate(lengths, initial=0), strict=False))
+    return {
+        column: {run: [math.nan] * begins[run] + list(values) for run, values in runs.items()}
+        for column, runs in columns.items()
+    }
 
 
 if __name__ == "__main__":

@@ -10,6 +10,8 @@ exact arithmetic. About a minute each on two cores.
 
 import dataclasses
 import functools
+import gc
+import math
 import os
 import subprocess
 import sys
@@ -147,26 +149,40 @@ def _with_tools(phase: Any, tools: Any) -> Any:
 
 def second_batch(reference: Reference) -> Iterator[Result]:
     """The colours in inference mode after one batch of training, as by default and as in the released program."""
-    from historynet.training.step import Step
-
     batch = {name: value.numpy() for name, value in reference.batch(reference.steps, "_0").items()}
     luminance = reference.batch(reference.steps, "_1")["L"]
     theirs = reference.steps["predict_1_0"]
     for name, released in (("by default", False), ("as released", True)):
-        system = reference.make_system(shared_adam_steps=released, released_statistics=released)
-        before = [network.get_weights() for network in system.networks.values()]
-        system.phases = [_with_tools(phase, _tools(reference.steps["alpha"])) for phase in system.phases]
-        Step(system, seed=0)(batch, 0)
-        apart = np.abs(system.predict(luminance)["ab"].numpy() - theirs).mean()
+        apart = np.abs(_after_one_step(reference, batch, luminance, released) - theirs).mean()
         yield Result(f"second batch: ab, mean, {name}", float(apart))
-        for network, values in zip(system.networks.values(), before, strict=True):
-            network.set_weights(values)
+        # The optimisers of one system take two gigabytes.
+        gc.collect()
+
+
+def _after_one_step(
+    reference: Reference, batch: Mapping[str, np.ndarray], luminance: Any, released: bool
+) -> np.ndarray:
+    from historynet.training.step import Step
+
+    system = reference.make_system(shared_adam_steps=released, released_statistics=released)
+    before = [network.get_weights() for network in system.networks.values()]
+    system.phases = [_with_tools(phase, _tools(reference.steps["alpha"])) for phase in system.phases]
+    Step(system, seed=0)(batch, 0)
+    ab = system.predict(luminance)["ab"].numpy()
+    for network, values in zip(system.networks.values(), before, strict=True):
+        network.set_weights(values)
+    return ab
+
+
+def norm(values: Any) -> float:
+    """|a|_2 of a whole array, summed in float64 and in parts: some have 10^8 numbers."""
+    parts = np.array_split(np.ravel(values), 1 + np.size(values) // 10**6)
+    return math.sqrt(sum(np.sum(np.square(part, dtype=float)) for part in parts))
 
 
 def relative(ours: Any, theirs: Any) -> float:
     """|a - b|_2 / |b|_2 of a whole array."""
-    ours, theirs = np.asarray(ours, float), np.asarray(theirs, float)
-    return float(np.linalg.norm(ours - theirs) / np.linalg.norm(theirs))
+    return norm(np.asarray(ours) - np.asarray(theirs)) / norm(theirs)
 
 
 def outputs(reference: Reference) -> Iterator[Result]:
@@ -225,7 +241,7 @@ def gradients(reference: Reference, network: str, key: str, phase: int) -> Itera
     norms = reference.gradients[f"{key}_grad_norm"]
     yield Result(f"{key} loss", relative(total, reference.gradients[f"{key}_loss"]))
     real = norms > NOISE * norms.max()
-    apart = np.abs(np.array([np.linalg.norm(value.astype(float)) for value in ours]) - norms)
+    apart = np.abs(np.array([norm(value) for value in ours]) - norms)
     yield Result(f"{key} gradient norms", float((apart[real] / norms[real]).max()))
     yield Result(f"{key} gradient norms, median", float(np.median(apart[real] / norms[real])))
     yield Result(f"{key} gradient norms that are noise, absolute", float(apart[~real].max(initial=0)))
@@ -254,7 +270,7 @@ def info_term(reference: Reference) -> Iterator[Result]:
     for name, weight in (("with L_info", weights["L_info"]), ("without L_info", 0.0)):
         weights["L_info"] = weight
         one, other = (reference.gradient(0, "colorization", fields)[2] for fields in (batch, moved))
-        apart = np.array([relative(b, a) for a, b in zip(one, other, strict=True) if np.linalg.norm(a)])
+        apart = np.array([relative(b, a) for a, b in zip(one, other, strict=True) if norm(a)])
         yield Result(f"G gradients when L moves by 2^-24, {name}, median", float(np.median(apart)))
     weights.update(before)
 

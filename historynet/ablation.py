@@ -5,7 +5,6 @@ What is done is recorded, so that a stopped run goes on where it was; the traine
 checkpoints.
 """
 
-import csv
 import json
 import signal
 import subprocess
@@ -21,6 +20,7 @@ from historynet.errors import InputError
 from historynet.metrics import Convention
 from historynet.perceptual import Lpips
 from historynet.settings import Settings
+from historynet.training import history
 
 TRAINERS = {
     "Baseline": "Baseline/Baseline.py",
@@ -179,14 +179,15 @@ def report(runs: Sequence[Run], folder: Path, convention: Convention, lpips: Lpi
     results = {run.name: run.folder / "colorized" for run in runs}
     table = tables.measure(tables.EXPERIMENTS["ablation"], test_data, results, convention, lpips, colorfulness=True)
     tables.write(table, folder, "table")
-    losses = _columns(runs, "losses.csv")
+    logs = {run.name: run.folder / "logs" for run in runs}
+    losses = history.read_runs(logs, history.LOSSES)
     figures.plot_runs(
         {name: losses[name] for name in losses if name not in ("epoch", "step")},
         folder / "losses.png",
         "step",
         _SMOOTHING,
     )
-    scores = _columns(runs, "epochs.csv")
+    scores = history.read_runs(logs, history.EPOCHS)
     # A horizontal line: what the gray pictures themselves score.
     shown = {name: scores[name] | {"gray": scores[f"{name}_gray"][runs[-1].name]} for name in ("psnr", "ssim")}
     figures.plot_runs(shown | {"colorfulness": scores["colorfulness"]}, folder / "scores.png", "epoch")
@@ -194,17 +195,6 @@ def report(runs: Sequence[Run], folder: Path, convention: Convention, lpips: Lpi
     text = _describe(runs, table)
     images.write_atomically(folder / "report.md", lambda path: path.write_text(text, encoding="utf-8"))
     return table
-
-
-def _columns(runs: Sequence[Run], name: str) -> dict[str, dict[str, list[float]]]:
-    """The columns of a table in the runs' logs, by column and run; HistoryNet's, which has all, say their order."""
-    columns = {}
-    for run in reversed(runs):
-        with (run.folder / "logs" / name).open(newline="") as file:
-            for row in csv.DictReader(file):
-                for column, value in row.items():
-                    columns.setdefault(column, {}).setdefault(run.name, []).append(float(value))
-    return {column: dict(reversed(found.items())) for column, found in columns.items()}
 
 
 def _describe(runs: Sequence[Run], table: tables.Table) -> str:

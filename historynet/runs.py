@@ -103,7 +103,7 @@ def find_start(saved: Checkpoints, chosen: Settings, about: Mapping[str, Any], f
 
 def is_looked_at(chosen: Settings, epoch: int) -> bool:
     """Whether an epoch's networks are saved and its look at the test pictures is done."""
-    return history.is_finished(history.read(chosen.log_dir / history.EPOCHS, "epoch")[0], epoch)
+    return history.is_finished(history.read(chosen.log_dir / history.EPOCHS)[0], epoch)
 
 
 @dataclass(frozen=True)

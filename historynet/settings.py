@@ -377,6 +377,13 @@ class Settings:
         "how much more colourful pixels count in L_r: a pixel's weight is 1 + CHROMA_WEIGHT * its chroma, which is 0 "
         "for gray and about 1 for the most colourful",
     )
+    log_error: bool = _setting(
+        _boolean,
+        TRAIN,
+        "training",
+        "L_r is the logarithm of each picture's error, as PSNR takes it: a picture of little colour counts as much as "
+        "a colourful one; it is thousands of times larger then, and LAMBDA_REC has to make up for it",
+    )
     lambda_cls: float = _setting(_loss_weight, TRAIN, "training", "weight of the classification loss L_cls, Eq. (4)")
     lambda_par: float | None = _setting(
         _loss_weight, TRAIN, "training", "weight of the parsing loss L_par, Eq. (3)", part=_PARSING

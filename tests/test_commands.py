@@ -445,7 +445,7 @@ def test_what_vgg16_fills_can_be_kept_as_it_is(mhmd, run, part_of_vgg16, tmp_pat
 OPTIONS = (
     *("--features-width", 0.0625, "--dense-width", 0.015625, "--crop-from", 40),
     *("--warmup-steps", 2, "--decay-steps", 5),
-    *("--ema-momentum", 0.5, "--huber-delta", 0.02, "--chroma-weight", 5, "--learning-rate", 1e-3),
+    *("--ema-momentum", 0.5, "--huber-delta", 0.02, "--chroma-weight", 5, "--log-error", "--learning-rate", 1e-3),
 )
 
 

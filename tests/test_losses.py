@@ -104,3 +104,22 @@ def test_reconstruction_by_hand(delta):
     np.testing.assert_allclose(losses.reconstruction(true, predicted, delta), [each.mean()], rtol=1e-4)
     weighted = (each * [1, 1 + 3 * 0.5]).mean()
     np.testing.assert_allclose(losses.reconstruction(true, predicted, delta, 3.0), [weighted], rtol=1e-4)
+    logarithm = losses.reconstruction(true, predicted, delta, 3.0, log_error=True)
+    np.testing.assert_allclose(logarithm, [np.log(1 + weighted * 255**2)], rtol=1e-4)
+
+
+def test_log_error_grows_as_psnr_falls():
+    """Far above the rounding of 8 bits, 10 dB are log(10), in a pale picture as in a colourful one."""
+    true = rng.random((2, 8, 8, 2)).astype("f4")
+    noise = rng.normal(size=true.shape).astype("f4") * np.array([0.05, 0.5], "f4")[:, None, None, None]
+    better, worse = (losses.reconstruction(true, true + f * noise, log_error=True) for f in (10**-0.5, 1.0))
+    np.testing.assert_allclose(np.subtract(worse, better), np.log(10), rtol=0.1)
+
+
+def test_log_error_of_a_perfect_picture_is_zero_with_a_finite_gradient():
+    true = tf.constant(rng.random((1, 4, 4, 2)), tf.float32)
+    with tf.GradientTape() as tape:
+        tape.watch(true)
+        loss = losses.reconstruction(true, tf.identity(true), log_error=True)
+    assert loss.numpy() == 0
+    assert np.isfinite(tape.gradient(loss, true).numpy()).all()

@@ -210,7 +210,8 @@ def test_the_papers_training_is_the_default():
             "huber_delta",
         ):
             assert getattr(chosen, name) is None
-        assert (chosen.vgg16_preprocessing, chosen.precision, chosen.chroma_weight) == (False, "float32", 0)
+        assert (chosen.vgg16_preprocessing, chosen.log_error) == (False, False)
+        assert (chosen.precision, chosen.chroma_weight) == ("float32", 0)
 
 
 @pytest.mark.parametrize(

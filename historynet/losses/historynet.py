@@ -10,9 +10,11 @@ from keras import ops
 from historynet import color
 
 SMALLEST_PROBABILITY = 1e-7
+ROUNDING = 1 / 255**2
+"""Squared error of one 8-bit level of a and b: what is less is not worth learning."""
 
 
-def reconstruction(ab_true, ab, huber_delta=None, chroma_weight=0.0):
+def reconstruction(ab_true, ab, huber_delta=None, chroma_weight=0.0, log_error=False):
     """L_r, Eq. (2): (batch, size, size, 2) twice -> (batch,).
 
     Args:
@@ -21,6 +23,8 @@ def reconstruction(ab_true, ab, huber_delta=None, chroma_weight=0.0):
         huber_delta: error from which on the loss grows linearly (Huber 1964): half the square below; None for Eq. (2).
         chroma_weight: weight of a pixel is 1 + chroma_weight * chroma, its distance from gray of 0..1: most pixels have
             little chroma, and their mean pulls rare colours towards gray.
+        log_error: whether each sample's error goes through log(1 + error / ROUNDING), as PSNR takes it: to save a tenth
+            of it counts as much in a picture of little colour, where it is small, as in a colourful one.
     """
     if huber_delta is None:
         error = ops.square(ab - ab_true)
@@ -30,7 +34,8 @@ def reconstruction(ab_true, ab, huber_delta=None, chroma_weight=0.0):
     if chroma_weight:
         chroma = ops.norm((ab_true * 255 - color.GRAY) / 128, axis=-1, keepdims=True)
         error = error * (1 + chroma_weight * chroma)
-    return ops.mean(error, axis=(1, 2, 3))
+    error = ops.mean(error, axis=(1, 2, 3))
+    return ops.log1p(error / ROUNDING) if log_error else error
 
 
 def parsing(parsing_true, parsing_predicted):

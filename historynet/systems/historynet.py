@@ -139,6 +139,7 @@ class HistoryNet:
         ema_momentum: share that a moving average of G's weights keeps at each step, in its Adam; None: no average.
         huber_delta: of `losses.reconstruction`.
         chroma_weight: of `losses.reconstruction`.
+        log_error: of `losses.reconstruction`.
         shared_adam_steps: whether Adam's step count, which its bias correction depends upon, rises with every update
             of any network, as in the released program, instead of with the network's own.
         released_statistics: whether G's stored statistics of batch normalisation move as in the released program, by
@@ -166,6 +167,7 @@ class HistoryNet:
         ema_momentum: float | None = None,
         huber_delta: float | None = None,
         chroma_weight: float = 0.0,
+        log_error: bool = False,
         shared_adam_steps: bool = False,
         released_statistics: bool = False,
         architecture: Architecture,
@@ -179,7 +181,7 @@ class HistoryNet:
         self._linear_D1 = piecewise_linear(D1) if self.D1 else None
         self.D2 = D2 if generator_loss.get("L_info") else None
         self._released_statistics = released_statistics
-        self._reconstruction = {"huber_delta": huber_delta, "chroma_weight": chroma_weight}
+        self._reconstruction = {"huber_delta": huber_delta, "chroma_weight": chroma_weight, "log_error": log_error}
         networks = {"colorization": G, "discriminator": self.D1, "classifier": self.D2}
         self.networks = {name: network for name, network in networks.items() if network}
         self.optimizers = {}

@@ -13,21 +13,27 @@ from pathlib import Path
 from historynet.errors import InputError
 
 LOSSES, EPOCHS = "losses.csv", "epochs.csv"
+KEYS = {LOSSES: "step", EPOCHS: "epoch"}
+"""The column that counts a table's lines."""
 
 Columns = dict[str, array]
 """A table's numbers by column; no column at all if it has no line."""
 
 
-def read(path: Path, key: str, below: float = math.inf) -> tuple[Columns, int]:
-    """The lines of a table before the first that was cut off or whose key is not below a limit.
+def read(path: Path, below: float = math.inf) -> tuple[Columns, int]:
+    """The lines of a table before the first that was cut off or whose count is not below a limit.
+
+    Args:
+        path: the file, with a name in KEYS.
+        below: the limit of the column that counts the lines.
 
     Returns:
         The columns, and the bytes that header and lines take in the file. Nothing if there is no file.
 
     Raises:
-        InputError: if the file cannot be read, or is no table of numbers with such a key.
+        InputError: if the file cannot be read, or is no such table.
     """
-    columns, size = {}, 0
+    columns, size, key = {}, 0, KEYS[path.name]
     try:
         with path.open("rb") as file:
             header = file.readline()
@@ -50,6 +56,24 @@ def read(path: Path, key: str, below: float = math.inf) -> tuple[Columns, int]:
     return columns, size
 
 
+def read_runs(logs: Mapping[str, Path], name: str) -> dict[str, dict[str, array]]:
+    """A table of several runs, by column and run; the columns in the order of the run that has most of them.
+
+    Args:
+        logs: the runs' folders of tables.
+        name: LOSSES or EPOCHS.
+
+    Raises:
+        InputError: as `read`; or if a run has no such table.
+    """
+    found = {run: read(folder / name)[0] for run, folder in logs.items()}
+    for run, columns in found.items():
+        if not columns:
+            raise InputError(f"{logs[run] / name}: not there, or empty; {run} has not been trained yet")
+    names = dict.fromkeys(name for columns in sorted(found.values(), key=len, reverse=True) for name in columns)
+    return {name: {run: columns[name] for run, columns in found.items() if name in columns} for name in names}
+
+
 def is_finished(epochs: Columns, epoch: int) -> bool:
     """Whether an epoch's networks are saved and were looked at, by the columns of epochs.csv."""
     return epoch in epochs.get("epoch", ())
@@ -59,9 +83,8 @@ class Table:
     """A table to which lines are added. As a context manager it is closed at the end.
 
     Args:
-        path: the file.
-        key: the column that counts the lines.
-        below: lines of an earlier start from this key on are removed; 0 for a new table.
+        path: the file, with a name in KEYS.
+        below: lines of an earlier start from this count on are removed; 0 for a new table.
 
     Attributes:
         columns: what it holds, the lines of earlier starts included.
@@ -70,8 +93,8 @@ class Table:
         InputError: as `read`; or, at any time, if the file cannot be written.
     """
 
-    def __init__(self, path: Path, key: str, below: int):
-        self.columns, size = read(path, key, below) if below else ({}, 0)
+    def __init__(self, path: Path, below: int):
+        self.columns, size = read(path, below) if below else ({}, 0)
         self._path = path
         with self._named():
             self._file = path.open("a")

@@ -116,8 +116,8 @@ def train(system: System, plan: Plan, start: Position = _BEGINNING) -> None:
     writer = tf.summary.create_file_writer(str(plan.log_dir))
     with (
         writer.as_default(),
-        Table(plan.log_dir / LOSSES, "step", start.steps) as curves,
-        Table(plan.log_dir / EPOCHS, "epoch", start.epoch) as looks,
+        Table(plan.log_dir / LOSSES, start.steps) as curves,
+        Table(plan.log_dir / EPOCHS, start.epoch) as looks,
         Stop() as stop,
     ):
         checkpoints = _Schedule(plan, curves, start)
