@@ -1,10 +1,10 @@
 """The shipped model: its data set, its file, its figures on pictures that it has not seen. See docs/model_card.md.
 
 prepare   one data set from Clothing Co-Parsing (CCP) and colour photographs of 1939 to 1944 (FSA)
-train     on it, in three runs that can be stopped and continued
+train     on it, in four runs that can be stopped and continued
 export    a trained generator -> the file that is shipped
 evaluate  the figures, beside those of gray pictures
-curves    losses and scores of the three runs as pictures
+curves    losses and scores of the four runs as pictures
 """
 
 import argparse
@@ -32,8 +32,8 @@ RESULT = ROOT / "RESULT/compact"
 TEST_SETS = {"test_ccp": "CCP, held out", "test_fsa": "FSA, held out"}
 """Folders of the data set, and what they hold."""
 
-RUNS = ("compact_start", "compact_large", "compact")
-"""Settings, in SOURCE_HistoryNet: VGG16 frozen, no critics; the same with larger pictures; everything trained."""
+RUNS = ("compact_start", "compact_large", "compact_whole", "compact")
+"""Settings, in SOURCE_HistoryNet: VGG16 frozen; the same with larger pictures; everything trained; towards PSNR."""
 
 LARGEST = 32_000_000
 """Bytes of the shipped file, at most."""
@@ -224,7 +224,7 @@ def curves(results: Path, out: Path) -> None:
     losses, scores = (_one_behind_the_other(history.read_runs(logs, table)) for table in history.KEYS)
     # Each run has a colour loss of its own, up to thousands of times another's.
     panels = {f"L_r of {run}": {run: values} for run, values in losses["L_r"].items()}
-    panels |= {name: losses[name] for name in ("L_cls", "L_par")}
+    panels |= {name: values for name, values in losses.items() if name not in ("epoch", "step", "L_r")}
     for column, beside, title in (("psnr", "psnr_gray", "gray"), ("colorfulness", "colorfulness_true", "originals")):
         lengths = [len(values) for values in scores[column].values()]
         scores[column][title] = [scores[beside][RUNS[-1]][-1]] * max(lengths)

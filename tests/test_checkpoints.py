@@ -17,8 +17,9 @@ from test_step import Toy, make_system
 
 from historynet import dataset, runs
 from historynet.errors import InputError, NotFiniteError, StoppedError
+from historynet.training import history
 from historynet.training.checkpoints import Checkpoints, Position, restore
-from historynet.training.history import Table
+from historynet.training.history import LOSSES, Table, read_runs
 from historynet.training.loop import Plan, train
 
 EPOCHS, STEPS = 3, 4
@@ -348,33 +349,47 @@ def test_a_full_disk_loses_nothing(tmp_path):
 
 @pytest.mark.parametrize("cut_off", [b"", b"1,", b"1,2,0.5", b"12,3"])
 def test_a_table_goes_on_behind_its_checkpoint(tmp_path, cut_off):
-    path = tmp_path / "table.csv"
-    with Table(path, "step", 0) as table:
+    path = tmp_path / LOSSES
+    with Table(path, 0) as table:
         for step in range(4):
             table.add({"step": step, "loss": 0.1 + step})
     written = path.read_bytes()
     path.write_bytes(written + cut_off)
-    with Table(path, "step", 3) as table:
+    with Table(path, 3) as table:
         assert list(table.columns["loss"]) == [0.1, 1.1, 2.1]
         table.add({"step": 3, "loss": 3.1})
     assert path.read_bytes() == written
     # A new run begins a new table; a checkpoint of which the table is gone begins one, too.
-    with Table(path, "step", 0) as table:
+    with Table(path, 0) as table:
         table.add({"step": 0, "other": 1.0})
     assert path.read_text() == "step,other\n0,1.0\n"
     path.write_text("anything\nelse")
-    with Table(path, "step", 3) as table:
+    with Table(path, 3) as table:
         assert table.columns == {}
         table.add({"step": 3, "loss": 1.0})
     assert path.read_text() == "step,loss\n3,1.0\n"
 
 
 def test_a_table_of_somebody_else_is_left_alone(tmp_path):
-    path = tmp_path / "table.csv"
+    path = tmp_path / LOSSES
     path.write_text("name,age\nJohn,42\n")
-    with pytest.raises(InputError, match="table.csv: not the table of an earlier start"):
-        Table(path, "step", 3)
+    with pytest.raises(InputError, match="losses.csv: not the table of an earlier start"):
+        Table(path, 3)
     assert path.read_text() == "name,age\nJohn,42\n"
+
+
+def test_tables_of_several_runs(tmp_path):
+    for run, columns in (("plain", ("epoch", "psnr")), ("full", ("epoch", "psnr", "lpips"))):
+        (tmp_path / run).mkdir()
+        with Table(tmp_path / run / history.EPOCHS, 0) as table:
+            table.add({name: float(len(columns)) for name in columns})
+    logs = {run: tmp_path / run for run in ("plain", "full")}
+    columns = read_runs(logs, history.EPOCHS)
+    assert list(columns) == ["epoch", "psnr", "lpips"]
+    assert list(columns["psnr"]) == ["plain", "full"]
+    assert {run: list(values) for run, values in columns["lpips"].items()} == {"full": [3.0]}
+    with pytest.raises(InputError, match="plain/losses.csv: not there, or empty; plain has not been trained yet"):
+        read_runs(logs, LOSSES)
 
 
 @pytest.mark.parametrize("broken", [(), (1, 3, 4, 6)])

@@ -232,7 +232,9 @@ def test_the_demonstration_without_a_shipped_model_says_so(run, monkeypatch, tmp
     assert "gone.keras: the shipped model is not there; make demo-train" in err
 
 
-@pytest.mark.parametrize(("name", "size"), [("compact_start", 160), ("compact_large", 224), ("compact", 224)])
+@pytest.mark.parametrize(
+    ("name", "size"), [("compact_start", 160), ("compact_large", 224), ("compact_whole", 224), ("compact", 224)]
+)
 def test_the_settings_of_the_shipped_model_are_settings_of_historynet(name, size):
     chosen = resolve("--config", str(ROOT / f"SOURCE_HistoryNet/{name}.json"))
     architecture = Architecture(
@@ -250,12 +252,12 @@ def test_the_settings_of_the_shipped_model_are_settings_of_historynet(name, size
     assert (chosen.warmup_steps or 0) + chosen.decay_steps == batches
 
 
-def test_training_it_takes_three_runs_of_which_each_begins_with_the_one_before(run, monkeypatch, tmp_path):
+def test_training_it_takes_four_runs_of_which_each_begins_with_the_one_before(run, monkeypatch, tmp_path):
     commands = []
 
     def trainer(command, check):
         commands.append([str(word) for word in command])
-        return subprocess.CompletedProcess(command, returncode=5 if len(commands) == 4 else 0)
+        return subprocess.CompletedProcess(command, returncode=5 if len(commands) == 5 else 0)
 
     monkeypatch.setattr(subprocess, "run", trainer)
     arguments = ("train", "--vgg16-weights", "vgg.npz", "--data", "data", "--models", tmp_path)
@@ -263,11 +265,11 @@ def test_training_it_takes_three_runs_of_which_each_begins_with_the_one_before(r
     assert commands[0][commands[0].index("--vgg16-weights") + 1] == "vgg.npz"
     for before, after in itertools.pairwise([resolve(*command[2:]) for command in commands]):
         assert after.init_generator == before.model_dir / f"my_model_colorizationEpoch{before.num_epochs - 1}.keras"
-    names = ["compact_start", "compact_large", "compact"]
+    names = ["compact_start", "compact_large", "compact_whole", "compact"]
     assert [resolve(*command[2:]).model_dir for command in commands] == [tmp_path / name for name in names]
     # A run that fails is the last one.
     assert run(SCRIPT, *arguments)[0] == 5
-    assert len(commands) == 4
+    assert len(commands) == 5
 
 
 def test_the_curves_of_a_run_begin_where_those_of_the_run_before_end(run, monkeypatch, tmp_path):
@@ -280,8 +282,9 @@ def test_the_curves_of_a_run_begin_where_those_of_the_run_before_end(run, monkey
     monkeypatch.setattr(figures, "plot_runs", plot_runs)
     code, _, err = run(SCRIPT, "curves", "--results", tmp_path, "--out", tmp_path)
     assert code == 2
-    assert "losses.csv: nothing there" in err
-    for number, (name, more) in enumerate((("compact_start", ""), ("compact_large", ""), ("compact", ",L_g"))):
+    assert "losses.csv: not there, or empty" in err
+    runs = {"compact_start": "", "compact_large": "", "compact_whole": ",L_g", "compact": ""}
+    for number, (name, more) in enumerate(runs.items()):
         logs = tmp_path / name / "logs"
         logs.mkdir(parents=True)
         value = f",{number}.5" if more else ""
@@ -293,11 +296,11 @@ def test_the_curves_of_a_run_begin_where_those_of_the_run_before_end(run, monkey
     nan = math.nan
     losses, scores = drawn["losses.png"], drawn["scores.png"]
     assert all(images.read_rgb(tmp_path / name).std() > 10 for name in drawn)
-    assert list(losses) == ["L_r", "L_g"]
-    expected = {"compact_start": [0, 0], "compact_large": [nan] * 2 + [1] * 3, "compact": [nan] * 5 + [2] * 4}
-    for name, values in expected.items():
-        np.testing.assert_array_equal(losses["L_r"][name], values)
-    np.testing.assert_array_equal(losses["L_g"]["compact"], [nan] * 5 + [2.5] * 4)
-    np.testing.assert_array_equal(scores["psnr"]["compact"], [nan, nan, 22])
-    assert scores["psnr"]["gray"] == [19] * 3
-    assert scores["colorfulness"]["originals"] == [30] * 3
+    assert list(losses) == [*(f"L_r of {name}" for name in runs), "L_g"]
+    expected = [[0, 0], [nan] * 2 + [1] * 3, [nan] * 5 + [2] * 4, [nan] * 9 + [3] * 5]
+    for name, values in zip(runs, expected, strict=True):
+        np.testing.assert_array_equal(losses[f"L_r of {name}"][name], values)
+    np.testing.assert_array_equal(losses["L_g"]["compact_whole"], [nan] * 5 + [2.5] * 4)
+    np.testing.assert_array_equal(scores["psnr"]["compact"], [nan, nan, nan, 23])
+    assert scores["psnr"]["gray"] == [19] * 4
+    assert scores["colorfulness"]["originals"] == [30] * 4
