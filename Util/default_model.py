@@ -1,10 +1,10 @@
 """The shipped model: its data set, its file, its figures on pictures that it has not seen. See docs/model_card.md.
 
 prepare   one data set from Clothing Co-Parsing (CCP) and colour photographs of 1939 to 1944 (FSA)
-train     on it, in four runs that can be stopped and continued
+train     on it, in five runs that can be stopped and continued
 export    a trained generator -> the file that is shipped
 evaluate  the figures, beside those of gray pictures
-curves    losses and scores of the four runs as pictures
+curves    losses and scores of the five runs as pictures
 """
 
 import argparse
@@ -18,6 +18,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
 from tqdm import tqdm
 
 from historynet import backend, color, commands, errors, figures, images, settings
@@ -32,8 +33,8 @@ RESULT = ROOT / "RESULT/compact"
 TEST_SETS = {"test_ccp": "CCP, held out", "test_fsa": "FSA, held out"}
 """Folders of the data set, and what they hold."""
 
-RUNS = ("compact_start", "compact_large", "compact_whole", "compact")
-"""Settings, in SOURCE_HistoryNet: VGG16 frozen; the same with larger pictures; everything trained; towards PSNR."""
+RUNS = ("compact_start", "compact_large", "compact_whole", "compact_log", "compact")
+"""Settings, in SOURCE_HistoryNet: VGG16 frozen; larger pictures; everything trained; towards PSNR; towards colour."""
 
 LARGEST = 32_000_000
 """Bytes of the shipped file, at most."""
@@ -59,6 +60,9 @@ def main(argv: Sequence[str]) -> int:
     exporting = actions.add_parser("export", help="make the file that is shipped")
     exporting.add_argument("model", type=Path, metavar="GENERATOR.keras", help="my_model_colorizationEpoch....keras")
     exporting.add_argument("--out", type=Path, metavar="FILE.keras", help="default: where the shipped model belongs")
+    exporting.add_argument(
+        "--strength", type=_positive, default=1.0, metavar="X", help="factor on the predicted chrominance (%(default)g)"
+    )
     measuring = actions.add_parser("evaluate", help="measure a model on the held-out pictures")
     measuring.add_argument("model", type=Path, nargs="?", metavar="GENERATOR.keras", help="default: the shipped model")
     measuring.add_argument("--data", type=Path, default=DATA, metavar="DIR", help="what prepare made (%(default)s)")
@@ -72,7 +76,7 @@ def main(argv: Sequence[str]) -> int:
     elif arguments.action == "train":
         return train(arguments.vgg16_weights, arguments.data, arguments.models)
     elif arguments.action == "export":
-        export(arguments.model, arguments.out)
+        export(arguments.model, arguments.out, arguments.strength)
     elif arguments.action == "curves":
         curves(arguments.results, arguments.out)
     else:
@@ -151,8 +155,21 @@ def train(vgg16_weights: str, data: Path, models: Path) -> int:
     return errors.DONE
 
 
-def export(model: Path, out: Path | None) -> None:
+def _positive(text: str) -> float:
+    number = float(text)
+    if not 0 < number < math.inf:
+        raise ValueError
+    return number
+
+
+def export(model: Path, out: Path | None, strength: float) -> None:
     """Stores a trained generator as it is shipped, with kernels in float16.
+
+    Args:
+        model: the generator's file.
+        out: the new file; None: where the shipped model belongs.
+        strength: factor on the distance of ab from gray, as far as the sigmoid behind the last layer is straight. What
+            a network learns by a distance of colours is paler than the pictures are.
 
     Raises:
         InputError: if it is no generator of HistoryNet, or too large.
@@ -163,6 +180,10 @@ def export(model: Path, out: Path | None) -> None:
     generator, architecture = weights.load(model, "generator", "HistoryNet")
     if 2 * generator.count_params() > LARGEST:
         raise InputError(f"{model}: {generator.count_params():,} parameters are more than {LARGEST:,} bytes hold")
+    neutral = np.log(128 / 127)  # the sigmoid of it is 128/255, gray
+    last = generator.get_layer("ab_half")
+    kernel, bias = last.get_weights()
+    last.set_weights([strength * kernel, neutral + strength * (bias - neutral)])
     out = out or weights.SHIPPED
     weights.save(generator, architecture, out, half=True)
     print(f"{out}: {generator.count_params():,} parameters, {out.stat().st_size:,} bytes")
