@@ -1,10 +1,10 @@
 """The shipped model: its data set, its file, its figures on pictures that it has not seen. See docs/model_card.md.
 
 prepare   one data set from Clothing Co-Parsing (CCP) and colour photographs of 1939 to 1944 (FSA)
-train     on it, in five runs that can be stopped and continued
+train     on it, in four runs that can be stopped and continued
 export    a trained generator -> the file that is shipped
 evaluate  the figures, beside those of gray pictures
-curves    losses and scores of the five runs as pictures
+curves    losses and scores of the four runs as pictures
 """
 
 import argparse
@@ -33,8 +33,8 @@ RESULT = ROOT / "RESULT/compact"
 TEST_SETS = {"test_ccp": "CCP, held out", "test_fsa": "FSA, held out"}
 """Folders of the data set, and what they hold."""
 
-RUNS = ("compact_start", "compact_large", "compact_whole", "compact_log", "compact")
-"""Settings, in SOURCE_HistoryNet: VGG16 frozen; larger pictures; everything trained; towards PSNR; towards colour."""
+RUNS = ("compact_start", "compact_large", "compact_whole", "compact")
+"""Settings, in SOURCE_HistoryNet: VGG16 frozen; larger pictures; everything trained; towards PSNR."""
 
 LARGEST = 32_000_000
 """Bytes of the shipped file, at most."""
@@ -61,7 +61,7 @@ def main(argv: Sequence[str]) -> int:
     exporting.add_argument("model", type=Path, metavar="GENERATOR.keras", help="my_model_colorizationEpoch....keras")
     exporting.add_argument("--out", type=Path, metavar="FILE.keras", help="default: where the shipped model belongs")
     exporting.add_argument(
-        "--strength", type=_positive, default=1.0, metavar="X", help="factor on the predicted chrominance (%(default)g)"
+        "--strength", type=float, nargs=2, default=(1.0, 1.0), metavar=("A", "B"), help="factors on predicted a and b"
     )
     measuring = actions.add_parser("evaluate", help="measure a model on the held-out pictures")
     measuring.add_argument("model", type=Path, nargs="?", metavar="GENERATOR.keras", help="default: the shipped model")
@@ -155,21 +155,14 @@ def train(vgg16_weights: str, data: Path, models: Path) -> int:
     return errors.DONE
 
 
-def _positive(text: str) -> float:
-    number = float(text)
-    if not 0 < number < math.inf:
-        raise ValueError
-    return number
-
-
-def export(model: Path, out: Path | None, strength: float) -> None:
+def export(model: Path, out: Path | None, strength: Sequence[float]) -> None:
     """Stores a trained generator as it is shipped, with kernels in float16.
 
     Args:
         model: the generator's file.
         out: the new file; None: where the shipped model belongs.
-        strength: factor on the distance of ab from gray, as far as the sigmoid behind the last layer is straight. What
-            a network learns by a distance of colours is paler than the pictures are.
+        strength: factors on the distances of a and of b from gray, as far as the sigmoid behind the last layer is
+            straight. What a network learns by a distance of colours is paler than the pictures are.
 
     Raises:
         InputError: if it is no generator of HistoryNet, or too large.
@@ -180,7 +173,7 @@ def export(model: Path, out: Path | None, strength: float) -> None:
     generator, architecture = weights.load(model, "generator", "HistoryNet")
     if 2 * generator.count_params() > LARGEST:
         raise InputError(f"{model}: {generator.count_params():,} parameters are more than {LARGEST:,} bytes hold")
-    neutral = np.log(128 / 127)  # the sigmoid of it is 128/255, gray
+    strength, neutral = np.array(strength), np.log(128 / 127)  # whose sigmoid is 128/255, gray
     last = generator.get_layer("ab_half")
     kernel, bias = last.get_weights()
     last.set_weights([strength * kernel, neutral + strength * (bias - neutral)])

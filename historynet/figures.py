@@ -112,7 +112,13 @@ def plot_runs(curves: Mapping[str, Mapping[str, Sequence[float]]], path: Path, s
         axes.xaxis.get_major_locator().set_params(integer=True)
         axes.grid(color="0.92")
         axes.spines[["top", "right"]].set_visible(False)
-    figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=len(handles), frameon=False)
+    figure.legend(
+        handles.values(),
+        handles.keys(),
+        loc="outside lower center",
+        ncols=min(len(handles), 2 * columns),
+        frameon=False,
+    )
     write_atomically(path, lambda temporary: figure.savefig(temporary, dpi=150))
 
 
