@@ -34,7 +34,7 @@ demo-train: $(READY)
 	$(BIN)/python Util/demo_train.py
 
 test: $(READY)
-	$(BIN)/python -m pytest -n 2 --dist loadgroup
+	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -8,7 +8,6 @@ curves    losses and scores of the four runs as pictures
 """
 
 import argparse
-import itertools
 import json
 import math
 import os
@@ -61,7 +60,7 @@ def main(argv: Sequence[str]) -> int:
     exporting.add_argument("model", type=Path, metavar="GENERATOR.keras", help="my_model_colorizationEpoch....keras")
     exporting.add_argument("--out", type=Path, metavar="FILE.keras", help="default: where the shipped model belongs")
     exporting.add_argument(
-        "--strength", type=float, nargs=2, default=(1.0, 1.0), metavar=("A", "B"), help="factors on predicted a and b"
+        "--strength", type=_factor, nargs=2, default=(1.0, 1.0), metavar=("A", "B"), help="factors on predicted a and b"
     )
     measuring = actions.add_parser("evaluate", help="measure a model on the held-out pictures")
     measuring.add_argument("model", type=Path, nargs="?", metavar="GENERATOR.keras", help="default: the shipped model")
@@ -153,6 +152,13 @@ def train(vgg16_weights: str, data: Path, models: Path) -> int:
         last = json.loads(config.read_text())["num_epochs"] - 1
         begin = ("--init-generator", models / name / f"my_model_colorizationEpoch{last}.keras")
     return errors.DONE
+
+
+def _factor(text: str) -> float:
+    number = float(text)
+    if not 0 < number < math.inf:
+        raise argparse.ArgumentTypeError(f"{text}: a number above 0 is wanted")
+    return number
 
 
 def export(model: Path, out: Path | None, strength: Sequence[float]) -> None:
@@ -249,8 +255,11 @@ def curves(results: Path, out: Path) -> None:
 
 def _one_behind_the_other(columns: Mapping[str, Mapping[str, Sequence[float]]]) -> dict[str, dict[str, list[float]]]:
     """Each run's columns behind NaN for the lines of the runs before it."""
-    lengths = [len(values) for values in next(iter(columns.values())).values()]
-    begins = dict(zip(RUNS, itertools.accumulate(lengths, initial=0), strict=False))
+    # Each run has the column that counts.
+    begin, begins = 0, {}
+    for run, values in next(iter(columns.values())).items():
+        begins[run] = begin
+        begin += len(values)
     return {
         column: {run: [math.nan] * begins[run] + list(values) for run, values in runs.items()}
         for column, runs in columns.items()

@@ -11,7 +11,6 @@ exact arithmetic. About a minute each on two cores.
 import dataclasses
 import functools
 import gc
-import math
 import os
 import subprocess
 import sys
@@ -174,15 +173,15 @@ def _after_one_step(
     return ab
 
 
-def norm(values: Any) -> float:
+def norm(values: Any) -> np.float64:
     """|a|_2 of a whole array, summed in float64 and in parts: some have 10^8 numbers."""
     parts = np.array_split(np.ravel(values), 1 + np.size(values) // 10**6)
-    return math.sqrt(sum(np.sum(np.square(part, dtype=float)) for part in parts))
+    return np.sqrt(sum(np.sum(np.square(part, dtype=float)) for part in parts))
 
 
 def relative(ours: Any, theirs: Any) -> float:
     """|a - b|_2 / |b|_2 of a whole array."""
-    return norm(np.asarray(ours) - np.asarray(theirs)) / norm(theirs)
+    return float(norm(np.asarray(ours) - np.asarray(theirs)) / norm(theirs))
 
 
 def outputs(reference: Reference) -> Iterator[Result]:

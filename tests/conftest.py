@@ -35,6 +35,14 @@ def _networks_are_let_go():
     gc.collect()
 
 
+@pytest.fixture(autouse=True)
+def _large_networks_are_let_go_at_once(request):
+    """Those of full size are among the slow tests; Python counts objects, and would wait with them until too late."""
+    yield
+    if request.node.get_closest_marker("slow"):
+        gc.collect()
+
+
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
     """A file of a tiny untrained generator."""

@@ -139,7 +139,7 @@ def test_sigterm_reaches_the_trainer_and_its_exit_code_comes_back(project):
 import signal
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
 calls.with_name("started").touch()
-time.sleep(300)
+time.sleep(900)
 """
     run = plan(project)[0]
     run.trainer.write_text(TRAINER.format(body=body))
@@ -154,6 +154,7 @@ time.sleep(300)
     deadline = time.monotonic() + 300
     while not (run.folder / "started").exists() and time.monotonic() < deadline:
         time.sleep(0.05)
+    assert (run.folder / "started").exists()
     process.send_signal(signal.SIGTERM)
     assert process.wait(300) == 143
     assert "training" not in json.loads(run.record_file.read_text())

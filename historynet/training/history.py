@@ -70,8 +70,11 @@ def read_runs(logs: Mapping[str, Path], name: str) -> dict[str, dict[str, array]
     for run, columns in found.items():
         if not columns:
             raise InputError(f"{logs[run] / name}: not there, or empty; {run} has not been trained yet")
-    names = dict.fromkeys(name for columns in sorted(found.values(), key=len, reverse=True) for name in columns)
-    return {name: {run: columns[name] for run, columns in found.items() if name in columns} for name in names}
+    fullest = sorted(found.values(), key=len, reverse=True)
+    return {
+        column: {run: columns[column] for run, columns in found.items() if column in columns}
+        for column in dict.fromkeys(column for columns in fullest for column in columns)
+    }
 
 
 def is_finished(epochs: Columns, epoch: int) -> bool:
