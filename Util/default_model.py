@@ -60,7 +60,12 @@ def main(argv: Sequence[str]) -> int:
     exporting.add_argument("model", type=Path, metavar="GENERATOR.keras", help="my_model_colorizationEpoch....keras")
     exporting.add_argument("--out", type=Path, metavar="FILE.keras", help="default: where the shipped model belongs")
     exporting.add_argument(
-        "--strength", type=_factor, nargs=2, default=(1.0, 1.0), metavar=("A", "B"), help="factors on predicted a and b"
+        "--strength",
+        type=commands.between(float, 0, 2),
+        nargs=2,
+        default=(1.0, 1.0),
+        metavar=("A", "B"),
+        help="factors on the predicted a and b (default: 1 1)",
     )
     measuring = actions.add_parser("evaluate", help="measure a model on the held-out pictures")
     measuring.add_argument("model", type=Path, nargs="?", metavar="GENERATOR.keras", help="default: the shipped model")
@@ -152,13 +157,6 @@ def train(vgg16_weights: str, data: Path, models: Path) -> int:
         last = json.loads(config.read_text())["num_epochs"] - 1
         begin = ("--init-generator", models / name / f"my_model_colorizationEpoch{last}.keras")
     return errors.DONE
-
-
-def _factor(text: str) -> float:
-    number = float(text)
-    if not 0 < number < math.inf:
-        raise argparse.ArgumentTypeError(f"{text}: a number above 0 is wanted")
-    return number
 
 
 def export(model: Path, out: Path | None, strength: Sequence[float]) -> None:

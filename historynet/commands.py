@@ -513,12 +513,12 @@ def _add_colorize_options(parser: argparse.ArgumentParser) -> None:
         "--format", choices=["jpg", "png", "tif", "webp", "same"], default="jpg", help="of the results (default: jpg)"
     )
     group.add_argument(
-        "--quality", type=_between(int, 1, 100), default=95, metavar="N", help="of JPEG and WebP files (default: 95)"
+        "--quality", type=between(int, 1, 100), default=95, metavar="N", help="of JPEG and WebP files (default: 95)"
     )
     group.add_argument("--no-provenance", dest="provenance", action="store_false", help="no line in the EXIF data")
     group.add_argument(
         "--max-megapixels",
-        type=_between(float, 0.0001, 1000),
+        type=between(float, 0.0001, 1000),
         default=200,
         metavar="N",
         help="refuse files that claim to be larger (default: 200)",
@@ -529,7 +529,7 @@ def _add_colorize_options(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("colours")
     group.add_argument(
         "--strength",
-        type=_between(float, 0, 2),
+        type=between(float, 0, 2),
         default=1.0,
         metavar="X",
         help="factor on the predicted chrominance: 0 is gray, 1 as predicted (default: 1)",
@@ -541,13 +541,13 @@ def _add_colorize_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--compare", action="store_true", help="also write NAME_comparison.jpg, before and after")
     group = parser.add_argument_group("films")
     group.add_argument(
-        "--preview", type=_between(float, 0.01, 3600), metavar="SECONDS", help="only so much, into NAME_preview"
+        "--preview", type=between(float, 0.01, 3600), metavar="SECONDS", help="only so much, into NAME_preview"
     )
     group.add_argument("--start", type=_seconds, default=0.0, metavar="TIME", help="seconds, or hours:minutes:seconds")
     group.add_argument("--end", type=_seconds, metavar="TIME", help="the same; of the film, not of the result")
     group.add_argument(
         "--steadiness",
-        type=_between(float, 0, 1),
+        type=between(float, 0, 1),
         default=0.9,
         metavar="X",
         help="of the colours over time: 0 is each frame by itself (default: 0.9)",
@@ -566,7 +566,7 @@ def _add_colorize_options(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         "--crf",
-        type=_between(float, 0, 63),
+        type=between(float, 0, 63),
         default=18,
         metavar="N",
         help="of the codec: lower is better and larger (default: 18)",
@@ -584,7 +584,9 @@ def _seconds(text: str) -> float:
 _seconds.__name__ = "time in seconds or hours:minutes:seconds"
 
 
-def _between(kind: type, lowest: float, highest: float) -> Callable[[str], float]:
+def between(kind: type, lowest: float, highest: float) -> Callable[[str], float]:
+    """What an option accepts that is a number in a range, ends included: argparse's `type`."""
+
     def number(text: str) -> float:
         value = kind(text)
         if not lowest <= value <= highest:

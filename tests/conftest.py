@@ -37,7 +37,7 @@ def _networks_are_let_go():
 
 @pytest.fixture(autouse=True)
 def _large_networks_are_let_go_at_once(request):
-    """Those of full size are among the slow tests; Python counts objects, and would wait with them until too late."""
+    """Slow tests make networks of full size; Python counts objects, not bytes, and would collect them too late."""
     yield
     if request.node.get_closest_marker("slow"):
         gc.collect()

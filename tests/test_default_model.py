@@ -183,7 +183,10 @@ def test_export_and_evaluate(sources, run, monkeypatch, tmp_path):
     ]
     np.testing.assert_allclose(logits[1], np.array([1.5, 2]) * logits[0], rtol=0.01, atol=0.02)
     assert (logits[0].std((0, 1, 2)) > 0.05).all(), logits[0].std((0, 1, 2))
-    assert run(SCRIPT, *exporting[:-2], 1.5, 0)[0] == 2
+    for wrong in ("2.1", "nan", "-1", "x"):
+        code, _, err = run(SCRIPT, *exporting[:-2], 1.5, wrong)
+        assert code == 2
+        assert "--strength" in err
     monkeypatch.setattr(weights, "SHIPPED", tmp_path / "small.keras")
     assert run(SCRIPT, "prepare", *sources)[0] == 0
     arguments = ("--data", tmp_path / "data", "--out", tmp_path / "figures")

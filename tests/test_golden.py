@@ -145,7 +145,7 @@ SEEN = {
 def test_closeness_to_the_released_programs_runs(reference):
     """The tables of docs/fidelity.md, with --released-arithmetic; it fails when a figure worsens.
 
-    One test, so that no two of the variants, of nearly ten gigabytes each, are measured at a time.
+    One test, so that no two of the variants, of more than eight gigabytes each, are measured at a time.
     """
     worse = {}
     for variant in VARIANTS:
