@@ -6,7 +6,7 @@ Run `python Baseline.py`; `--help` lists the parameters of config.py, `--dry-run
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from historynet import commands
+from historynet.commands import train
 from historynet.settings import Settings
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def build(settings: Settings, fields: Sequence[str]) -> "System":
     """G0, G1, G2 and D1 of Figure 2 with their losses, to be trained on samples that hold the fields."""
     # Imported here: --help and a mistyped option need none of TensorFlow.
-    from historynet.systems.historynet import HistoryNet, Start
+    from historynet.systems.historynet.system import HistoryNet, Start
 
     start = Start("Baseline", settings)
     return HistoryNet(
@@ -48,4 +48,4 @@ def build(settings: Settings, fields: Sequence[str]) -> "System":
 
 
 if __name__ == "__main__":
-    commands.train(__file__, build)
+    train.main(__file__, build)

@@ -3,7 +3,7 @@
 Run `python colorization.py`; `--help` lists the parameters of config.py.
 """
 
-from historynet import commands
+from historynet.commands import colorize
 
 if __name__ == "__main__":
-    commands.colorize(__file__, "HistoryNet_Classifier")
+    colorize.main(__file__, "HistoryNet_Classifier")

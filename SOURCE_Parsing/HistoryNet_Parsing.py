@@ -6,7 +6,7 @@ Run `python HistoryNet_Parsing.py`; `--help` lists the parameters of config.py, 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from historynet import commands
+from historynet.commands import train
 from historynet.settings import Settings
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def build(settings: Settings, fields: Sequence[str]) -> "System":
     """The networks and losses of section 3 without D2, to be trained on samples that hold the fields."""
     # Imported here: --help and a mistyped option need none of TensorFlow.
-    from historynet.systems.historynet import HistoryNet, Start
+    from historynet.systems.historynet.system import HistoryNet, Start
 
     start = Start("HistoryNet_Parsing", settings)
     return HistoryNet(
@@ -47,4 +47,4 @@ def build(settings: Settings, fields: Sequence[str]) -> "System":
 
 
 if __name__ == "__main__":
-    commands.train(__file__, build)
+    train.main(__file__, build)

@@ -7,7 +7,9 @@ tables.py.
 from collections.abc import Sequence
 from pathlib import Path
 
-from historynet import commands, errors, tables
+from historynet import errors
+from historynet.commands import compare, running
+from historynet.comparing import tables
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -16,7 +18,7 @@ OURS = "HistoryNet"
 
 def main(argv: Sequence[str]) -> int:
     """The command line; its exit code."""
-    parser = commands.results_parser(__doc__.splitlines()[0])
+    parser = compare.results_parser(__doc__.splitlines()[0])
     parser.add_argument("--rows", type=int, default=5, help="pictures, evenly spread over the folder (%(default)s)")
     parser.add_argument("--pictures", nargs="+", default=[], metavar="NAME", help="these originals instead")
     parser.add_argument(
@@ -27,7 +29,7 @@ def main(argv: Sequence[str]) -> int:
         help="without extension (%(default)s)",
     )
     arguments = parser.parse_args(argv)
-    originals, folders = commands.find_results(arguments)
+    originals, folders = compare.find_results(arguments)
     if OURS in folders:
         folders = {"Ours": folders.pop(OURS)} | folders
     paths = [arguments.out.with_name(arguments.out.name + extension) for extension in (".png", ".pdf")]
@@ -37,4 +39,4 @@ def main(argv: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    commands.run(main)
+    running.run(main)

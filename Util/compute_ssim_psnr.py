@@ -5,20 +5,21 @@ Run `python compute_ssim_psnr.py -d0 ORIGINALS -d1 RESULTS`; docs/metrics.md exp
 
 from collections.abc import Sequence
 
-from historynet import backend, commands
-from historynet.metrics import CONVENTIONS
+from historynet import backend
+from historynet.commands import compare, running
+from historynet.comparing.metrics import CONVENTIONS
 
 
 def main(argv: Sequence[str]) -> int:
     """The command line; its exit code."""
-    parser = commands.comparison_parser(__doc__.splitlines()[0])
+    parser = compare.comparison_parser(__doc__.splitlines()[0])
     texts = "; ".join(f"{name}: {convention.text}" for name, convention in CONVENTIONS.items())
     parser.add_argument("--convention", choices=CONVENTIONS, default="exact", help=f"{texts} (default: exact)")
     arguments = parser.parse_args(argv)
     if arguments.convention == "released":
         backend.start("cpu")
-    return commands.compare_folders(arguments, convention=CONVENTIONS[arguments.convention])
+    return compare.compare_folders(arguments, convention=CONVENTIONS[arguments.convention])
 
 
 if __name__ == "__main__":
-    commands.run(main)
+    running.run(main)

@@ -20,10 +20,12 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from historynet import backend, color, commands, errors, figures, images, settings
-from historynet.dataset import PARSING_SUFFIX, find_parsing
+from historynet import backend, errors, files, settings
+from historynet.commands import compare, running
+from historynet.comparing.metrics import CONVENTIONS
+from historynet.data.dataset import PARSING_SUFFIX, find_parsing
 from historynet.errors import InputError
-from historynet.metrics import CONVENTIONS
+from historynet.pictures import color, figures, images
 from historynet.training import history
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -61,7 +63,7 @@ def main(argv: Sequence[str]) -> int:
     exporting.add_argument("--out", type=Path, metavar="FILE.keras", help="default: where the shipped model belongs")
     exporting.add_argument(
         "--strength",
-        type=commands.between(float, 0, 2),
+        type=running.between(float, 0, 2),
         nargs=2,
         default=(1.0, 1.0),
         metavar=("A", "B"),
@@ -123,7 +125,7 @@ def prepare(ccp: Path, ccp_more: Path, fsa: Path, out: Path, copy: bool) -> None
             raise InputError(f"{path}: has the same name as {names[path.stem]}; a held-out picture could be trained on")
         names[path.stem] = path
     for folder, paths in folders.items():
-        images.make_folder(out / folder)
+        files.make_folder(out / folder)
         for path in paths:
             (shutil.copyfile if copy else os.symlink)(path.resolve(), out / folder / path.name)
     shutil.copyfile(train / "sign.txt", out / "dataset_train/sign.txt")
@@ -172,7 +174,7 @@ def export(model: Path, out: Path | None, strength: Sequence[float]) -> None:
         InputError: if it is no generator of HistoryNet, or too large.
     """
     backend.start("cpu")
-    from historynet import weights
+    from historynet.systems import loading as weights
 
     generator, architecture = weights.load(model, "generator", "HistoryNet")
     if 2 * generator.count_params() > LARGEST:
@@ -192,10 +194,11 @@ def evaluate(model: Path | None, data: Path, out: Path) -> None:
     Raises:
         InputError: if there is no such model or data set.
     """
-    lpips = commands.find_lpips(use_gpu=False)
+    lpips = compare.find_lpips(use_gpu=False)
     print(backend.start("0"), flush=True)
-    from historynet import tables, weights
-    from historynet.colorizer import Colorizer, colorize_files
+    from historynet.colorizing.colorizer import Colorizer, colorize_files
+    from historynet.comparing import tables
+    from historynet.systems import loading as weights
 
     colorizer = Colorizer(model or weights.SHIPPED)
     for name, title in TEST_SETS.items():
@@ -265,4 +268,4 @@ def _one_behind_the_other(columns: Mapping[str, Mapping[str, Sequence[float]]]) 
 
 
 if __name__ == "__main__":
-    commands.run(main)
+    running.run(main)

@@ -10,9 +10,11 @@ from pathlib import Path
 
 import skimage.data
 
-from historynet import backend, color, commands, errors, figures, images
+from historynet import backend, errors
+from historynet.commands import running
+from historynet.comparing.metrics import CONVENTIONS
 from historynet.errors import InputError
-from historynet.metrics import CONVENTIONS
+from historynet.pictures import color, figures, images
 
 ROOT = Path(__file__).resolve().parent.parent
 DATA = ROOT / "DATASET/demo"
@@ -27,8 +29,9 @@ def main(argv: Sequence[str]) -> int:
     begin = time.monotonic()
     print(backend.start("0"), flush=True)
     # Imported here: TensorFlow has to be started quietly before.
-    from historynet import tables, weights
-    from historynet.colorizer import Colorizer, colorize_files, list_inputs, name_results
+    from historynet.colorizing.colorizer import Colorizer, colorize_files, list_inputs, name_results
+    from historynet.comparing import tables
+    from historynet.systems import loading as weights
 
     if not weights.SHIPPED.is_file():
         raise InputError(f"{weights.SHIPPED}: the shipped model is not there; make demo-train trains a small one")
@@ -63,4 +66,4 @@ def main(argv: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    commands.run(main)
+    running.run(main)

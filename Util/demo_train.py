@@ -18,8 +18,9 @@ import skimage.data
 from skimage.segmentation import slic
 from tqdm import tqdm
 
-from historynet import color, figures, images, metrics
+from historynet.comparing import metrics
 from historynet.parallel import map_ahead
+from historynet.pictures import color, figures, images
 
 ROOT = Path(__file__).resolve().parent.parent
 DATA = ROOT / "DATASET/demo_train"

@@ -6,13 +6,13 @@ Run `python lpips_2dirs.py -d0 ORIGINALS -d1 RESULTS -o lpips.txt`; needs the ex
 from collections.abc import Sequence
 from pathlib import Path
 
-from historynet import commands
-from historynet.perceptual import NETS, VERSIONS, Lpips
+from historynet.commands import compare, running
+from historynet.comparing.perceptual import NETS, VERSIONS, Lpips
 
 
 def main(argv: Sequence[str]) -> int:
     """The command line; its exit code."""
-    parser = commands.comparison_parser(__doc__.splitlines()[0])
+    parser = compare.comparison_parser(__doc__.splitlines()[0])
     parser.add_argument(
         *("-o", "--out"), type=Path, default=Path("lpips.txt"), metavar="FILE", help="the report (default: lpips.txt)"
     )
@@ -21,8 +21,8 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--use_gpu", "--use-gpu", action="store_true", help="instead of the CPU")
     arguments = parser.parse_args(argv)
     lpips = Lpips(arguments.net, arguments.version, arguments.use_gpu)
-    return commands.compare_folders(arguments, arguments.out, lpips=lpips)
+    return compare.compare_folders(arguments, arguments.out, lpips=lpips)
 
 
 if __name__ == "__main__":
-    commands.run(main)
+    running.run(main)

@@ -7,8 +7,10 @@ Run `python run_ablation.py --out FOLDER` with any options of HistoryNet's train
 from collections.abc import Sequence
 from pathlib import Path
 
-from historynet import ablation, commands, errors, settings
-from historynet.metrics import CONVENTIONS
+from historynet import errors, settings
+from historynet.commands import compare, running
+from historynet.comparing.metrics import CONVENTIONS
+from historynet.experiments import ablation
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -34,11 +36,11 @@ def main(argv: Sequence[str]) -> int:
         codes.append(ablation.execute(run))
         if codes[-1] not in (errors.DONE, errors.SKIPPED):
             return codes[-1]
-    lpips = commands.find_lpips(use_gpu=False)
+    lpips = compare.find_lpips(use_gpu=False)
     table = ablation.report(runs, out / "report", CONVENTIONS["exact"], lpips, arguments.rows)
     print(f"\n{table.text()}\n\nwritten: {out / 'report/report.md'}")
     return max(codes)
 
 
 if __name__ == "__main__":
-    commands.run(main)
+    running.run(main)

@@ -10,16 +10,19 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from historynet import backend, commands, errors, images, tables
+from historynet import backend, errors
+from historynet.commands import compare, running
+from historynet.comparing import tables
+from historynet.comparing.metrics import CONVENTIONS
 from historynet.errors import InputError
-from historynet.metrics import CONVENTIONS
+from historynet.pictures import images
 
 ROOT = Path(__file__).resolve().parent.parent
 
 
 def main(argv: Sequence[str]) -> int:
     """The command line; its exit code."""
-    parser = commands.results_parser(__doc__.splitlines()[0])
+    parser = compare.results_parser(__doc__.splitlines()[0])
     parser.add_argument(
         "--out", type=Path, default=ROOT / "RESULT/tables", metavar="DIR", help="for the table's files (%(default)s)"
     )
@@ -30,8 +33,8 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--resize", action="store_true", help="resize results that are of another size")
     parser.add_argument("--use_gpu", "--use-gpu", action="store_true", help="for LPIPS, instead of the CPU")
     arguments = parser.parse_args(argv)
-    originals, folders = commands.find_results(arguments)
-    lpips = commands.find_lpips(arguments.use_gpu)
+    originals, folders = compare.find_results(arguments)
+    lpips = compare.find_lpips(arguments.use_gpu)
     if arguments.convention == "released":
         backend.start("cpu")
     pairs = len(folders) * len(images.list_pictures(originals))
@@ -61,4 +64,4 @@ def main(argv: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    commands.run(main)
+    running.run(main)

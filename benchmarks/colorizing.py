@@ -17,7 +17,8 @@ import numpy as np
 
 from benchmarks import measuring
 from benchmarks.measuring import core_milliseconds, run_process, seconds
-from historynet import backend, color, formats, images
+from historynet import backend
+from historynet.pictures import color, formats, images
 from historynet.settings import PRECISIONS
 
 SCRIPT = "SOURCE_HistoryNet/colorization.py"
@@ -46,9 +47,9 @@ def make_pictures(folder: Path, count: int, size: tuple[int, int]) -> None:
 def make_network(path: Path, width: float) -> None:
     """A HistoryNet with random weights."""
     backend.start("cpu", seed=0)
-    from historynet import weights
-    from historynet.networks import Architecture
-    from historynet.networks.generator import build_generator
+    from historynet.systems import loading as weights
+    from historynet.systems.historynet.generator import build_generator
+    from historynet.systems.historynet.variants import Architecture
 
     architecture = Architecture(width=width)
     weights.save(build_generator(architecture), architecture, path)
@@ -66,7 +67,7 @@ def _network(path: str, width: float) -> Callable[[], dict[str, float]]:
 
 def _rates(folder: str, network: str, precision: str) -> Callable[[], dict[str, float]]:
     backend.start("cpu")
-    from historynet.colorizer import Colorizer, colorize_files, list_inputs, name_results
+    from historynet.colorizing.colorizer import Colorizer, colorize_files, list_inputs, name_results
 
     colorizer = Colorizer(network, precision=precision)
     paths = list_inputs([Path(folder)])

@@ -60,8 +60,8 @@ class Reference:
     """
 
     def __init__(self, folder: Path, variant: str):
-        from historynet import weights
-        from historynet.systems.historynet import HistoryNet
+        from historynet.systems import loading as weights
+        from historynet.systems.historynet.system import HistoryNet
 
         self.variant = variant
         self.files = folder / FOLDERS[variant]
@@ -131,7 +131,7 @@ def _tools(alpha: np.ndarray) -> Any:
     import keras
     import tensorflow as tf
 
-    from historynet.training.step import StepTools
+    from historynet.training.tensorflow_step import StepTools
 
     class ReferenceTools(StepTools):
         """The training step's tools, with the reference's random numbers."""
@@ -161,7 +161,7 @@ def second_batch(reference: Reference) -> Iterator[Result]:
 def _after_one_step(
     reference: Reference, batch: Mapping[str, np.ndarray], luminance: Any, released: bool
 ) -> np.ndarray:
-    from historynet.training.step import Step
+    from historynet.training.tensorflow_step import Step
 
     system = reference.make_system(shared_adam_steps=released, released_statistics=released)
     before = [network.get_weights() for network in system.networks.values()]
@@ -194,8 +194,8 @@ def outputs(reference: Reference) -> Iterator[Result]:
 
 def pictures(reference: Reference) -> Iterator[Result]:
     """Our colorization.py's work on the photographs, decoded, against the released program's."""
-    from historynet import images
-    from historynet.colorizer import Colorizer, colorize_files, list_inputs, name_results
+    from historynet.colorizing.colorizer import Colorizer, colorize_files, list_inputs, name_results
+    from historynet.pictures import images
 
     colorizer = Colorizer(reference.system.G)
     paths = list_inputs([reference.photos])

@@ -14,8 +14,10 @@ import av
 import cv2
 import numpy as np
 
-from historynet import backend, color, metrics
-from historynet.steadying import Steadier, align, find_cuts
+from historynet import backend
+from historynet.comparing import metrics
+from historynet.films.steadying import Steadier, align, find_cuts
+from historynet.pictures import color
 
 
 def main() -> None:

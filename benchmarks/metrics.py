@@ -7,12 +7,13 @@ from pathlib import Path
 
 import numpy as np
 
-from historynet import images, metrics
-from historynet.comparison import compare
-from historynet.metrics import CONVENTIONS
-from historynet.pairing import pair_folders
+from historynet.comparing import metrics
+from historynet.comparing.comparison import compare
+from historynet.comparing.metrics import CONVENTIONS
+from historynet.comparing.pairing import pair_folders
+from historynet.comparing.perceptual import Lpips
 from historynet.parallel import CORES
-from historynet.perceptual import Lpips
+from historynet.pictures import images
 
 
 def measure(function: Callable[[], object], repeats: int) -> tuple[float, float]:

@@ -13,8 +13,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from historynet.networks import vgg16
-from historynet.systems.historynet import HistoryNet
+from historynet.systems import vgg16
+from historynet.systems.historynet.system import HistoryNet
 
 
 def of_layers(network: keras.Model) -> list[int]:

@@ -21,8 +21,9 @@ import numpy as np
 from benchmarks import measuring
 from benchmarks.measuring import core_milliseconds, seconds
 from benchmarks.training import make_system
-from historynet import backend, dataset
-from historynet.dataset import Dataset
+from historynet import backend
+from historynet.data import dataset
+from historynet.data.dataset import Dataset
 from historynet.parallel import CORES
 from historynet.settings import PRECISIONS
 
@@ -71,7 +72,7 @@ def _update(
     folder: str, precision: str, batch_size: int, updates: int, **settings: Any
 ) -> Callable[[], dict[str, float]]:
     backend.start("cpu", seed=0)
-    from historynet.training.step import Step
+    from historynet.training.tensorflow_step import Step
 
     system = make_system("HistoryNet", precision=precision, **settings)
     samples = open_folder(Path(folder))

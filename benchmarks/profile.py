@@ -11,8 +11,8 @@ from pathlib import Path
 
 from benchmarks.training import make_batch, make_system
 from historynet import backend
-from historynet.networks import VARIANTS
 from historynet.settings import PRECISIONS
+from historynet.systems.historynet.variants import VARIANTS
 
 _SHOWN = 15
 
@@ -29,7 +29,7 @@ def main() -> None:
     import tensorflow as tf
     from tensorflow.tsl.profiler.protobuf import xplane_pb2
 
-    from historynet.training.step import Step
+    from historynet.training.tensorflow_step import Step
 
     system = make_system(arguments.variant, width=arguments.width, precision=arguments.precision)
     batch = make_batch(system, arguments.batch_size)

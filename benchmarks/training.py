@@ -15,8 +15,8 @@ import numpy as np
 
 from benchmarks import measuring
 from benchmarks.measuring import ROOT, seconds
-from historynet.networks import VARIANTS
 from historynet.settings import PRECISIONS
+from historynet.systems.historynet.variants import VARIANTS
 
 YARDSTICK = "4096x4096x4096"
 MATRICES = {
@@ -64,7 +64,7 @@ def trace(system: Any, batch: dict[str, np.ndarray]) -> Any:
     """The graph of an update on batches of this size alone, in which all shapes are known."""
     import tensorflow as tf
 
-    from historynet.training.step import Step
+    from historynet.training.tensorflow_step import Step
 
     step = Step(system, seed=0)
     shares = step._shares(batch, len(batch["L"]))
@@ -110,7 +110,7 @@ def _matrices(precision: str, quick: bool) -> Callable[[], dict[str, float]]:
 def _update(
     variant: str, precision: str, samples: int, jit: bool, quick: bool, **settings: Any
 ) -> Callable[[], dict[str, float]]:
-    from historynet.training.step import Step
+    from historynet.training.tensorflow_step import Step
 
     side = 512 if quick else 4096
     product = matrix_product(side, side, side, precision)

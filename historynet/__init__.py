@@ -9,7 +9,7 @@ __all__ = ["Colorizer"]
 def __getattr__(name: str) -> Any:
     # Colorizer brings TensorFlow, which takes seconds to import; --help and a mistyped option need none of it.
     if name == "Colorizer":
-        from historynet.colorizer import Colorizer
+        from historynet.colorizing.colorizer import Colorizer
 
         return Colorizer
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -3,7 +3,9 @@
 A message is one line that names the file or the setting and says what to do about it.
 """
 
+import contextlib
 import signal
+from collections.abc import Callable, Iterator
 
 DONE = 0
 DEFECT = 1
@@ -49,3 +51,21 @@ class StoppedError(HistoryNetError):
     def __init__(self, message: str, number: int):
         super().__init__(message)
         self.exit_code = {signal.SIGINT: INTERRUPTED, signal.SIGTERM: TERMINATED}[number]
+
+
+@contextlib.contextmanager
+def translated(
+    kinds: type[BaseException] | tuple[type[BaseException], ...], translate: Callable[[Exception], HistoryNetError]
+) -> Iterator[None]:
+    """Within it errors of these kinds, of the system or a library, become one of ours; ours pass as they are.
+
+    Args:
+        kinds: which.
+        translate: makes our error of the other one, which stays its cause (`--debug` shows it).
+    """
+    try:
+        yield
+    except HistoryNetError:
+        raise
+    except kinds as error:
+        raise translate(error) from error

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from conftest import ROOT, label_line, write_picture
 
-from historynet import weight_files
+from historynet.weights import reading as weight_files
 
 PICTURES = 20
 SCRIPT = ROOT / "SOURCE_HistoryNet/HistoryNet.py"

@@ -3,7 +3,7 @@
 import h5py
 import numpy as np
 
-from historynet.networks import released
+from historynet.systems.historynet import released
 
 SEEDS_AND_GAINS = {"generator": (1000, 1.0), "discriminator": (2000, 0.5), "classifier": (3000, 0.5)}
 

@@ -11,9 +11,10 @@ import time
 import pytest
 from conftest import ROOT, write_picture
 
-from historynet import ablation, images
+from historynet.comparing.metrics import CONVENTIONS
 from historynet.errors import InputError
-from historynet.metrics import CONVENTIONS
+from historynet.experiments import ablation
+from historynet.pictures import images
 
 OPTIONS = ["--seed", "3", "--width", "0.25", "--num-epochs", "2", "--lambda-par", "0.5", "--vgg16-weights", "none"]
 

@@ -15,11 +15,11 @@ import pytest
 from conftest import ROOT, run_process, write_picture
 from PIL import Image
 
-from historynet import formats, images
-from historynet.colorizer import Colorizer, Options, check_results, colorize_files, list_inputs, name_results
+from historynet.colorizing.colorizer import Colorizer, Options, check_results, colorize_files, list_inputs, name_results
 from historynet.errors import InputError, PictureError
-from historynet.networks import Architecture
-from historynet.networks.generator import build_generator
+from historynet.pictures import formats, images
+from historynet.systems.historynet.generator import build_generator
+from historynet.systems.historynet.variants import Architecture
 
 COLORIZE = "SOURCE_HistoryNet/colorization.py"
 
@@ -145,7 +145,7 @@ FUZZ = """
 import sys, resource
 from pathlib import Path
 import numpy as np
-from historynet import formats
+from historynet.pictures import formats
 from historynet.errors import PictureError
 resource.setrlimit(resource.RLIMIT_AS, (8 << 30, 8 << 30))
 folder, count = Path(sys.argv[1]), int(sys.argv[2])

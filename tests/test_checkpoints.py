@@ -15,9 +15,9 @@ from test_commands import TRAIN
 from test_loop import Looks, Numbers
 from test_step import Toy, make_system
 
-from historynet import dataset, runs
+from historynet.data import dataset
 from historynet.errors import InputError, NotFiniteError, StoppedError
-from historynet.training import history
+from historynet.training import history, runs
 from historynet.training.checkpoints import Checkpoints, Position, restore
 from historynet.training.history import LOSSES, Table, read_runs
 from historynet.training.loop import Plan, train

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from skimage import color as skimage_color
 
-from historynet import color
+from historynet.pictures import color
 
 
 @pytest.fixture

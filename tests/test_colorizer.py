@@ -3,11 +3,13 @@ import pytest
 from conftest import write_picture
 from PIL import Image
 
-from historynet import Colorizer, color, formats, images, weights
-from historynet.colorizer import colorize_files, list_inputs, name_results
+from historynet import Colorizer
+from historynet.colorizing.colorizer import colorize_files, list_inputs, name_results
 from historynet.errors import InputError
-from historynet.networks import Architecture
-from historynet.networks.generator import build_generator
+from historynet.pictures import color, formats, images
+from historynet.systems import loading as weights
+from historynet.systems.historynet.generator import build_generator
+from historynet.systems.historynet.variants import Architecture
 
 
 @pytest.fixture(scope="module")

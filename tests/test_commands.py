@@ -11,8 +11,10 @@ import pytest
 from conftest import label_line, run_process, train_arguments, write_picture
 from PIL import Image
 
-from historynet import commands, images, weights
-from historynet.networks import vgg16
+from historynet.commands import colorize
+from historynet.pictures import images
+from historynet.systems import loading as weights
+from historynet.systems import vgg16
 
 TRAIN = "SOURCE_HistoryNet/HistoryNet.py"
 COLORIZE = "SOURCE_HistoryNet/colorization.py"
@@ -290,7 +292,7 @@ def test_help_is_quick_and_needs_no_tensorflow(tmp_path):
 def test_out_of_memory_says_what_to_lower(mhmd, run, monkeypatch):
     import tensorflow as tf
 
-    from historynet.training.step import Step
+    from historynet.training.tensorflow_step import Step
 
     def no_memory(*arguments):
         raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor with shape[16,64,224,224]")
@@ -385,7 +387,7 @@ def test_the_installed_command_takes_any_variant_and_the_current_folder(model, r
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", ["historynet-colorize", "--pretrained", str(model), "photos"])
     with pytest.raises(SystemExit) as end:
-        commands.colorize_anywhere()
+        colorize.anywhere()
     assert end.value.code == 0
     assert (tmp_path / "RESULT/HistoryNet/colorized/a_reconstructed.jpg").exists()
 

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from conftest import write_picture
 
-from historynet import images, metrics
+from historynet.comparing import metrics
+from historynet.pictures import images
 
 SCRIPT = "Util/compute_ssim_psnr.py"
 

@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 from conftest import label_line, write_picture
 
-from historynet import color, dataset, images
+from historynet.data import dataset
 from historynet.errors import InputError, PictureError
+from historynet.pictures import color, images
 
 FIELDS = ("L", "ab", "label", "parsing")
 

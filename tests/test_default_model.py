@@ -19,10 +19,13 @@ from conftest import ROOT, write_picture
 from skimage.metrics import peak_signal_noise_ratio
 from test_settings import resolve
 
-from historynet import Colorizer, color, dataset, figures, images, weights
+from historynet import Colorizer
+from historynet.data import dataset
 from historynet.errors import InputError
-from historynet.networks import Architecture
-from historynet.networks.generator import build_generator
+from historynet.pictures import color, figures, images
+from historynet.systems import loading as weights
+from historynet.systems.historynet.generator import build_generator
+from historynet.systems.historynet.variants import Architecture
 
 SCRIPT = "Util/default_model.py"
 COLORIZE = "SOURCE_HistoryNet/colorization.py"

@@ -13,11 +13,12 @@ import numpy as np
 import pytest
 from conftest import ROOT, write_picture
 
-from historynet import color, films
 from historynet.errors import InputError, PictureError
-from historynet.films import FilmOptions, colorize_film
+from historynet.films import colorizing as films
+from historynet.films.colorizing import FilmOptions, colorize_film
+from historynet.films.steadying import LOOK_BACK, Steadier, find_cuts
 from historynet.parallel import in_background
-from historynet.steadying import LOOK_BACK, Steadier, find_cuts
+from historynet.pictures import color
 
 BASE = Fraction(1, 12_800)
 CUT = 17

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from PIL import ExifTags, Image, ImageCms
 
-from historynet import color, formats, images
 from historynet.errors import PictureError
+from historynet.pictures import color, formats, images
 
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 

@@ -9,11 +9,13 @@ import skimage.data
 from released_files import made_up_array, make_up_weights, write_released_file
 
 from benchmarks import fidelity
-from historynet import Colorizer, images, weights
-from historynet.networks import VARIANTS, Architecture
-from historynet.networks.classifier import build_classifier
-from historynet.networks.discriminator import build_discriminator
-from historynet.networks.generator import build_generator
+from historynet import Colorizer
+from historynet.pictures import images
+from historynet.systems import loading as weights
+from historynet.systems.historynet.classifier import build_classifier
+from historynet.systems.historynet.discriminator import build_discriminator
+from historynet.systems.historynet.generator import build_generator
+from historynet.systems.historynet.variants import VARIANTS, Architecture
 
 BUILDERS = {
     "my_model_colorizationEpoch7.h5": build_generator,

@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 from conftest import write_picture
 
-from historynet import images
+from historynet import files
 from historynet.errors import InputError, PictureError
+from historynet.pictures import images
 
 
 @pytest.fixture
@@ -116,7 +117,7 @@ def test_a_failed_write_leaves_what_was_there(tmp_path):
         raise OSError(28, "No space left on device")
 
     with pytest.raises(InputError, match=r"a.bin.*No space left"):
-        images.write_atomically(path, fail)
+        files.write_atomically(path, fail)
     assert [p.name for p in tmp_path.iterdir()] == ["a.bin"]
     assert path.read_bytes() == b"old"
 

@@ -80,7 +80,7 @@ def test_the_losses_go_on_while_their_curves_are_still_held(tmp_path):
     program = """
 import gc, pathlib, sys
 from array import array
-from historynet import figures
+from historynet.pictures import figures
 gc.disable()
 losses = array("d", range(40))
 figures.plot_curves({"L_r": losses}, pathlib.Path(sys.argv[1]), 100)

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from historynet.losses import historynet as losses
-from historynet.training.step import StepTools
+from historynet.systems.historynet import losses
+from historynet.training.tensorflow_step import StepTools
 
 rng = np.random.default_rng(0)
 

@@ -5,10 +5,10 @@ import skimage.data
 from scipy.ndimage import correlate1d, uniform_filter
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-from historynet import metrics
-from historynet.comparison import compare
-from historynet.metrics import CONVENTIONS
-from historynet.pairing import pair_folders
+from historynet.comparing import metrics
+from historynet.comparing.comparison import compare
+from historynet.comparing.metrics import CONVENTIONS
+from historynet.comparing.pairing import pair_folders
 
 
 @pytest.fixture

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from historynet.networks import VARIANTS, Architecture
-from historynet.networks.classifier import build_classifier
-from historynet.networks.discriminator import build_discriminator, piecewise_linear
-from historynet.networks.generator import build_generator
+from historynet.systems.historynet.classifier import build_classifier
+from historynet.systems.historynet.discriminator import build_discriminator, piecewise_linear
+from historynet.systems.historynet.generator import build_generator
+from historynet.systems.historynet.variants import VARIANTS, Architecture
 
 TINY = Architecture(image_size=32, width=1 / 32)
 

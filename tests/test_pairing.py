@@ -1,7 +1,7 @@
 import pytest
 
+from historynet.comparing.pairing import pair_folders
 from historynet.errors import InputError
-from historynet.pairing import pair_folders
 
 
 @pytest.fixture

@@ -8,9 +8,9 @@ import cv2
 import numpy as np
 import pytest
 
-from historynet import perceptual
+from historynet.comparing import perceptual
+from historynet.comparing.perceptual import Lpips
 from historynet.errors import InputError
-from historynet.perceptual import Lpips
 
 SCRIPT = "Util/lpips_2dirs.py"
 

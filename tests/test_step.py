@@ -6,15 +6,16 @@ import pytest
 from keras import ops
 
 from historynet.errors import NotFiniteError
-from historynet.losses import historynet as losses
-from historynet.networks import VARIANTS, Architecture, vgg16
-from historynet.networks.classifier import build_classifier
-from historynet.networks.discriminator import build_discriminator
-from historynet.networks.generator import build_generator
-from historynet.systems.historynet import HistoryNet
+from historynet.systems import vgg16
+from historynet.systems.historynet import losses
+from historynet.systems.historynet.classifier import build_classifier
+from historynet.systems.historynet.discriminator import build_discriminator
+from historynet.systems.historynet.generator import build_generator
+from historynet.systems.historynet.system import HistoryNet
+from historynet.systems.historynet.variants import VARIANTS, Architecture
 from historynet.systems.system import Phase
 from historynet.training.averaging import averaged
-from historynet.training.step import Step
+from historynet.training.tensorflow_step import Step
 
 
 class Toy:

@@ -14,8 +14,8 @@ from test_step import Toy, make_batch, make_system
 
 from historynet.systems.system import Phase
 from historynet.training.checkpoints import Checkpoint, Checkpoints, Position, restore
-from historynet.training.step import Step, StepTools
 from historynet.training.strategy import split
+from historynet.training.tensorflow_step import Step, StepTools
 
 
 class Normalized(Toy):

@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 from conftest import write_picture
 
-from historynet import figures, images, metrics, tables
-from historynet.comparison import compare
-from historynet.metrics import CONVENTIONS
-from historynet.pairing import pair_folders
+from historynet.comparing import metrics, tables
+from historynet.comparing.comparison import compare
+from historynet.comparing.metrics import CONVENTIONS
+from historynet.comparing.pairing import pair_folders
+from historynet.pictures import figures, images
 
 SCRIPT = "Util/tables.py"
 FOLDERS = {

@@ -8,12 +8,14 @@ import pytest
 from conftest import run_process
 from released_files import make_up_weights, released_names, write_released_file
 
-from historynet import weight_files, weights
 from historynet.errors import InputError
-from historynet.networks import VARIANTS, Architecture, vgg16
-from historynet.networks.classifier import build_classifier
-from historynet.networks.discriminator import build_discriminator
-from historynet.networks.generator import build_generator
+from historynet.systems import loading as weights
+from historynet.systems import vgg16
+from historynet.systems.historynet.classifier import build_classifier
+from historynet.systems.historynet.discriminator import build_discriminator
+from historynet.systems.historynet.generator import build_generator
+from historynet.systems.historynet.variants import VARIANTS, Architecture
+from historynet.weights import reading as weight_files
 
 TINY = Architecture(image_size=32, width=1 / 32)
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from historynet import images
+from historynet import files
 from historynet.errors import InputError, NotFiniteError
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ class Checkpoints:
 
         path = self.path(position)
         try:
-            images.write_atomically(path, write)
+            files.write_atomically(path, write)
         except InputError as error:
             raise InputError(f"{error}; {self._kept()}") from None
         _sync_folder(self.folder)

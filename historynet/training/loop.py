@@ -17,14 +17,15 @@ import tensorflow as tf
 from tensorboard.compat.proto import event_pb2
 from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
-from historynet import figures, images
+from historynet import files
 from historynet.errors import InputError, NotFiniteError
+from historynet.pictures import figures, images
 from historynet.systems.system import System
 from historynet.training.averaging import averaged
 from historynet.training.checkpoints import Position
 from historynet.training.history import EPOCHS, LOSSES, Table, is_finished
-from historynet.training.step import Step
 from historynet.training.stopping import Stop
+from historynet.training.tensorflow_step import Step
 
 _SMOOTHING = 100
 """Steps over which the shown losses and the drawn curves are averaged; fewer in short curves."""
@@ -111,7 +112,7 @@ def train(system: System, plan: Plan, start: Position = _BEGINNING) -> None:
     step = Step(system, plan.seed, plan.accumulate, plan.jit)
     workers = step.workers
     for folder in (plan.log_dir, plan.out_dir):
-        images.make_folder(folder)
+        files.make_folder(folder)
     _log_start(plan.log_dir, start.steps)
     writer = tf.summary.create_file_writer(str(plan.log_dir))
     with (

@@ -1,0 +1,124 @@
+"""The command lines that compare results: their options, and what they print."""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from historynet import errors, files, settings
+from historynet.errors import InputError
+
+
+def comparison_parser(description: str) -> settings.Parser:
+    """The options that the scripts which compare two folders share."""
+    parser = settings.Parser(description=description, allow_abbrev=False)
+    parser.add_argument("-d0", "--dir0", type=Path, required=True, metavar="ORIGINALS", help="folder of the originals")
+    parser.add_argument(
+        *("-d1", "--dir1"),
+        type=Path,
+        required=True,
+        metavar="RESULTS",
+        help="folder of the results: NAME_reconstructed.* or NAME.* for NAME.*",
+    )
+    parser.add_argument("--resize", action="store_true", help="resize results that are of another size")
+    parser.add_argument("--csv", type=Path, metavar="FILE", help="write each pair's values")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write values, averages and counts")
+    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    return parser
+
+
+def compare_folders(arguments: argparse.Namespace, report: Path | None = None, **measures: Any) -> int:
+    """Compares two folders, prints and writes the report; the exit code.
+
+    Args:
+        arguments: of `comparison_parser`.
+        report: a file for what is printed.
+        measures: `convention` or `lpips` of `comparison.compare`.
+
+    Raises:
+        InputError: also if pictures of a pair differ in size; the report over the others has been given then.
+    """
+    from historynet.comparing.comparison import compare
+    from historynet.comparing.pairing import pair_folders
+
+    pairing = pair_folders(arguments.dir0, arguments.dir1)
+    with tqdm(total=len(pairing.pairs), unit="pair", disable=None) as bar:
+        comparison = compare(pairing, resize=arguments.resize, progress=bar.update, **measures)
+    protocol = "; ".join(map(str, measures.values()))
+    for reason in comparison.unreadable:
+        print(f"skipped: {reason}", file=sys.stderr)
+    for pair in comparison.different_size:
+        print(f"different size: {pair}", file=sys.stderr)
+    if comparison.scores:
+        text = "\n".join([protocol, *comparison.report()])
+        print(text, flush=True)
+        if report:
+            files.write_atomically(report, lambda path: path.write_text(text + "\n", encoding="utf-8"))
+        if arguments.csv:
+            comparison.write_csv(arguments.csv)
+        if arguments.json:
+            comparison.write_json(arguments.json, protocol)
+    if comparison.different_size:
+        raise InputError(
+            f"{arguments.dir1}: results of another size than their originals: {len(comparison.different_size)}, which "
+            "were not compared; --resize resizes them"
+        )
+    if not comparison.scores:
+        raise InputError(f"{arguments.dir1}: no pair can be read")
+    return errors.SKIPPED if comparison.unreadable else errors.DONE
+
+
+def results_parser(description: str) -> settings.Parser:
+    """The options of the scripts that take the results of several methods."""
+    from historynet.comparing.tables import EXPERIMENTS
+
+    parser = settings.Parser(description=description, allow_abbrev=False)
+    parser.add_argument("experiment", choices=EXPERIMENTS, help="whose methods are recognised by their folders' names")
+    parser.add_argument("folder", metavar="DIR", type=Path, help="holds the originals and a folder for each method")
+    parser.add_argument("--originals", type=Path, metavar="DIR", help="folder of the originals, if it is elsewhere")
+    parser.add_argument(
+        "--method", action="append", default=[], metavar="NAME=DIR", help="results of a method; can be repeated"
+    )
+    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    return parser
+
+
+def find_results(arguments: argparse.Namespace) -> tuple[Path, dict[str, Path]]:
+    """The originals, and each method's folder of results, by the arguments of `results_parser`.
+
+    Raises:
+        InputError: if there are no originals or no method.
+    """
+    from historynet.comparing import tables
+
+    experiment = tables.EXPERIMENTS[arguments.experiment]
+    named = {tables.ORIGINALS: arguments.originals} if arguments.originals else {}
+    for text in arguments.method:
+        name, _, folder = text.partition("=")
+        if not name or not folder:
+            raise InputError(f"--method {text}: it takes NAME=DIR")
+        named[tables.method_name(name, experiment)] = Path(folder)
+    folders, others = tables.find_folders(arguments.folder, experiment, named)
+    originals = folders.pop(tables.ORIGINALS, None)
+    if originals is None:
+        raise InputError(f"{arguments.folder}: no folder is called originals; name it with --originals")
+    if not folders:
+        raise InputError(f"{arguments.folder}: no folder of a known method; name them with --method NAME=DIR")
+    used = {folder.resolve() for folder in (originals, *folders.values())}
+    for path in others:
+        if path.resolve() not in used:
+            print(f"left out: {path.name} is no known method; --method NAME={path} adds it")
+    return originals, tables.in_order(folders, experiment)
+
+
+def find_lpips(use_gpu: bool) -> Any:
+    """LPIPS with AlexNet, or None with a message where it is not installed."""
+    from historynet.comparing.perceptual import Lpips
+
+    try:
+        return Lpips(use_gpu=use_gpu)
+    except InputError as error:
+        print(f"without LPIPS: {error}", file=sys.stderr)
+        return None

@@ -1,0 +1,211 @@
+"""Labelled grids of pictures, and curves."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from historynet import files
+from historynet.pictures import color
+
+_HEADER = 28
+_GAP = 4
+_WHITE = 255
+
+
+def grid(rows: Sequence[Sequence[np.ndarray | None]], titles: Sequence[str], height: int = 224) -> np.ndarray:
+    """Rows of pictures under column titles.
+
+    Args:
+        rows: for each row, a uint8 RGB picture a column, or None for an empty place; sizes may differ.
+        titles: one for each column.
+        height: of each row, pixels; a column is as wide as its widest picture at that height.
+
+    Returns:
+        uint8 RGB.
+    """
+    scaled = [[None if picture is None else scale(picture, height) for picture in row] for row in rows]
+    widths = [
+        max((row[i].shape[1] for row in scaled if row[i] is not None), default=height) for i in range(len(titles))
+    ]
+    canvas = np.full(
+        (_HEADER + len(rows) * (height + _GAP), sum(widths) + _GAP * (len(titles) - 1), 3), _WHITE, np.uint8
+    )
+    left = 0
+    for i, (title, width) in enumerate(zip(titles, widths, strict=True)):
+        cv2.putText(canvas, title, (left + 4, _HEADER - 9), cv2.FONT_HERSHEY_SIMPLEX, 0.5, (0, 0, 0), 1, cv2.LINE_AA)
+        for j, row in enumerate(scaled):
+            if row[i] is not None:
+                top = _HEADER + j * (height + _GAP)
+                canvas[top : top + height, left : left + row[i].shape[1]] = row[i]
+        left += width + _GAP
+    return canvas
+
+
+def scale(picture: np.ndarray, height: int = 224) -> np.ndarray:
+    """A uint8 picture at the height of a grid's row; a panorama or a 1x20000 strip does not take the whole page."""
+    width = int(np.clip(round(picture.shape[1] * height / picture.shape[0]), height // 4, height * 3))
+    return color.resize(picture, height, width)
+
+
+def plot_curves(curves: Mapping[str, Sequence[float]], path: Path, smoothing: int) -> None:
+    """Draws each curve over the step in a plot of its own, its moving mean on top, as PNG.
+
+    Args:
+        curves: values by name, one a step.
+        path: the file.
+        smoothing: steps of the moving mean; a sixth of a curve that is shorter than six times that.
+    """
+    import matplotlib.figure  # takes a second to import
+
+    columns = 3
+    lines = -(-len(curves) // columns)
+    figure = matplotlib.figure.Figure(figsize=(4 * columns, 2.6 * lines), layout="constrained")
+    for i, (name, values) in enumerate(curves.items(), start=1):
+        axes = figure.add_subplot(lines, columns, i)
+        # A copy: Matplotlib may hold it for a while, and an array.array with a view of it cannot grow.
+        values = np.array(values, float)
+        steps = np.arange(1, len(values) + 1)
+        axes.plot(steps, values, color="0.75", linewidth=0.8)
+        smooth = _moving_mean(values, smoothing)
+        window = len(values) - len(smooth) + 1
+        axes.plot(steps[window - 1 :], smooth, color="tab:blue", label=f"mean of {window} steps")
+        axes.set_title(name)
+        axes.set_xlabel("step")
+        axes.legend(fontsize="x-small")
+    files.write_atomically(path, lambda temporary: figure.savefig(temporary, dpi=100))
+
+
+def _moving_mean(values: np.ndarray, smoothing: int) -> np.ndarray:
+    window = max(1, min(smoothing, len(values) // 6))
+    return np.convolve(values, np.ones(window) / window, mode="valid")
+
+
+def plot_runs(curves: Mapping[str, Mapping[str, Sequence[float]]], path: Path, step: str, smoothing: int = 1) -> None:
+    """Draws the curves of several runs over one another, a panel for each quantity, as PNG.
+
+    Args:
+        curves: values by quantity and run, from step 1, NaN before the run begins; a run may lack a quantity.
+        path: the file.
+        step: what is counted.
+        smoothing: steps of the moving mean that is drawn, as in `plot_curves`.
+    """
+    import matplotlib.figure
+
+    columns = min(3, len(curves))
+    lines = -(-len(curves) // columns)
+    figure = matplotlib.figure.Figure(figsize=(4 * columns, 0.6 + 2.6 * lines), layout="constrained")
+    colors = {run: f"C{i}" for i, run in enumerate(dict.fromkeys(run for runs in curves.values() for run in runs))}
+    handles = {}
+    for i, (name, runs) in enumerate(curves.items(), start=1):
+        axes = figure.add_subplot(lines, columns, i)
+        for run, values in runs.items():
+            values = np.asarray(values, float)
+            smooth = _moving_mean(values[np.isnan(values).argmin() :], smoothing)
+            steps = np.arange(len(values) - len(smooth) + 1, len(values) + 1)
+            # A single step would be no line.
+            marker = "o" if len(smooth) < 20 else None
+            (handles[run],) = axes.plot(steps, smooth, color=colors[run], marker=marker, markersize=3, linewidth=1.2)
+        axes.set_title(name)
+        axes.set_xlabel(step)
+        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.grid(color="0.92")
+        axes.spines[["top", "right"]].set_visible(False)
+    figure.legend(
+        handles.values(),
+        handles.keys(),
+        loc="outside lower center",
+        ncols=min(len(handles), 2 * columns),
+        frameon=False,
+    )
+    files.write_atomically(path, lambda temporary: figure.savefig(temporary, dpi=150))
+
+
+def plot_scores(
+    measured: Mapping[str, Mapping[str, tuple[float, float]]],
+    published: Mapping[str, Mapping[str, Mapping[str, float]]],
+    path: Path,
+) -> None:
+    """Draws a panel for each metric with a line for each method, as PNG.
+
+    Args:
+        measured: (mean, standard error) by metric and method.
+        published: values by source, metric and method; NaN where there is none.
+        path: the file.
+    """
+    import matplotlib.figure
+
+    methods = list(next(iter(measured.values())))
+    places = np.arange(len(methods))
+    figure = matplotlib.figure.Figure(figsize=(11, 1.7 + 0.42 * len(methods)), layout="constrained")
+    panels = figure.subplots(1, len(measured), sharey=True, squeeze=False)[0]
+    for axes, (metric, scores) in zip(panels, measured.items(), strict=True):
+        means, errors = np.array([scores[method] for method in methods], float).T
+        for (source, values), marker in zip(published.items(), "Ds^v", strict=False):
+            known = [values[metric][method] for method in methods]
+            axes.plot(known, places, marker, color="0.35", fillstyle="none", markersize=7, label=f"published, {source}")
+        axes.errorbar(
+            means,
+            places,
+            xerr=errors,
+            fmt="o",
+            color="tab:blue",
+            markersize=7,
+            capsize=3,
+            zorder=3,
+            label="measured, standard error",
+        )
+        axes.set_title(metric)
+        axes.grid(axis="x", color="0.9")
+        axes.set_axisbelow(True)
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.margins(x=0.08)
+    panels[0].set_yticks(places, methods)
+    panels[0].set_ylim(len(methods) - 0.5, -0.5)
+    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False)
+    files.write_atomically(path, lambda temporary: figure.savefig(temporary, dpi=150))
+
+
+def print_pictures(
+    rows: Sequence[Sequence[np.ndarray | None]], titles: Sequence[str], paths: Sequence[Path], width: float = 1.3
+) -> None:
+    """Draws a figure for a paper: rows of pictures under column titles, on white, at 200 dots an inch.
+
+    Args:
+        rows: for each row, a uint8 RGB picture a column, or None for an empty place. A row is as high as its first
+            picture at the columns' width.
+        titles: one for each column.
+        paths: files to write, the format by their extension: .png, .pdf.
+        width: of a column, inches.
+    """
+    import matplotlib
+    import matplotlib.figure
+
+    gap, header, dots = 0.03, 0.22, 200
+    # A strip of 1x20000 does not take the whole page.
+    heights = [width * float(np.clip(row[0].shape[0] / row[0].shape[1], 0.3, 3)) for row in rows]
+    total = (len(titles) * (width + gap) - gap, header + sum(heights) + gap * (len(rows) - 1))
+    figure = matplotlib.figure.Figure(figsize=total)
+    top = total[1] - header
+    for row, height in zip(rows, heights, strict=True):
+        for i, picture in enumerate(row):
+            if picture is None:
+                continue
+            place = (i * (width + gap) / total[0], (top - height) / total[1], width / total[0], height / total[1])
+            axes = figure.add_axes(place)
+            axes.set_axis_off()
+            axes.imshow(_shrink(picture, round(height * dots), round(width * dots)), aspect="auto")
+        top -= height + gap
+    for i, title in enumerate(titles):
+        middle = (i * (width + gap) + width / 2) / total[0]
+        figure.text(middle, 1 - 0.55 * header / total[1], title, ha="center", va="center", fontsize=8)
+    with matplotlib.rc_context({"pdf.fonttype": 42}):  # what publishers take
+        for path in paths:
+            files.write_atomically(path, lambda temporary: figure.savefig(temporary, dpi=dots))
+
+
+def _shrink(picture: np.ndarray, height: int, width: int) -> np.ndarray:
+    """A picture at most this large; smaller ones stay as they are."""
+    size = min(width, picture.shape[1]), min(height, picture.shape[0])
+    return cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
