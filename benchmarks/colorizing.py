@@ -71,7 +71,7 @@ def _rates(folder: str, network: str, precision: str) -> Callable[[], dict[str, 
 
     colorizer = Colorizer(network, precision=precision)
     paths = list_inputs([Path(folder)])
-    luminance = np.random.default_rng(0).random((BATCH_SIZE, *[colorizer.image_size] * 2, 1), np.float32)
+    luminance = np.random.default_rng(0).random((BATCH_SIZE, *colorizer.size, 1), np.float32)
 
     def bare() -> None:
         for start in range(0, len(paths), BATCH_SIZE):
@@ -106,7 +106,7 @@ def _stages(folder: str) -> Callable[[], dict[str, float]]:
             return {
                 "header": each(lambda i: formats.read_header(paths[i])),
                 "read": each(lambda i: formats.read(paths[i])),
-                "network's L": each(lambda i: color.network_lab(pictures[i].rgb, len(ab))),
+                "network's L": each(lambda i: color.network_lab(pictures[i].rgb, ab.shape[:2])),
                 "chrominance": each(lambda i: color.with_chrominance(pictures[i].rgb, ab, out=colored[i].rgb)),
                 "write": each(lambda i: formats.write(Path(results) / f"{i}.jpg", colored[i])),
             }

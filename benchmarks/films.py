@@ -44,7 +44,7 @@ def main() -> None:
             # A quarter of the pixels is enough, and fits into memory.
             originals.append(cv2.resize(rgb, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA))
             grays.append(cv2.resize(gray, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA))
-            luminances.append(color.network_lab(gray, colorizer.image_size)[..., :1])
+            luminances.append(color.network_lab(gray, colorizer.size)[..., :1])
     predicted = colorizer.predict_ab(np.stack(luminances))
     levels = [np.rint(luminance[..., 0] * 255).astype(np.uint8) for luminance in luminances]
     cuts = [cut for _, cut in find_cuts(levels, lambda level: level)]

@@ -28,7 +28,7 @@ def test_lab_is_scikit_images_within_eight_bits(rgb):
 
 def test_network_lab_resizes_first_and_divides_exactly(rgb):
     lab = cv2.cvtColor(cv2.resize(rgb[..., ::-1], (24, 24)), cv2.COLOR_BGR2Lab)
-    seen = color.network_lab(rgb, 24)
+    seen = color.network_lab(rgb, (24, 24))
     assert seen.dtype == np.float32
     np.testing.assert_array_equal(seen, (lab / 255.0).astype(np.float32))
 
@@ -55,7 +55,7 @@ def test_chrominance_outside_of_its_range_is_cut():
 
 def test_own_chrominance_gives_the_picture_back():
     smooth = cv2.resize(np.random.default_rng(1).integers(60, 200, (3, 3, 3), np.uint8), (32, 32))
-    back = color.with_chrominance(smooth, color.network_lab(smooth, 32)[..., 1:])
+    back = color.with_chrominance(smooth, color.network_lab(smooth, (32, 32))[..., 1:])
     assert np.abs(back.astype(int) - smooth).max() <= 6
     assert np.abs(back.astype(int) - smooth).mean() < 1.5
 

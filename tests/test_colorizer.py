@@ -207,6 +207,6 @@ def test_sepia_counts_as_gray_and_colour_as_colour():
     rgb = color.resize(rgb, 224, 224)
     gray = color.to_gray(rgb)[..., :1] / 255
     sepia = np.dstack([gray**0.8 * 250, gray * 235, gray**1.2 * 200]).astype(np.uint8)
-    assert color.tint(color.network_lab(rgb, 64)) > color.COLORED
-    assert color.tint(color.network_lab(sepia, 64)) < color.COLORED
-    assert color.tint(color.network_lab(color.to_gray(rgb), 64)) < 0.5
+    assert color.tint(color.network_lab(rgb, (64, 64))) > color.COLORED
+    assert color.tint(color.network_lab(sepia, (64, 64))) < color.COLORED
+    assert color.tint(color.network_lab(color.to_gray(rgb), (64, 64))) < 0.5

@@ -19,11 +19,11 @@ def test_fields_of_a_batch(mhmd):
     batch = batches(samples)[0]
     assert batch.names == ["0000.jpg", "0001.jpg"]
     rgb = images.read_rgb(mhmd / "dataset_train" / "0001.jpg")
-    lab = color.network_lab(rgb, 32)
+    lab = color.network_lab(rgb, (32, 32))
     np.testing.assert_array_equal(batch.fields["L"][1], lab[..., :1])
     np.testing.assert_array_equal(batch.fields["ab"][1], lab[..., 1:])
     drawn = images.read_rgb(mhmd / "dataset_train_seg" / "0001_seg.jpg")
-    np.testing.assert_array_equal(batch.fields["parsing"][1], color.network_lab(drawn, 32)[..., :1])
+    np.testing.assert_array_equal(batch.fields["parsing"][1], color.network_lab(drawn, (32, 32))[..., :1])
     np.testing.assert_array_equal(batch.fields["label"], np.eye(42)[:2])
     assert all(value.dtype == np.float32 for value in batch.fields.values())
 
@@ -209,7 +209,7 @@ def test_a_crop_is_cut_from_the_resized_picture_and_its_parsing_alike(mhmd):
     (batch,) = batches(samples, [4, 1], crop=lambda index: crops[index == 1])
     for row, (name, top, left) in enumerate([("0004", 3, 8), ("0001", 0, 5)]):
         for field, path in (("ab", f"dataset_train/{name}.jpg"), ("parsing", f"dataset_train_seg/{name}_seg.jpg")):
-            lab = color.network_lab(images.read_rgb(mhmd / path), 40)[top : top + 32, left : left + 32]
+            lab = color.network_lab(images.read_rgb(mhmd / path), (40, 40))[top : top + 32, left : left + 32]
             lab = lab[:, ::-1] if row else lab
             expected = lab[..., 1:] if field == "ab" else lab[..., :1]
             np.testing.assert_array_equal(batch.fields[field][row], expected)

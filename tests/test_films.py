@@ -28,7 +28,7 @@ FRAMES = 40
 class Painter:
     """A colorizer of vivid colours that follow from the luminance and, for every frame another, from their count."""
 
-    image_size = 64
+    size = (64, 64)
 
     def __init__(self, flicker=0.0, stop_after=None):
         self.seen = 0
@@ -141,7 +141,7 @@ def test_luma_is_kept_and_chrominance_is_that_of_a_picture(tmp_path, range_, mat
         assert psnr(y, result[:64]) > 44
         gray = y if range_ == 2 else np.rint((y - 16.0) * 255 / 219).clip(0, 255).astype(np.uint8)
         rgb = np.dstack([gray] * 3)
-        lab = color.network_lab(rgb, 64)
+        lab = color.network_lab(rgb, (64, 64))
         coloured = color.with_chrominance(rgb, Painter().predict_ab(lab[None, ..., :1])[0]) / 255
         # ITU-R BT.601 and BT.709, in floating point.
         red, blue = weights

@@ -61,7 +61,7 @@ class Colorizer:
             with _dtype_policy("mixed_float16" if precision == "float16" else precision):
                 # Only what the colours need: no label head, no parsing output.
                 model = weights.load(path, "generator", variant, wanted=("ab",))[0]
-        self.image_size = model.input.shape[1]
+        self.size: tuple[int, int] = tuple(model.input.shape[1:3])
         self._colors = keras.Model(model.input, model.output["ab"])
 
     def digest(self) -> str:
@@ -82,11 +82,11 @@ class Colorizer:
             upsampling: one of `color.UPSAMPLINGS`.
         """
         picture = _as_rgb(picture)
-        ab = self.predict_ab(color.network_lab(picture, self.image_size)[None, ..., :1])[0]
+        ab = self.predict_ab(color.network_lab(picture, self.size)[None, ..., :1])[0]
         return color.with_chrominance(picture, ab, strength, upsampling)
 
     def predict_ab(self, luminance: np.ndarray) -> np.ndarray:
-        """L (pictures, image_size, image_size, 1) -> ab (pictures, image_size, image_size, 2), float32 in 0..1."""
+        """L (pictures, height, width, 1) -> ab (pictures, height, width, 2), float32 in 0..1."""
         parts = range(0, len(luminance), _PICTURES_AT_ONCE)
         return np.concatenate([self._colors.predict_on_batch(luminance[i : i + _PICTURES_AT_ONCE]) for i in parts])
 
@@ -359,7 +359,7 @@ def colorize_files(
                 return job
             deep = job.result.suffix in (".png", ".tif")
             job.picture = formats.read(job.path, job.page, deep, options.max_megapixels)
-            lab = color.network_lab(job.picture.rgb, colorizer.image_size)
+            lab = color.network_lab(job.picture.rgb, colorizer.size)
             job.colored = options.keep_colored and color.tint(lab) > color.COLORED
             job.luminance = lab[..., :1]
         return job

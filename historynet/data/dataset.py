@@ -231,7 +231,7 @@ class Crop:
 
     def __call__(self, rgb: np.ndarray) -> np.ndarray:
         """The part of a uint8 RGB picture as the networks see it: Lab in 0..1, float32 (size, size, 3)."""
-        lab = color.network_lab(rgb, self.resized)[self.top :, self.left :][: self.size, : self.size]
+        lab = color.network_lab(rgb, (self.resized,) * 2)[self.top :, self.left :][: self.size, : self.size]
         return lab[:, ::-1] if self.mirrored else lab
 
 

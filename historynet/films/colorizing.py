@@ -112,10 +112,10 @@ class _Frame:
     Attributes:
         time: when it is shown, in the film's time base; 0 is the beginning of the result.
         luma: Y as the film has it, uint8 (height, width), upright, both even.
-        luminance: 8-bit L as the network sees it, uint8 (size, size).
+        luminance: 8-bit L as the network sees it, uint8 (height, width).
         cut: whether it is the first of a shot.
         segment: the number of the part of the result it belongs to.
-        ab: its chrominance, float32 (size, size, 2) in 0..1.
+        ab: its chrominance, float32 (height, width, 2) in 0..1.
     """
 
     time: int
@@ -381,7 +381,7 @@ class _Film:
                 # Times that do not rise, as in damaged films, no container takes.
                 time = time if last is None else max(time, last + 1)
                 luma = self.luma(frame)
-                small = color.resize(self.to_gray(luma), size, size)
+                small = color.resize(self.to_gray(luma), *size)
                 luminance = color.rgb_to_lab(np.dstack([small] * 3))[..., 0]
                 yield _Frame(time, luma, luminance)
                 last = time
@@ -495,7 +495,7 @@ def _coloured(
     steadier.luminance, steadier.ab = place.luminance, place.ab
 
     def decoded() -> Iterator[_Frame]:
-        seen = find_cuts(film.frames(colorizer.image_size, place), lambda frame: frame.luminance)
+        seen = find_cuts(film.frames(colorizer.size, place), lambda frame: frame.luminance)
         number, length = place.segment, 0
         for frame, cut in itertools.islice(seen, min(place.frames, LOOK_BACK), None):
             if length == _LONGEST or (cut and length >= _SHORTEST):

@@ -51,8 +51,8 @@ class Steadier:
         steadiness: 0 leaves every frame as predicted; near 1 colours hardly change within a shot.
 
     Attributes:
-        luminance: of the frame before, uint8 (size, size); None before the first.
-        ab: of the frame before, as steadied, float32 (size, size, 2).
+        luminance: of the frame before, uint8 (height, width); None before the first.
+        ab: of the frame before, as steadied, float32 (height, width, 2).
     """
 
     def __init__(self, steadiness: float):
@@ -62,11 +62,11 @@ class Steadier:
         self._flow = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
 
     def __call__(self, luminance: np.ndarray, ab: np.ndarray, cut: bool) -> np.ndarray:
-        """The steadied ab (size, size, 2) of the next frame.
+        """The steadied ab (height, width, 2) of the next frame.
 
         Args:
-            luminance: uint8 (size, size).
-            ab: as predicted, float32 (size, size, 2).
+            luminance: uint8 (height, width).
+            ab: as predicted, float32 (height, width, 2).
             cut: whether the frame is the first of a shot.
         """
         if self.steadiness and self.ab is not None and not cut:
@@ -88,12 +88,12 @@ def align(
 
     Args:
         flow: the method.
-        luminance: of this frame, uint8 (size, size).
+        luminance: of this frame, uint8 (height, width).
         before: of the frame before.
-        ab: of the frame before, float32 (size, size, 2).
+        ab: of the frame before, float32 (height, width, 2).
 
     Returns:
-        The moved ab (size, size, 2), and for each pixel how far it can be trusted, 0..1 (size, size), float32.
+        The moved ab (height, width, 2), and for each pixel how far it can be trusted, 0..1 (height, width), float32.
     """
     height, width = luminance.shape
     where = flow.calc(luminance, before, None)

@@ -35,12 +35,16 @@ def to_8_bit(picture: np.ndarray) -> np.ndarray:
     return picture if picture.dtype == np.uint8 else (picture >> 8).astype(np.uint8)
 
 
-def network_lab(rgb: np.ndarray, size: int) -> np.ndarray:
-    """A uint8 or uint16 RGB picture of any size as the networks see it: Lab in 0..1, float32, (size, size, 3).
+def network_lab(rgb: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """A uint8 or uint16 RGB picture of any size as networks see it: Lab in 0..1, float32, (height, width, 3).
 
     The picture is resized first and turned into Lab afterwards; the other order gives other values.
+
+    Args:
+        rgb: the picture.
+        size: (height, width) of the network's pictures.
     """
-    return rgb_to_lab(to_8_bit(resize(rgb, size, size))).astype(np.float32) / np.float32(255)
+    return rgb_to_lab(to_8_bit(resize(rgb, *size))).astype(np.float32) / np.float32(255)
 
 
 BILINEAR, GUIDED = "bilinear", "guided"
@@ -58,7 +62,7 @@ def with_chrominance(
     upsampling: str = BILINEAR,
     out: np.ndarray | None = None,
 ) -> np.ndarray:
-    """A picture (h, w, 3) with its own full-size L and a predicted ab (size, size, 2) in 0..1.
+    """A picture (h, w, 3) with its own full-size L and a predicted ab (rows, columns, 2) in 0..1.
 
     In an 8-bit picture with bilinear upsampling the chrominance is cut to 8 bits (truncated, as the released program
     does) before it is resized; else it stays as exact as it is.
@@ -82,7 +86,7 @@ def with_chrominance(
     if exact:
         ab = resize(ab.astype(np.uint8), height, width)
     elif upsampling == GUIDED:
-        ab = _guided_coefficients(network_lab(rgb, len(ab))[..., 0], ab)
+        ab = _guided_coefficients(network_lab(rgb, ab.shape[:2])[..., 0], ab)
     if not exact:
         # To the full width once; to the full height strip by strip.
         ab = cv2.resize(ab, (width, len(ab)), interpolation=cv2.INTER_LINEAR)
@@ -146,13 +150,13 @@ def _guided_coefficients(guide: np.ndarray, ab: np.ndarray, radius: int = 1, eps
     """As in the fast guided filter (He and Sun 2015): around each pixel ab as a linear function of L.
 
     Args:
-        guide: L at the network's size (size, size), 0..1.
-        ab: (size, size, 2).
+        guide: L at the network's size (rows, columns), 0..1.
+        ab: (rows, columns, 2).
         radius: of the windows, in pixels of the network's pictures.
         epsilon: variance of L below which a window counts as flat.
 
     Returns:
-        (size, size, 4), float32: the slopes of a and b, then their offsets; ab = slope * L + offset at any size.
+        (rows, columns, 4), float32: the slopes of a and b, then their offsets; ab = slope * L + offset at any size.
     """
 
     def mean(values: np.ndarray) -> np.ndarray:
@@ -179,7 +183,7 @@ def tint(lab: np.ndarray) -> float:
     a gray picture, little for a sepia one, whose colour follows from its lightness.
 
     Args:
-        lab: Lab as the networks see it (size, size, 3), 0..1.
+        lab: Lab as networks see it (rows, columns, 3), 0..1.
     """
     lab = lab.reshape(-1, 3) * 255
     step = lab[:, 0].astype(int) // 8
@@ -193,7 +197,7 @@ NEARLY_GRAY = 2.5
 
 
 def chroma(ab: np.ndarray) -> float:
-    """The root mean square distance from gray of a chrominance (size, size, 2) in 0..1, in 8-bit levels."""
+    """The root mean square distance from gray of a chrominance (rows, columns, 2) in 0..1, in 8-bit levels."""
     return cv2.norm(ab * 255 - GRAY) / math.sqrt(ab.shape[0] * ab.shape[1])
 
 

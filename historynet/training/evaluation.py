@@ -90,7 +90,7 @@ class Evaluator:
         """(index, picture, ab, parsing if the system predicts it) of each picture that can be read."""
         pictures = enumerate(map_ahead(self._read, self._pictures, ahead=self._batch_size))
         for batch in batched(((i, rgb) for i, rgb in pictures if rgb is not None), self._batch_size):
-            luminance = np.stack([color.network_lab(rgb, self._image_size)[..., :1] for _, rgb in batch])
+            luminance = np.stack([color.network_lab(rgb, (self._image_size,) * 2)[..., :1] for _, rgb in batch])
             outputs = {name: np.asarray(value) for name, value in system.predict(luminance).items()}
             for i, (index, rgb) in enumerate(batch):
                 yield index, rgb, outputs["ab"][i], outputs["parsing"][i] if "parsing" in outputs else None
