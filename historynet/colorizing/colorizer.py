@@ -3,21 +3,25 @@
 import contextlib
 import hashlib
 import itertools
+import json
 import os
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
 
 from historynet import settings
+from historynet.colorizing.choosing import find_model
 from historynet.comparing.pairing import SUFFIX
 from historynet.errors import InputError, PictureError
 from historynet.parallel import batched, map_ahead
 from historynet.pictures import color, figures, formats, images
-from historynet.systems import loading as weights
+from historynet.systems import loading
+from historynet.systems.system import ab_of
 
 COMPARISON_SUFFIX = "_comparison"
 PREVIEW_SUFFIX = "_preview"
@@ -33,16 +37,20 @@ _MEGAPIXELS_AT_ONCE = 24
 
 
 class Colorizer:
-    """Colorizes pictures with a trained generator.
+    """Colorizes pictures with a trained network of any system that does so.
 
     Args:
-        model: a model file, the name of one in MODEL/HistoryNet with or without its extension, or the generator itself;
-            by default the one of the paper's last epoch there, or else the one that is shipped.
-        variant: the variant that the file must be of; any if None.
+        model: a model file, the name of one in MODEL/HistoryNet with or without its extension, or a network from L to a
+            dict with "ab"; by default the one of the paper's last epoch there, or else the one that is shipped.
+        variant: the program that the file must be of, as "HistoryNet" or "Baseline"; any if None.
         precision: one of `settings.PRECISIONS`; the numbers that the network computes with, if it is read from a file.
+        decoding: what the system's `decode` is to know, as a temperature; by name.
+
+    Attributes:
+        size: (height, width) of the pictures that the network sees.
 
     Raises:
-        InputError: if the file is no generator, or one of another variant.
+        InputError: if the file is no network of ours, one of another program, or of a system that does not colorize.
 
     Example:
         colorize = Colorizer("MODEL/HistoryNet/my_model_colorizationEpoch7.keras")
@@ -54,23 +62,30 @@ class Colorizer:
         model: str | Path | keras.Model = settings.DEFAULT,
         variant: str | None = None,
         precision: str = "float32",
+        decoding: Mapping[str, Any] | None = None,
     ):
+        self._decode = ab_of
         if not isinstance(model, keras.Model):
-            path = weights.find_model(str(model), Path("MODEL/HistoryNet"), "HistoryNet")
+            path = find_model(str(model), Path("MODEL/HistoryNet"), "HistoryNet")
             # A variance can be larger than float16 holds.
-            with _dtype_policy("mixed_float16" if precision == "float16" else precision):
-                # Only what the colours need: no label head, no parsing output.
-                model = weights.load(path, "generator", variant, wanted=("ab",))[0]
+            policy = "mixed_float16" if precision == "float16" else precision
+            model, registration = loading.load_colorizing(path, variant, policy)
+            self._decode = registration.colorizing.decode
+        elif "ab" in model.output:
+            model = keras.Model(model.input, {"ab": model.output["ab"]})
         self.size: tuple[int, int] = tuple(model.input.shape[1:3])
-        self._colors = keras.Model(model.input, model.output["ab"])
+        self._network = model
+        self._decoding = dict(decoding or {})
 
     def digest(self) -> str:
         """SHA-256 of the network's weights and of what it computes with; takes about a second for a full one."""
         digest = hashlib.sha256()
-        for layer in self._colors.layers:
+        for layer in self._network.layers:
             digest.update(f"{layer.name} {layer.compute_dtype}".encode())
             for weight in layer.weights:
                 digest.update(np.ascontiguousarray(weight))
+        if self._decoding:
+            digest.update(json.dumps(self._decoding, sort_keys=True).encode())
         return digest.hexdigest()
 
     def __call__(self, picture: np.ndarray, strength: float = 1.0, upsampling: str = color.BILINEAR) -> np.ndarray:
@@ -85,20 +100,24 @@ class Colorizer:
         ab = self.predict_ab(color.network_lab(picture, self.size)[None, ..., :1])[0]
         return color.with_chrominance(picture, ab, strength, upsampling)
 
-    def predict_ab(self, luminance: np.ndarray) -> np.ndarray:
-        """L (pictures, height, width, 1) -> ab (pictures, height, width, 2), float32 in 0..1."""
+    def predict(self, luminance: np.ndarray) -> dict[str, np.ndarray]:
+        """L (pictures, height, width, 1) in 0..1 -> the network's raw outputs by name, the picture as first axis."""
         parts = range(0, len(luminance), _PICTURES_AT_ONCE)
-        return np.concatenate([self._colors.predict_on_batch(luminance[i : i + _PICTURES_AT_ONCE]) for i in parts])
+        outputs = [self._network.predict_on_batch(luminance[i : i + _PICTURES_AT_ONCE]) for i in parts]
+        return {name: np.concatenate([output[name] for output in outputs]) for name in outputs[0]}
 
+    def decode(self, outputs: Mapping[str, np.ndarray], **decoding: Any) -> np.ndarray:
+        """Raw outputs -> ab (pictures, height, width, 2), float32 in 0..1, without another pass.
 
-@contextlib.contextmanager
-def _dtype_policy(name: str) -> Iterator[None]:
-    before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy(name)
-    try:
-        yield
-    finally:
-        keras.config.set_dtype_policy(before)
+        Args:
+            outputs: of `predict`.
+            decoding: in place of what the colorizer was made with.
+        """
+        return self._decode(outputs, {**self._decoding, **decoding})
+
+    def predict_ab(self, luminance: np.ndarray) -> np.ndarray:
+        """L (pictures, height, width, 1) in 0..1 -> ab (pictures, height, width, 2), float32 in 0..1."""
+        return self.decode(self.predict(luminance))
 
 
 def _as_rgb(picture: np.ndarray) -> np.ndarray:

@@ -13,21 +13,22 @@ from tqdm import tqdm
 import historynet
 from historynet import backend, errors, files, settings
 from historynet.commands import running
-from historynet.commands.train import check_arithmetic
 from historynet.errors import InputError, PictureError
 from historynet.pictures import color
+from historynet.systems.historynet.settings import HistoryNetSettings
 from historynet.training.stopping import Stop
 
 
-def main(script: str, variant: str) -> None:
+def main(script: str, declared: type[settings.Settings], variant: str) -> None:
     """A colorizer's command line; ends the process with one of the exit codes of `errors`.
 
     Args:
         script: `__file__` of colorization.py; config.py stands beside it.
-        variant: the variant whose models it takes.
+        declared: the system's settings.
+        variant: the program whose models it takes.
     """
     config = Path(script).resolve().with_name("config.py")
-    running.run(lambda argv: _colorize(config, variant, argv))
+    running.run(lambda argv: _colorize(config, declared, variant, argv))
 
 
 def anywhere() -> None:
@@ -37,29 +38,35 @@ def anywhere() -> None:
     """
     # Beside the library, in the project as where it is installed.
     config = Path(historynet.__file__).resolve().parent.parent / "SOURCE_HistoryNet/config.py"
-    running.run(lambda argv: _colorize(config, None, argv, Path.cwd()))
+    running.run(lambda argv: _colorize(config, HistoryNetSettings, None, argv, Path.cwd()))
 
 
-def _colorize(config: Path, variant: str | None, argv: Sequence[str], root: Path | None = None) -> int:
+def _colorize(
+    config: Path,
+    declared: type[settings.Settings],
+    variant: str | None,
+    argv: Sequence[str],
+    root: Path | None = None,
+) -> int:
     name = f"a trained {variant}" if variant else "a trained network of any variant"
-    parser = settings.make_parser(f"Colorizes pictures with {name}.", settings.COLORIZE, config)
+    parser = settings.make_parser(f"Colorizes pictures with {name}.", settings.COLORIZE, config, declared)
     _add_colorize_options(parser)
     # argparse itself forgets the "--" before names that begin with a dash when options may stand between names.
     end = argv.index("--") if "--" in argv else len(argv)
     arguments = parser.parse_intermixed_args(argv[:end])
     arguments.inputs += map(Path, argv[end + 1 :])
-    chosen, _ = settings.resolve(arguments, config, root)
-    check_arithmetic(chosen)
+    chosen, _ = settings.resolve(arguments, config, declared, root)
     if not arguments.inputs and not chosen.test_dir.is_dir():
         raise InputError(
             f"{chosen.test_dir}: no such folder; put pictures there, name another with --test-dir, or name pictures on "
             "the command line"
         )
     files.make_folder(chosen.result_dir)
-    device = backend.start(chosen.gpu_id, released_arithmetic=chosen.released_arithmetic)
+    device = backend.start(chosen.gpu_id, released_arithmetic=not chosen.onednn)
     from PIL import Image
 
     from historynet import __version__
+    from historynet.colorizing import choosing
     from historynet.colorizing.colorizer import (
         PREVIEW_SUFFIX,
         Colorizer,
@@ -74,7 +81,6 @@ def _colorize(config: Path, variant: str | None, argv: Sequence[str], root: Path
     from historynet.comparing.pairing import SUFFIX
     from historynet.films import colorizing as films
     from historynet.pictures import formats
-    from historynet.systems import loading as weights
 
     # --max-megapixels is our own limit, checked before a picture is decoded.
     Image.MAX_IMAGE_PIXELS = None
@@ -96,12 +102,12 @@ def _colorize(config: Path, variant: str | None, argv: Sequence[str], root: Path
     check_results(found, results, existing)
     # A preview is there to be made again with other options.
     check_results(found, film_results, existing if arguments.preview is None else "overwrite")
-    model = weights.find_model(chosen.pretrained, chosen.model_dir, variant or "HistoryNet")
-    shipped = "the shipped model, " if model == weights.SHIPPED else ""
+    model = choosing.find_model(chosen.pretrained, chosen.model_dir, variant or "HistoryNet")
+    shipped = "the shipped model, " if model == choosing.SHIPPED else ""
     print(f"{device}; colorizing with {shipped}{model}", flush=True)
     with ThreadPoolExecutor(max_workers=1) as hasher, backend.quiet():
         line = hasher.submit(provenance, model, __version__) if arguments.provenance else None
-        colorizer = Colorizer(model, variant, chosen.precision)
+        colorizer = Colorizer(model, variant, chosen.precision, chosen.decoding)
         options = Options(
             strength=arguments.strength,
             upsampling=arguments.upsampling,
@@ -112,8 +118,7 @@ def _colorize(config: Path, variant: str | None, argv: Sequence[str], root: Path
             max_megapixels=arguments.max_megapixels,
             existing=existing,
         )
-        # What a sum is rounded to depends on how many pictures are in the batch.
-        together = 1 if chosen.released_arithmetic else chosen.batch_size
+        together = chosen.colorizing_batch_size
         report = Report()
         if paths:
             with tqdm(total=len(paths), unit="picture", disable=None) as bar:
