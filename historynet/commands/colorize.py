@@ -59,7 +59,7 @@ def _colorize(config: Path, variant: str | None, argv: Sequence[str], root: Path
     device = backend.start(chosen.gpu_id, released_arithmetic=chosen.released_arithmetic)
     from PIL import Image
 
-    from historynet import __version__
+    from historynet import __version__, films
     from historynet.colorizing.colorizer import (
         PREVIEW_SUFFIX,
         Colorizer,
@@ -72,7 +72,6 @@ def _colorize(config: Path, variant: str | None, argv: Sequence[str], root: Path
         provenance,
     )
     from historynet.comparing.pairing import SUFFIX
-    from historynet.films import colorizing as films
     from historynet.pictures import formats
     from historynet.systems import loading as weights
 
@@ -155,7 +154,7 @@ def _colorize_film(colorizer: Any, path: Path, result: Path, options: Any, repor
     Raises:
         StoppedError: at SIGTERM or Ctrl-C.
     """
-    from historynet.films import colorizing as films
+    from historynet import films
 
     kept = (
         f"what is finished of {result} is kept; the same command, with --skip-existing if others are done, continues it"
