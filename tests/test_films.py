@@ -1,7 +1,9 @@
 """Films made by code: two shots of moving shapes, frames of uneven length, a tone, subtitles, and damage to them."""
 
+import errno
 import os
 import re
+import resource
 import signal
 import subprocess
 import sys
@@ -13,7 +15,7 @@ import numpy as np
 import pytest
 from conftest import ROOT, write_picture
 
-from historynet.errors import BusyError, PictureError
+from historynet.errors import BusyError, InputError, PictureError
 from historynet.films import FilmOptions, colorize_film, same_container, segments
 from historynet.films.steadying import LOOK_BACK, Steadier, find_cuts
 from historynet.parallel import in_background
@@ -474,6 +476,27 @@ def test_what_cannot_be_encoded_is_refused_before_the_work(tmp_path):
         colorize_film(painter, tmp_path / "film.mp4", tmp_path / "result.mp4", FilmOptions(max_megapixels=0.001))
     assert painter.seen == 0
     assert [path.name for path in tmp_path.iterdir()] == ["film.mp4"]
+
+
+@pytest.mark.parametrize(("limit", "finished"), [(3_000, 0), (42_000, 4)])
+def test_a_full_disk_is_no_fault_of_the_film(tmp_path, limit, finished):
+    """The first limit stops a segment, the second the joined result."""
+    film, result = tmp_path / "film.mp4", tmp_path / "result.mp4"
+    make_film(film)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, before[1]))
+    try:
+        with pytest.raises(InputError, match=r"cannot be written \(File too large\)") as raised:
+            colorize_film(Painter(), film, result)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert not isinstance(raised.value, PictureError)
+    assert not result.exists()
+    assert len(list(tmp_path.glob(".*/*.nut"))) == finished
+    if finished:
+        # --debug shows it.
+        assert raised.value.__cause__.errno == errno.EFBIG
+    assert colorize_film(Painter(), film, result).continued == (FRAMES if finished else 0)
 
 
 def test_cuts():
