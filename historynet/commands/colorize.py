@@ -65,7 +65,7 @@ def _colorize(
     device = backend.start(chosen.gpu_id, released_arithmetic=not chosen.onednn)
     from PIL import Image
 
-    from historynet import __version__
+    from historynet import __version__, films
     from historynet.colorizing import choosing
     from historynet.colorizing.colorizer import (
         PREVIEW_SUFFIX,
@@ -79,7 +79,6 @@ def _colorize(
         provenance,
     )
     from historynet.comparing.pairing import SUFFIX
-    from historynet.films import colorizing as films
     from historynet.pictures import formats
 
     # --max-megapixels is our own limit, checked before a picture is decoded.
@@ -160,7 +159,7 @@ def _colorize_film(colorizer: Any, path: Path, result: Path, options: Any, repor
     Raises:
         StoppedError: at SIGTERM or Ctrl-C.
     """
-    from historynet.films import colorizing as films
+    from historynet import films
 
     kept = (
         f"what is finished of {result} is kept; the same command, with --skip-existing if others are done, continues it"
