@@ -33,6 +33,10 @@ class PictureError(InputError):
     """A picture that cannot be read. A run over a folder skips it; training stops unless told to go on."""
 
 
+class BusyError(InputError):
+    """Another process works in the same folder; what else a run has to do can go on."""
+
+
 class NotFiniteError(HistoryNetError):
     """A loss or a gradient became NaN or infinite; nothing of that phase was applied."""
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from historynet.errors import InputError, PictureError
+from historynet.errors import BusyError, InputError, PictureError
 
 _UNFINISHED = ".unfinished-"
 
@@ -115,15 +115,16 @@ def lock(folder: Path, otherwise: str) -> Iterator[None]:
         otherwise: what is said after the folder's name if another does.
 
     Raises:
-        InputError: if so, or the folder cannot be written to.
+        BusyError: if another does.
+        InputError: if the folder cannot be written to.
     """
     make_folder(folder)
     handle = os.open(folder, os.O_RDONLY)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
+    except BlockingIOError as error:
         os.close(handle)
-        raise InputError(f"{folder}: {otherwise}") from None
+        raise BusyError(f"{folder}: {otherwise}") from error
     except OSError:
         pass  # a file system without locks
     try:

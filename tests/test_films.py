@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from conftest import ROOT, write_picture
 
-from historynet.errors import InputError, PictureError
+from historynet.errors import BusyError, PictureError
 from historynet.films import colorizing as films
 from historynet.films.colorizing import FilmOptions, colorize_film
 from historynet.films.steadying import LOOK_BACK, Steadier, find_cuts
@@ -243,7 +243,7 @@ def test_two_processes_do_not_make_one_result(tmp_path):
     make_film(tmp_path / "film.mp4")
 
     def again(count):
-        with pytest.raises(InputError, match="another process is making"):
+        with pytest.raises(BusyError, match="another process is making"):
             colorize_film(Painter(), tmp_path / "film.mp4", tmp_path / "result.mp4")
 
     assert colorize_film(Painter(), tmp_path / "film.mp4", tmp_path / "result.mp4", progress=again).frames == FRAMES

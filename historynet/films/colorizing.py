@@ -168,7 +168,8 @@ def colorize_film(
 
     Raises:
         PictureError: if the film cannot be read, or not be encoded so.
-        InputError: if the result cannot be written, or another process is making it.
+        BusyError: if another process is making the result; other films can go on.
+        InputError: if the result cannot be written.
     """
     options = options or FilmOptions()
     film = _Film(source, options)
