@@ -563,6 +563,24 @@ def test_a_table_of_somebody_else_is_left_alone(tmp_path):
     assert path.read_text() == "name,age\nJohn,42\n"
 
 
+def test_a_table_that_cannot_be_read_or_written_is_named(tmp_path):
+    path = tmp_path / LOSSES
+    path.mkdir()
+    with pytest.raises(InputError, match=r"losses.csv: cannot be read \(Is a directory\)"):
+        Table(path, 3)
+    with pytest.raises(InputError, match=r"losses.csv: cannot be written \(Is a directory\)"):
+        Table(path, 0)
+    path.rmdir()
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    with pytest.raises(InputError, match=r"losses.csv: cannot be written \(File too large\)"), Table(path, 0) as table:
+        table.add({"step": 0, "loss": 0.1})
+        resource.setrlimit(resource.RLIMIT_FSIZE, (5, limits[1]))
+        try:
+            table.flush()
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+
 def test_tables_of_several_runs(tmp_path):
     for run, columns in (("plain", ("epoch", "psnr")), ("full", ("epoch", "psnr", "lpips"))):
         (tmp_path / run).mkdir()

@@ -39,19 +39,23 @@ def read(path: Path, below: float = math.inf) -> tuple[Columns, int]:
     def not_ours(_: Exception) -> InputError:
         return InputError(f"{path}: not the table of an earlier start; move it away")
 
-    with files.reading(path), contextlib.suppress(FileNotFoundError), path.open("rb") as file:
-        with translated((ValueError, KeyError), not_ours):
-            header = file.readline()
-            names = header.decode().strip().split(",")
-            for line in file:
-                if not line.endswith(b"\n"):
-                    break
-                row = dict(zip(names, map(float, line.split(b",")), strict=True))
-                if row[key] >= below:
-                    break
-                size = (size or len(header)) + len(line)
-                for name, value in row.items():
-                    columns.setdefault(name, array("d")).append(value)
+    with (
+        files.reading(path),
+        contextlib.suppress(FileNotFoundError),
+        path.open("rb") as file,
+        translated((ValueError, KeyError), not_ours),
+    ):
+        header = file.readline()
+        names = header.decode().strip().split(",")
+        for line in file:
+            if not line.endswith(b"\n"):
+                break
+            row = dict(zip(names, map(float, line.split(b",")), strict=True))
+            if row[key] >= below:
+                break
+            size = (size or len(header)) + len(line)
+            for name, value in row.items():
+                columns.setdefault(name, array("d")).append(value)
     return columns, size
 
 
