@@ -1,7 +1,11 @@
 """What survives an interruption: checkpoints, tables, and a run that goes on as if nothing had been."""
 
+import builtins
+import errno
+import io
 import json
 import os
+import re
 import resource
 import shutil
 import signal
@@ -229,7 +233,6 @@ def test_the_newest_are_kept(tmp_path):
     (tmp_path / "step000000004.npz").write_bytes(b"damaged")
     # What went on from 3 replaces the damaged one.
     assert save_some(tmp_path, [4], keep=2) == [3, 4]
-    assert save_some(tmp_path, [2], keep=2) == [2]
 
 
 def damage_byte(place):
@@ -264,6 +267,188 @@ def test_a_damaged_checkpoint_is_named_and_the_one_before_is_used(tmp_path, dama
     shutil.copy(path, tmp_path / "step000000001.npz")
     with pytest.raises(InputError, match="all checkpoints are damaged; --fresh"):
         Checkpoints(tmp_path, 2).newest(reports.append)
+
+
+class FailingDisk(io.FileIO):
+    """A file of which the system cannot read one part.
+
+    Args:
+        path: the file.
+        part: offsets; reading fails where it begins in them.
+        error: with what.
+    """
+
+    def __init__(self, path, part, error):
+        super().__init__(path)
+        self._part, self._error = part, error
+
+    def readinto(self, buffer):
+        if self.tell() in self._part:
+            raise self._error
+        return super().readinto(buffer)
+
+    def readall(self):
+        if self.tell() in self._part:
+            raise self._error
+        return super().readall()
+
+
+def fail_where_read(monkeypatch, path, part, error):
+    """Lets a part of a file fail, whoever opens it."""
+    real = io.open
+
+    def opened(file, mode="r", *arguments, **options):
+        if mode == "rb" and str(file) == str(path):
+            return io.BufferedReader(FailingDisk(path, part, error))
+        return real(file, mode, *arguments, **options)
+
+    monkeypatch.setattr(io, "open", opened)
+    monkeypatch.setattr(builtins, "open", opened)
+
+
+def contents(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+@pytest.mark.parametrize("end", [False, True], ids=["at the start", "at the end"])
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (OSError(errno.EIO, os.strerror(errno.EIO)), "Input/output error"),
+        (MemoryError(), "there is not enough memory"),
+    ],
+    ids=["disk", "memory"],
+)
+def test_what_the_machine_cannot_read_is_not_damaged(tmp_path, monkeypatch, error, reason, end):
+    """Where the list of a zip's members stands, at its end, zipfile itself takes such an error for damage."""
+    save_some(tmp_path, [1, 2])
+    before = contents(tmp_path)
+    path = tmp_path / "step000000002.npz"
+    part = range(path.stat().st_size - 30, path.stat().st_size) if end else range(1)
+    with monkeypatch.context() as patch:
+        fail_where_read(patch, path, part, error)
+        with pytest.raises(InputError, match=rf"^{path}: cannot be read \({reason}\)"):
+            Checkpoints(tmp_path, 1).newest(pytest.fail)
+    assert contents(tmp_path) == before
+    assert Checkpoints(tmp_path, 1).newest(pytest.fail).path == path
+
+
+def test_a_checkpoint_that_fails_while_its_arrays_are_taken_is_named(tmp_path, monkeypatch):
+    save_some(tmp_path, [1])
+    checkpoint = Checkpoints(tmp_path, 1).newest(pytest.fail)
+    for error in (OSError(errno.EIO, os.strerror(errno.EIO)), MemoryError()):
+        with monkeypatch.context() as patch:
+            fail_where_read(patch, checkpoint.path, range(1), error)
+            with pytest.raises(InputError, match=rf"^{checkpoint.path}: cannot be read "):
+                restore(checkpoint, Toy())
+
+
+def test_what_is_no_file_is_not_damaged(tmp_path):
+    save_some(tmp_path, [1])
+    path = tmp_path / "step000000002.npz"
+    path.mkdir()
+    with pytest.raises(InputError, match=r"step000000002.npz: cannot be read \(Is a directory\)"):
+        Checkpoints(tmp_path, 1).newest(pytest.fail)
+    path.rmdir()
+    path.symlink_to(path)
+    with pytest.raises(InputError, match=r"step000000002.npz: cannot be read \(Too many levels of symbolic links\)"):
+        Checkpoints(tmp_path, 1).newest(pytest.fail)
+
+
+def test_a_folder_that_cannot_be_read_is_not_an_empty_one(tmp_path):
+    """Else a training would begin anew where there are checkpoints, and remove them when the folder is back."""
+    folder = tmp_path / "checkpoints"
+    folder.symlink_to(folder)
+    saved = Checkpoints(folder, 1)
+    for use in (lambda: saved.newest(pytest.fail), saved.clear):
+        with pytest.raises(InputError, match=r"checkpoints: cannot be read \(Too many levels of symbolic links\)"):
+            use()
+
+
+def with_members(path, **changed):
+    """Writes a checkpoint again, with right checksums, some of its members changed; None leaves one out."""
+    with zipfile.ZipFile(path) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    members |= {name.replace("_json", ".json"): content for name, content in changed.items()}
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in members.items():
+            if content is not None:
+                archive.writestr(name, content)
+
+
+def state(position, **more):
+    return json.dumps({"position": position, "run": {}} | more)
+
+
+BIAS = "first/first/dense/bias.npy"
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"state_json": None},
+        {"state_json": b""},
+        {"state_json": b"[1, 2"},
+        {"state_json": b"\xff\xfe"},
+        {"state_json": b"[" * 100_000},
+        {"state_json": "[1, 2]"},
+        {"state_json": "{}"},
+        {"state_json": state(None)},
+        {"state_json": state([1, 2])},
+        {"state_json": state({"steps": "2"})},
+        {"state_json": state({"steps": 2.5})},
+        {"state_json": state({"steps": -2})},
+        {"state_json": state({"steps": True})},
+        {"state_json": state({"stairs": 2})},
+        {"state_json": state({}, run=[])},
+        {BIAS: b""},
+        {BIAS: b"no array at all"},
+        {BIAS: b"\x93NUMPY\x01\x00\x08\x00{'a': 1}"},
+        {BIAS: b"\x93NUMPY\x01\x00\x08\x00{'a': 1 "},
+        {BIAS: b"\x93NUMPY\x01\x00\x08\x00{[1]: 1}"},
+        {BIAS: b"\x93NUMPY\x01\x00\x10\x27" + b"[" * 10_000},
+        {BIAS: b"\x93NUMPY\x07\x00\x08\x00{'a': 1}"},
+    ],
+)
+def test_a_checkpoint_of_whole_members_that_mean_nothing_is_passed_by(tmp_path, changed):
+    save_some(tmp_path, [1, 2])
+    path = tmp_path / "step000000002.npz"
+    with_members(path, **changed)
+    reports = []
+    assert Checkpoints(tmp_path, 2).newest(reports.append).position.steps == 1
+    (report,) = reports
+    assert re.fullmatch(rf"{path}: a damaged checkpoint \(.+\).*", report)
+
+
+def test_a_damaged_checkpoint_is_set_aside_and_not_deleted(tmp_path):
+    """A cable or a memory module may be what is damaged; and whoever has nothing else takes what is whole of a file."""
+    save_some(tmp_path, [1, 2, 3])
+    second, third = (tmp_path / f"step00000000{i}.npz" for i in (2, 3))
+    for path in (second, third):
+        path.write_bytes(path.read_bytes()[:-1])
+    damaged = {f"{path.name}.damaged": path.read_bytes() for path in (second, third)}
+    saved = Checkpoints(tmp_path, 1)
+    assert saved.newest(lambda message: None).position.steps == 1
+    # Nothing happens to them before the training gets as far as a checkpoint of its own, even of the same name.
+    assert len(contents(tmp_path)) == 3
+    toy = first_toy()
+    toy.networks["first"].set_weights([np.full((1, 1), np.inf), np.zeros(1)])
+    with pytest.raises(NotFiniteError, match="step000000001.npz is kept"):
+        saved.save(toy, Position(steps=2), {})
+    toy = first_toy()
+    path = saved.save(toy, Position(steps=2), {})
+    assert {name: content for name, content in contents(tmp_path).items() if name != path.name} == damaged
+    assert Checkpoints(tmp_path, 1).newest(pytest.fail).path == path
+    # It does not take the place of a whole one later.
+    saved.save(toy, Position(steps=4), {})
+    assert saved.newest(pytest.fail).position.steps == 4
+    saved.clear()
+    assert contents(tmp_path) == {}
+
+
+def test_a_newer_checkpoint_that_nobody_found_damaged_is_left_alone(tmp_path):
+    assert save_some(tmp_path, [3, 4], keep=2) == [3, 4]
+    assert save_some(tmp_path, [1, 2], keep=1) == [2, 3, 4]
 
 
 def test_no_changed_byte_goes_unnoticed(tmp_path):
@@ -376,6 +561,24 @@ def test_a_table_of_somebody_else_is_left_alone(tmp_path):
     with pytest.raises(InputError, match="losses.csv: not the table of an earlier start"):
         Table(path, 3)
     assert path.read_text() == "name,age\nJohn,42\n"
+
+
+def test_a_table_that_cannot_be_read_or_written_is_named(tmp_path):
+    path = tmp_path / LOSSES
+    path.mkdir()
+    with pytest.raises(InputError, match=r"losses.csv: cannot be read \(Is a directory\)"):
+        Table(path, 3)
+    with pytest.raises(InputError, match=r"losses.csv: cannot be written \(Is a directory\)"):
+        Table(path, 0)
+    path.rmdir()
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    with pytest.raises(InputError, match=r"losses.csv: cannot be written \(File too large\)"), Table(path, 0) as table:
+        table.add({"step": 0, "loss": 0.1})
+        resource.setrlimit(resource.RLIMIT_FSIZE, (5, limits[1]))
+        try:
+            table.flush()
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
 
 
 def test_tables_of_several_runs(tmp_path):
