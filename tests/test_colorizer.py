@@ -7,7 +7,7 @@ from historynet import Colorizer
 from historynet.colorizing.colorizer import colorize_files, list_inputs, name_results
 from historynet.errors import InputError
 from historynet.pictures import color, formats, images
-from historynet.systems import loading as weights
+from historynet.systems import loading
 from historynet.systems.historynet.generator import build_generator
 from historynet.systems.historynet.variants import Architecture
 
@@ -121,8 +121,8 @@ def test_inputs_that_are_not_there(tmp_path):
 
 def test_only_what_the_colours_need_is_loaded(generator, tmp_path):
     path = tmp_path / "model.keras"
-    weights.save(generator, Architecture(image_size=32, width=1 / 32), path)
-    loaded, _ = weights.load(path, "generator", wanted=("ab",))
+    loading.save(generator, "HistoryNet", Architecture(image_size=32, width=1 / 32), path)
+    loaded, _ = loading.load(path, "HistoryNet", "generator", wanted=("ab",))
     names = {layer.name for layer in loaded.layers}
     assert {"info", "parsing_conv7"} < names
     assert not names & {"label", "label_dense1", "parsing", "parsing_half", "parsing_conv8"}
