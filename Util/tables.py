@@ -12,7 +12,8 @@ from tqdm import tqdm
 
 from historynet import backend, errors
 from historynet.commands import compare, running
-from historynet.comparing import tables
+from historynet.comparing import rendering, tables
+from historynet.comparing.methods import EXPERIMENTS
 from historynet.comparing.metrics import CONVENTIONS
 from historynet.errors import InputError
 from historynet.pictures import images
@@ -40,7 +41,7 @@ def main(argv: Sequence[str]) -> int:
     pairs = len(folders) * len(images.list_pictures(originals))
     with tqdm(total=pairs, unit="pair", disable=None) as bar:
         table = tables.measure(
-            tables.EXPERIMENTS[arguments.experiment],
+            EXPERIMENTS[arguments.experiment],
             originals,
             folders,
             CONVENTIONS[arguments.convention],
@@ -49,8 +50,8 @@ def main(argv: Sequence[str]) -> int:
             arguments.resize,
             bar.update,
         )
-    tables.write(table, arguments.out, arguments.experiment)
-    print(f"\n{table.text()}\n\nwritten: {arguments.out / arguments.experiment}.txt, .md, .csv, .tex, .png")
+    rendering.write(table, arguments.out, arguments.experiment)
+    print(f"\n{rendering.as_text(table)}\n\nwritten: {arguments.out / arguments.experiment}.txt, .md, .csv, .tex, .png")
     different = 0
     for reason in table.left_out:
         print(f"left out: {reason}", file=sys.stderr)

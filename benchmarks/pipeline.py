@@ -9,7 +9,7 @@ import argparse
 import os
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import cycle, islice
 from pathlib import Path
@@ -20,8 +20,9 @@ import numpy as np
 
 from benchmarks import measuring
 from benchmarks.measuring import core_milliseconds, seconds
-from benchmarks.training import make_system
-from historynet import backend
+from benchmarks.training import make_system, picture_size
+from historynet import backend, errors
+from historynet.commands import running
 from historynet.data import dataset
 from historynet.data.dataset import Dataset
 from historynet.parallel import CORES
@@ -77,7 +78,8 @@ def _update(
     system = make_system("HistoryNet", precision=precision, **settings)
     samples = open_folder(Path(folder))
     order = list(islice(cycle(range(len(samples))), (updates + 4) * batch_size))
-    batches = partial(dataset.batches, samples, system.fields, order, batch_size, system.architecture.image_size)
+    height, _ = picture_size(system)
+    batches = partial(dataset.batches, samples, system.fields, order, batch_size, height)
     step = Step(system, seed=0)
     in_memory = next(batches()).fields
 
@@ -156,10 +158,10 @@ def _measure(arguments: argparse.Namespace, folder: Path) -> dict[str, Any]:
     return figures
 
 
-def main() -> None:
-    """Prints the figures and saves them as JSON."""
+def main(argv: Sequence[str]) -> int:
+    """Prints the figures and saves them as JSON; the exit code."""
     if measuring.serve(make_worker):
-        return
+        return errors.DONE
     parser = measuring.parser(__doc__, "pipeline")
     parser.add_argument("dataset", nargs="?", type=Path)
     parser.add_argument("--precisions", nargs="+", choices=PRECISIONS, default=["float32", "bfloat16"])
@@ -168,7 +170,7 @@ def main() -> None:
     parser.add_argument("--image-size", type=int, default=224)
     parser.add_argument("--updates", type=int, default=3, help="in a turn (default: 3)")
     parser.add_argument("--listed", type=int, default=1_300_000, help="pictures to list (default: 1300000)")
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(argv)
     if arguments.quick:
         arguments.width, arguments.image_size, arguments.batch_size, arguments.repeats = 0.0625, 32, 2, 1
         arguments.listed = 10_000
@@ -177,7 +179,8 @@ def main() -> None:
             _make_dataset(Path(temporary))
         folder = (arguments.dataset or Path(temporary)).resolve() / "dataset_train"
         measuring.save(arguments.json, arguments, _measure(arguments, folder))
+    return errors.DONE
 
 
 if __name__ == "__main__":
-    main()
+    running.run(main)
