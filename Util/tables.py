@@ -34,6 +34,8 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--resize", action="store_true", help="resize results that are of another size")
     parser.add_argument("--use_gpu", "--use-gpu", action="store_true", help="for LPIPS, instead of the CPU")
     arguments = parser.parse_args(argv)
+
+    # The originals and the results of each method, compared.
     originals, folders = compare.find_results(arguments)
     lpips = compare.find_lpips(arguments.use_gpu)
     if arguments.convention == "released":
@@ -52,6 +54,8 @@ def main(argv: Sequence[str]) -> int:
         )
     rendering.write(table, arguments.out, arguments.experiment)
     print(f"\n{rendering.as_text(table)}\n\nwritten: {arguments.out / arguments.experiment}.txt, .md, .csv, .tex, .png")
+
+    # What has no part in the means.
     different = 0
     for reason in table.left_out:
         print(f"left out: {reason}", file=sys.stderr)

@@ -140,6 +140,18 @@ def test_settings_that_the_trainers_would_refuse_together_leave_nothing(project,
     plan(project)
 
 
+def test_a_mistyped_command_does_not_block_the_corrected_one(project, run):
+    command = ("Util/run_ablation.py", "--out", project / "real", "--test-data", project / "test")
+    for wrong, words in (
+        ("--accumulate=999", "--accumulate 999: more parts"),
+        ("--train-data=nowhere", "training ended with exit code 2"),
+    ):
+        code, _, err = run(*command, *OPTIONS, wrong)
+        assert (code, words in err) == (2, True), err
+    code, _, err = run(*command, *OPTIONS, "--train-data", "elsewhere")
+    assert (code, "an ablation with other settings" in err) == (2, False), err
+
+
 def test_what_is_wrong_with_one_variant_leaves_nothing_of_the_others(project):
     config = project / "Baseline/config.py"
     right = config.read_text()

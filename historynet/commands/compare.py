@@ -3,12 +3,15 @@
 import argparse
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tqdm import tqdm
 
 from historynet import errors, files, settings
 from historynet.errors import InputError
+
+if TYPE_CHECKING:
+    from historynet.comparing.perceptual import Lpips
 
 
 def comparison_parser(description: str) -> settings.Parser:
@@ -47,6 +50,8 @@ def compare_folders(arguments: argparse.Namespace, report: Path | None = None, *
     with tqdm(total=len(pairing.pairs), unit="pair", disable=None) as bar:
         comparison = compare(pairing, resize=arguments.resize, progress=bar.update, **measures)
     protocol = "; ".join(map(str, measures.values()))
+
+    # What was left out, then the scores of the others.
     for reason in comparison.unreadable:
         print(f"skipped: {reason}", file=sys.stderr)
     for pair in comparison.different_size:
@@ -60,6 +65,8 @@ def compare_folders(arguments: argparse.Namespace, report: Path | None = None, *
             comparison.write_csv(arguments.csv)
         if arguments.json:
             comparison.write_json(arguments.json, protocol)
+
+    # The exit code.
     if comparison.different_size:
         raise InputError(
             f"{arguments.dir1}: results of another size than their originals: {len(comparison.different_size)}, which "
@@ -113,7 +120,7 @@ def find_results(arguments: argparse.Namespace) -> tuple[Path, dict[str, Path]]:
     return originals, methods.in_order(folders, experiment)
 
 
-def find_lpips(use_gpu: bool) -> Any:
+def find_lpips(use_gpu: bool) -> "Lpips | None":
     """LPIPS with AlexNet, or None with a message where it is not installed."""
     from historynet.comparing.perceptual import Lpips
 

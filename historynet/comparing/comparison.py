@@ -3,6 +3,7 @@
 import csv
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -153,22 +154,9 @@ def compare(
     """
     wanted = {SSIM: convention, PSNR: convention, LPIPS: lpips, COLORFULNESS: colorfulness}
     comparison = Comparison(pairing, [metric for metric, how in wanted.items() if how])
+    measure = partial(_measure, convention, colorfulness, resize)
 
-    def measure(pair: tuple[Path, Path]) -> "_Compared | PictureError":
-        try:
-            true, picture = map(images.read_rgb, pair)
-        except PictureError as error:
-            return error
-        resized = picture.shape != true.shape
-        if resized and not resize:
-            return _SizeError(f"{pair[0].name}: {_pixels(true)}, its result {pair[1].name}: {_pixels(picture)}")
-        if resized:
-            picture = color.resize(picture, *true.shape[:2])
-        scores = {SSIM: convention.ssim(true, picture), PSNR: convention.psnr(true, picture)} if convention else {}
-        if colorfulness:
-            scores[COLORFULNESS] = metrics.colorfulness(picture)
-        return _Compared(true, picture, scores, resized)
-
+    # All scores but LPIPS, by threads; the pictures go on to LPIPS, which batches them.
     def compared() -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
         outcomes = map_ahead(measure, pairing.pairs, ahead=CORES)
         for (original, _), outcome in zip(pairing.pairs, outcomes, strict=True):
@@ -194,6 +182,8 @@ def compare(
 
 
 class _Compared(NamedTuple):
+    """A pair that was measured: its pictures, uint8 RGB (height, width, 3) of one size, and their scores."""
+
     true: np.ndarray
     picture: np.ndarray
     scores: dict[str, float]
@@ -202,6 +192,25 @@ class _Compared(NamedTuple):
 
 class _SizeError(PictureError):
     """A pair whose pictures differ in size."""
+
+
+def _measure(
+    convention: Convention | None, colorfulness: bool, resize: bool, pair: tuple[Path, Path]
+) -> _Compared | PictureError:
+    """A pair's scores and pictures, or why it cannot be compared."""
+    try:
+        true, picture = map(images.read_rgb, pair)
+    except PictureError as error:
+        return error
+    resized = picture.shape != true.shape
+    if resized and not resize:
+        return _SizeError(f"{pair[0].name}: {_pixels(true)}, its result {pair[1].name}: {_pixels(picture)}")
+    if resized:
+        picture = color.resize(picture, *true.shape[:2])
+    scores = {SSIM: convention.ssim(true, picture), PSNR: convention.psnr(true, picture)} if convention else {}
+    if colorfulness:
+        scores[COLORFULNESS] = metrics.colorfulness(picture)
+    return _Compared(true, picture, scores, resized)
 
 
 def _is_gray(picture: np.ndarray) -> bool:

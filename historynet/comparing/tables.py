@@ -97,6 +97,8 @@ def measure(
     wanted = {LPIPS: lpips, PSNR: True, SSIM: True, COLORFULNESS: colorfulness}
     protocol = "; ".join(str(how) for how in (convention, lpips) if how)
     table = Table(experiment, protocol, [metric for metric, how in wanted.items() if how])
+
+    # A row for each method that can be compared.
     for name, folder in folders.items():
         try:
             row = compare(pair_folders(originals, folder), convention, lpips, colorfulness, resize, progress)
