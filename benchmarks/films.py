@@ -7,7 +7,6 @@ The film has colours. Its luma alone is colorized; every frame is predicted once
 * PSNR: of the results against the film's own colours, over all frames, as `metrics.psnr` defines it.
 """
 
-import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,21 +14,24 @@ import av
 import cv2
 import numpy as np
 
-from historynet import backend
+from historynet import backend, errors
+from historynet.commands import running
 from historynet.comparing import metrics
 from historynet.films.steadying import Steadier, align, find_cuts
 from historynet.pictures import color
+from historynet.settings import Parser
 
 
-def main() -> None:
+def main(argv: Sequence[str]) -> int:
     """Prints a table, a row for each steadiness."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = Parser(description=__doc__.splitlines()[0])
     parser.add_argument("--film", type=Path, required=True, help="with colours")
     parser.add_argument("--model", type=Path, required=True)
     parser.add_argument("--seconds", type=float, default=5.0)
     parser.add_argument("--start", type=float, default=0.0)
     parser.add_argument("--steadiness", type=float, nargs="+", default=[0, 0.5, 0.7, 0.8, 0.9, 0.95, 1])
-    arguments = parser.parse_args()
+    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    arguments = parser.parse_args(argv)
     # Every frame goes through the network once.
     backend.start("cpu")
     from historynet import Colorizer
@@ -53,6 +55,7 @@ def main() -> None:
         pairs = zip(originals, grays, steadied, strict=True)
         psnr = np.mean([metrics.psnr(original, color.with_chrominance(gray, ab)) for original, gray, ab in pairs])
         print(f"{steadiness:10.2f}  {change:6.3f}  {change / change_of_first:17.1%}  {psnr:.3f}")
+    return errors.DONE
 
 
 def read_film(
@@ -103,4 +106,4 @@ def mean_change(levels: Sequence[np.ndarray], ab: Sequence[np.ndarray], cuts: Se
 
 
 if __name__ == "__main__":
-    main()
+    running.run(main)

@@ -5,7 +5,6 @@ import itertools
 import math
 import re
 import shutil
-import subprocess
 import zipfile
 from pathlib import Path
 
@@ -23,6 +22,7 @@ from historynet import Colorizer
 from historynet.colorizing import choosing
 from historynet.data import dataset
 from historynet.errors import InputError
+from historynet.experiments import default_model
 from historynet.pictures import color, figures, images
 from historynet.systems import loading
 from historynet.systems.historynet.generator import build_generator
@@ -160,6 +160,15 @@ def test_prepare_holds_out_what_is_never_trained_on(sources, run, tmp_path, copy
     assert "data: is there already" in err
 
 
+def test_prepare_refuses_photographs_without_labels_before_it_writes(sources, mhmd, run, tmp_path):
+    labels = (mhmd / "dataset_train/sign.txt").rename(tmp_path / "sign.txt")
+    code, _, err = run(SCRIPT, "prepare", *sources)
+    assert (code, "sign.txt: " in err) == (2, True)
+    assert not (tmp_path / "data").exists()
+    labels.rename(mhmd / "dataset_train/sign.txt")
+    assert run(SCRIPT, "prepare", *sources)[0] == 0
+
+
 def test_prepare_refuses_a_held_out_picture_among_those_for_training(sources, run, tmp_path):
     write_picture(tmp_path / "more/t1.png")
     code, _, err = run(SCRIPT, "prepare", *sources)
@@ -285,18 +294,18 @@ def test_the_settings_of_the_shipped_model_are_settings_of_historynet(name, size
 def test_training_it_takes_four_runs_of_which_each_begins_with_the_one_before(run, monkeypatch, tmp_path):
     commands = []
 
-    def trainer(command, check):
+    def trainer(*command):
         commands.append([str(word) for word in command])
-        return subprocess.CompletedProcess(command, returncode=5 if len(commands) == 5 else 0)
+        return 5 if len(commands) == 5 else 0
 
-    monkeypatch.setattr(subprocess, "run", trainer)
+    monkeypatch.setattr(default_model, "run_script", trainer)
     arguments = ("train", "--vgg16-weights", "vgg.npz", "--data", "data", "--models", tmp_path)
     assert run(SCRIPT, *arguments)[0] == 0
     assert commands[0][commands[0].index("--vgg16-weights") + 1] == "vgg.npz"
-    for before, after in itertools.pairwise([resolve(*command[2:]) for command in commands]):
+    for before, after in itertools.pairwise([resolve(*command[1:]) for command in commands]):
         assert after.init_generator == before.model_dir / f"my_model_colorizationEpoch{before.num_epochs - 1}.keras"
     names = ["compact_start", "compact_large", "compact_whole", "compact"]
-    assert [resolve(*command[2:]).model_dir for command in commands] == [tmp_path / name for name in names]
+    assert [resolve(*command[1:]).model_dir for command in commands] == [tmp_path / name for name in names]
     # A run that fails is the last one.
     assert run(SCRIPT, *arguments)[0] == 5
     assert len(commands) == 5
