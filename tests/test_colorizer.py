@@ -7,6 +7,7 @@ from historynet import Colorizer
 from historynet.colorizing.colorizer import colorize_files, list_inputs, name_results
 from historynet.errors import InputError
 from historynet.pictures import color, formats, images
+from historynet.pictures.options import UPSAMPLINGS
 from historynet.systems import loading as weights
 from historynet.systems.historynet.generator import build_generator
 from historynet.systems.historynet.variants import Architecture
@@ -197,7 +198,7 @@ def test_guided_upsampling_follows_the_edges_of_the_luminance():
             color.rgb_to_lab(color.with_chrominance(picture, ab, upsampling=upsampling))[..., 1].astype(int)
             - color.rgb_to_lab(color.lab_to_rgb(true))[..., 1]
         )[:, 150:176].mean()
-        for upsampling in color.UPSAMPLINGS
+        for upsampling in UPSAMPLINGS
     }
     assert errors["guided"] < 0.7 * errors["bilinear"]
 

@@ -13,6 +13,7 @@ import keras
 import numpy as np
 
 from historynet import settings
+from historynet.colorizing.options import Options
 from historynet.comparing.pairing import SUFFIX
 from historynet.errors import InputError, PictureError
 from historynet.parallel import batched, map_ahead
@@ -109,31 +110,6 @@ def _as_rgb(picture: np.ndarray) -> np.ndarray:
             f"not {picture.dtype} {picture.shape}"
         )
     return picture if picture.ndim == 3 else np.dstack([picture] * 3)
-
-
-@dataclass(frozen=True)
-class Options:
-    """How files are colorized.
-
-    Attributes:
-        strength: factor on the predicted chrominance: 0 is gray, 1 as predicted.
-        upsampling: one of `color.UPSAMPLINGS`.
-        keep_colored: leave pictures alone that have colour already (`color.tint`).
-        compare: also write NAME_comparison.jpg, the picture beside its result.
-        quality: of JPEG and WebP files, 1 to 100.
-        provenance: a line for the results' EXIF data; None: none.
-        max_megapixels: files that claim more are refused.
-        existing: "overwrite" results that are there already, "skip" their pictures, or "refuse" them with a reason.
-    """
-
-    strength: float = 1.0
-    upsampling: str = color.BILINEAR
-    keep_colored: bool = False
-    compare: bool = False
-    quality: int = formats.QUALITY
-    provenance: str | None = None
-    max_megapixels: float = formats.MAX_MEGAPIXELS
-    existing: str = "overwrite"
 
 
 @dataclass

@@ -16,6 +16,7 @@ from historynet.commands import running
 from historynet.commands.train import check_arithmetic
 from historynet.errors import InputError, PictureError
 from historynet.pictures import color
+from historynet.pictures.options import UPSAMPLINGS
 from historynet.training.stopping import Stop
 
 
@@ -208,7 +209,7 @@ def _add_colorize_options(parser: argparse.ArgumentParser) -> None:
         help="factor on the predicted chrominance: 0 is gray, 1 as predicted (default: 1)",
     )
     group.add_argument(
-        "--upsampling", choices=color.UPSAMPLINGS, default=color.BILINEAR, help="of the chrominance (default: bilinear)"
+        "--upsampling", choices=UPSAMPLINGS, default=color.BILINEAR, help="of the chrominance (default: bilinear)"
     )
     group.add_argument("--keep-colored", action="store_true", help="leave pictures alone that have colour already")
     group.add_argument("--compare", action="store_true", help="also write NAME_comparison.jpg, before and after")
