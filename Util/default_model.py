@@ -196,7 +196,8 @@ def evaluate(model: Path | None, data: Path, out: Path) -> None:
     """
     lpips = compare.find_lpips(use_gpu=False)
     print(backend.start("0"), flush=True)
-    from historynet.colorizing.colorizer import Colorizer, colorize_files
+    from historynet.colorizing.colorizer import Colorizer
+    from historynet.colorizing.folder import colorize_files
     from historynet.comparing import tables
     from historynet.systems import loading as weights
 

@@ -4,7 +4,9 @@ from conftest import write_picture
 from PIL import Image
 
 from historynet import Colorizer
-from historynet.colorizing.colorizer import colorize_files, list_inputs, name_results
+from historynet.colorizing.folder import colorize_files
+from historynet.colorizing.inputs import list_inputs
+from historynet.colorizing.results import name_results
 from historynet.errors import InputError
 from historynet.pictures import color, formats, images
 from historynet.pictures.options import UPSAMPLINGS
@@ -156,7 +158,7 @@ def test_the_pages_of_a_document(generator, tmp_path):
 def test_huge_pictures_are_alone_in_memory(generator, tmp_path, monkeypatch):
     for i in range(6):
         write_picture(tmp_path / f"{i}.png", i, (200, 200))
-    monkeypatch.setattr("historynet.colorizer._MEGAPIXELS_AT_ONCE", 0.001)
+    monkeypatch.setattr("historynet.colorizing.folder._MEGAPIXELS_AT_ONCE", 0.001)
     alive, most = set(), 0
     read, write = formats.read, formats.write
 

@@ -16,7 +16,8 @@ import av
 import numpy as np
 
 from historynet import files
-from historynet.colorizing.colorizer import Colorizer, fitting_name
+from historynet.colorizing.colorizer import Colorizer
+from historynet.colorizing.results import fitting_name
 from historynet.errors import InputError, PictureError, translated
 from historynet.films import joining, segments
 from historynet.films.options import FilmOptions
