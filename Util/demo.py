@@ -33,7 +33,10 @@ def main(argv: Sequence[str]) -> int:
     begin = time.monotonic()
     print(backend.start("0"), flush=True)
     # Imported here: TensorFlow has to be started quietly before.
-    from historynet.colorizing.colorizer import Colorizer, colorize_files, list_inputs, name_results
+    from historynet.colorizing.colorizer import Colorizer
+    from historynet.colorizing.folder import colorize_files
+    from historynet.colorizing.inputs import list_inputs
+    from historynet.colorizing.results import name_results
     from historynet.comparing import rendering, tables
     from historynet.comparing.methods import Experiment
 

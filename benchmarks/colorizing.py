@@ -68,7 +68,10 @@ def _network(path: str, width: float) -> Callable[[], dict[str, float]]:
 
 def _rates(folder: str, network: str, precision: str) -> Callable[[], dict[str, float]]:
     backend.start("cpu")
-    from historynet.colorizing.colorizer import Colorizer, colorize_files, list_inputs, name_results
+    from historynet.colorizing.colorizer import Colorizer
+    from historynet.colorizing.folder import colorize_files
+    from historynet.colorizing.inputs import list_inputs
+    from historynet.colorizing.results import name_results
 
     colorizer = Colorizer(network, precision=precision)
     paths = list_inputs([Path(folder)])

@@ -74,7 +74,10 @@ def outputs(reference: Reference) -> Iterator[Result]:
 
 def pictures(reference: Reference) -> Iterator[Result]:
     """Our colorization.py's work on the photographs, decoded, against the released program's."""
-    from historynet.colorizing.colorizer import Colorizer, colorize_files, list_inputs, name_results
+    from historynet.colorizing.colorizer import Colorizer
+    from historynet.colorizing.folder import colorize_files
+    from historynet.colorizing.inputs import list_inputs
+    from historynet.colorizing.results import name_results
     from historynet.pictures import images
 
     colorizer = Colorizer(reference.system.G)
@@ -205,7 +208,7 @@ def measure(folder: Path, variant: str, arithmetic: str) -> dict[str, float]:
 def _measure(arithmetic: str, folder: Path, variant: str) -> Iterator[Result]:
     from historynet import backend
 
-    backend.start("cpu", released_arithmetic=arithmetic == RELEASED)
+    backend.start("cpu", onednn=arithmetic != RELEASED)
     import keras
 
     if arithmetic == FLOAT64:

@@ -189,7 +189,7 @@ def evaluate(model: Path | None, data: Path, out: Path, lpips: Lpips | None) -> 
 
 def _colorize(colorizer: "Colorizer", originals: Sequence[Path], out: Path, title: str) -> dict[str, Path]:
     """Writes the gray versions of pictures, and these colorized; the folders by method."""
-    from historynet.colorizing.colorizer import colorize_files
+    from historynet.colorizing.folder import colorize_files
 
     methods = {method: out / method for method in ("gray", "HistoryNet")}
     # PNG: what JPEG loses is not the model's.

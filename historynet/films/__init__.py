@@ -6,7 +6,7 @@ from typing import Any
 _MODULES = {
     "EXTENSIONS": "reading",
     "same_container": "joining",
-    "FilmOptions": "colorizing",
+    "FilmOptions": "options",
     "FilmReport": "colorizing",
     "colorize_film": "colorizing",
     "count_frames": "colorizing",

@@ -16,44 +16,19 @@ import av
 import numpy as np
 
 from historynet import files
-from historynet.colorizing.colorizer import Colorizer, fitting_name
+from historynet.colorizing.colorizer import Colorizer
+from historynet.colorizing.results import fitting_name
 from historynet.errors import InputError, PictureError, translated
 from historynet.films import joining, segments
+from historynet.films.options import FilmOptions
 from historynet.films.reading import Film
 from historynet.films.segments import Place, WorkFolder
 from historynet.films.steadying import LOOK_BACK, Steadier, find_cuts
 from historynet.parallel import CORES, batched, in_background, map_ahead
-from historynet.pictures import color, formats
+from historynet.pictures import color
 
 _FRAMES_AT_ONCE = 8
 """So many go through the network together, and wait before and behind it."""
-
-
-@dataclass(frozen=True)
-class FilmOptions:
-    """How a film is colorized.
-
-    Attributes:
-        strength: factor on the predicted chrominance: 0 is gray, 1 as predicted.
-        upsampling: one of `color.UPSAMPLINGS`.
-        steadiness: of the colours over time, 0..1 (`steadying.Steadier`).
-        codec: one of libav's encoders that have a constant rate factor: libx264 or libvpx-vp9.
-        crf: the encoder's constant rate factor: lower is better and larger.
-        start: seconds; what comes before is left out.
-        end: seconds; what comes after is left out; None: nothing.
-        provenance: a line for the container's comment; None: none.
-        max_megapixels: films with larger frames are refused.
-    """
-
-    strength: float = 1.0
-    upsampling: str = color.BILINEAR
-    steadiness: float = 0.9
-    codec: str = "libx264"
-    crf: float = 18
-    start: float = 0.0
-    end: float | None = None
-    provenance: str | None = None
-    max_megapixels: float = formats.MAX_MEGAPIXELS
 
 
 @dataclass

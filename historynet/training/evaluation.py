@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from historynet.colorizing.colorizer import name_results
+from historynet.colorizing.results import name_results
 from historynet.comparing import metrics
 from historynet.data.samples import OpenReader, Reader
 from historynet.errors import InputError, PictureError
