@@ -73,8 +73,8 @@ def start(gpu_id: str, seed: int | None = None, strategy: str = "none", released
     Args:
         gpu_id: "0", "1", ... or "cpu".
         seed: of the initial weights; None leaves Keras' generators as they are.
-        strategy: "none" for one device; "mirrored" for all GPUs of this machine, "multiworker" for those of the machines in TF_CONFIG,
-            where it waits for the other ones. With "cpu" or without a GPU for the CPU of each.
+        strategy: "none" for one device; "mirrored" for all GPUs of this machine, "multiworker" for those of the
+            machines in TF_CONFIG, where it waits for the other ones. With "cpu" or without a GPU for the CPU of each.
         released_arithmetic: whether a CPU sums as the released program's TensorFlow did, without oneDNN.
 
     Returns:
