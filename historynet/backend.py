@@ -67,7 +67,7 @@ def _out_of_sight(*modules: str) -> Iterator[None]:
             del sys.modules[name]
 
 
-def start(gpu_id: str, seed: int | None = None, strategy: str = "none", released_arithmetic: bool = False) -> str:
+def start(gpu_id: str, seed: int | None = None, strategy: str = "none", onednn: bool = True) -> str:
     """Imports TensorFlow, takes the devices that were asked for, and seeds Keras.
 
     Args:
@@ -75,16 +75,16 @@ def start(gpu_id: str, seed: int | None = None, strategy: str = "none", released
         seed: of the initial weights; None leaves Keras' generators as they are.
         strategy: "none" for one device; "mirrored" for all GPUs of this machine, "multiworker" for those of the
             machines in TF_CONFIG, where it waits for the other ones. With "cpu" or without a GPU for the CPU of each.
-        released_arithmetic: whether a CPU sums as the released program's TensorFlow did, without oneDNN.
+        onednn: whether a CPU may use oneDNN, which is faster and sums in another order than older versions did.
 
     Returns:
         One line that says what the program runs on.
 
     Raises:
         InputError: if there are GPUs but not the one that was asked for, or TF_CONFIG will not do.
-        RuntimeError: if the released arithmetic is wanted when TensorFlow has been imported without it.
+        RuntimeError: if oneDNN is not wanted when TensorFlow has been imported with it.
     """
-    if released_arithmetic:
+    if not onednn:
         # Read when TensorFlow is imported.
         if "tensorflow" in sys.modules and os.environ.get("TF_ENABLE_ONEDNN_OPTS") != "0":
             raise RuntimeError("TensorFlow is imported already, with oneDNN")

@@ -46,13 +46,13 @@ def _large_networks_are_let_go_at_once(request):
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
     """A file of a tiny untrained generator."""
-    from historynet.systems import loading as weights
+    from historynet.systems import loading
     from historynet.systems.historynet.generator import build_generator
     from historynet.systems.historynet.variants import Architecture
 
     path = tmp_path_factory.mktemp("model") / "tiny.keras"
     architecture = Architecture(image_size=32, width=1 / 32)
-    weights.save(build_generator(architecture), architecture, path)
+    loading.save(build_generator(architecture), "HistoryNet", architecture, path)
     return path
 
 

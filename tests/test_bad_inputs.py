@@ -15,7 +15,11 @@ import pytest
 from conftest import ROOT, run_process, write_picture
 from PIL import Image
 
-from historynet.colorizing.colorizer import Colorizer, Options, check_results, colorize_files, list_inputs, name_results
+from historynet.colorizing.colorizer import Colorizer
+from historynet.colorizing.folder import colorize_files
+from historynet.colorizing.inputs import list_inputs
+from historynet.colorizing.options import Options
+from historynet.colorizing.results import check_results, name_results
 from historynet.errors import InputError, PictureError
 from historynet.pictures import formats, images
 from historynet.systems.historynet.generator import build_generator

@@ -13,8 +13,7 @@ from PIL import Image
 
 from historynet.commands import colorize
 from historynet.pictures import images
-from historynet.systems import loading as weights
-from historynet.systems import vgg16
+from historynet.systems import loading, vgg16
 
 TRAIN = "SOURCE_HistoryNet/HistoryNet.py"
 COLORIZE = "SOURCE_HistoryNet/colorization.py"
@@ -155,7 +154,9 @@ def test_training_goes_on_from_files(mhmd, model, run, tmp_path):
     code, _, err = run(TRAIN, *train_arguments(mhmd, *files, *more))
     assert code == 0, err
     for name in ("discriminator", "classifier"):
-        before, after = (weights.load(tmp_path / f"{f}/my_model_{name}Epoch0.keras", name)[0] for f in ("MODEL", "M2"))
+        before, after = (
+            loading.load(tmp_path / f"{f}/my_model_{name}Epoch0.keras", "HistoryNet", name)[0] for f in ("MODEL", "M2")
+        )
         for a, b in zip(before.trainable_variables, after.trainable_variables, strict=True):
             np.testing.assert_allclose(a.numpy(), b.numpy(), atol=1e-12)
     wrong = ("--init-generator", tmp_path / "MODEL/my_model_discriminatorEpoch0.keras", "--fresh")
@@ -427,7 +428,7 @@ def test_what_vgg16_fills_can_be_kept_as_it_is(mhmd, run, part_of_vgg16, tmp_pat
     more = ("--frozen-features", "--ema-momentum", 0.5, "--learning-rate", 0.01, "--lambda-g", 0, "--lambda-info", 0)
     code, _, err = run(TRAIN, *train_arguments(mhmd, *part_of_vgg16, *more))
     assert code == 0, err
-    trained = weights.load(tmp_path / "MODEL/my_model_colorizationEpoch0.keras", "generator")[0]
+    trained = loading.load(tmp_path / "MODEL/my_model_colorizationEpoch0.keras", "HistoryNet", "generator")[0]
     assert {path.name for path in (tmp_path / "MODEL").glob("*.keras")} == {"my_model_colorizationEpoch0.keras"}
     for name in ("block1_conv1", "block1_conv2"):
         np.testing.assert_array_equal(trained.get_layer(name).kernel, np.float32(0.01))
@@ -438,7 +439,7 @@ def test_what_vgg16_fills_can_be_kept_as_it_is(mhmd, run, part_of_vgg16, tmp_pat
     places = [word for name in ("model", "log", "out") for word in (f"--{name}-dir", tmp_path / "on" / name)]
     code, _, err = run(TRAIN, *train_arguments(mhmd, *begin, *more, *places, "--image-size", 64))
     assert code == 0, err
-    further = weights.load(tmp_path / "on/model/my_model_colorizationEpoch0.keras", "generator")[0]
+    further = loading.load(tmp_path / "on/model/my_model_colorizationEpoch0.keras", "HistoryNet", "generator")[0]
     for name in vgg16.layer_names():
         before, after = (network.get_layer(name).kernel.numpy() for network in (trained, further))
         assert (before == after).all() == (not name.startswith("block4")), name
@@ -467,7 +468,7 @@ def test_a_stopped_training_with_all_options_continues_to_the_same_numbers(mhmd,
         whole, continued = ((tmp_path / f"{run}/log/{name}.csv").read_text() for run in ("whole", "continued"))
         assert whole == continued
     whole, continued = (
-        weights.load(tmp_path / f"{run}/model/my_model_colorizationEpoch1.keras", "generator")[0]
+        loading.load(tmp_path / f"{run}/model/my_model_colorizationEpoch1.keras", "HistoryNet", "generator")[0]
         for run in ("whole", "continued")
     )
     for a, b in zip(whole.variables, continued.variables, strict=True):

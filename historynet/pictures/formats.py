@@ -17,6 +17,7 @@ from PIL import ExifTags, Image, ImageCms, ImageOps, TiffImagePlugin
 from historynet import files
 from historynet.errors import PictureError, reason, translated
 from historynet.pictures import color, images, tiff
+from historynet.pictures.options import MAX_MEGAPIXELS, QUALITY
 
 _OPENCV = ("JPEG", "PNG", "TIFF", "WEBP", "BMP", "DIB", "JPEG2000", "PPM")
 # Formats whose Pillow readers start other programs (EPS) or want fonts (WMF) are left out.
@@ -30,10 +31,6 @@ EXTENSIONS = images.EXTENSIONS | {
 
 _SAME = {".jpg": ".jpg", ".jpeg": ".jpg", ".jpe": ".jpg", ".jfif": ".jpg"} | {".tif": ".tif", ".tiff": ".tif"}
 _SAME |= {".webp": ".webp"}
-
-MAX_MEGAPIXELS = 200
-QUALITY = 95
-"""OpenCV's default for JPEG files."""
 
 _TIFF_TEXTS = frozenset({269, 270, 271, 272, 282, 283, 285, 296, 305, 306, 315, 316, 33432, 34665, 34853})
 """Tags of a TIFF file's first directory that speak of the picture; the others of how the file stores it."""

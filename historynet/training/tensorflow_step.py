@@ -57,8 +57,8 @@ class StepTools:
     """
 
     def __init__(self, seed: int, step: tf.Tensor, phase: int, share: Share):
+        self.step = step
         self._seed = seed
-        self._step = step
         self._share = share
         self._draws = 100 * phase
 
@@ -72,7 +72,7 @@ class StepTools:
         # Stateless: a run continued at a step draws what the run that was never stopped drew there. For the whole
         # batch, so that a sample gets the same number whoever computes it.
         self._draws += 1
-        seed = tf.stack([tf.cast(self._seed * 1000 + self._draws, tf.int64), tf.cast(self._step, tf.int64)])
+        seed = tf.stack([tf.cast(self._seed * 1000 + self._draws, tf.int64), tf.cast(self.step, tf.int64)])
         numbers = tf.random.stateless_uniform((self._share.samples, *shape[1:]), seed, dtype=keras.config.floatx())
         return numbers[self._share.start :][: shape[0]]
 
