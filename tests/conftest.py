@@ -84,6 +84,24 @@ def mhmd(tmp_path):
     return folder
 
 
+def open_folder(folder, fields=("L", "ab", "label", "parsing"), *options):
+    """The samples of a folder as HistoryNet's trainer opens them with these options."""
+    from historynet import settings
+    from historynet.data import mhmd, samples
+    from historynet.systems.historynet.settings import HistoryNetSettings
+
+    config = ROOT / "SOURCE_HistoryNet/config.py"
+    parser = settings.make_parser("", settings.TRAIN, config, HistoryNetSettings)
+    arguments = parser.parse_args(["--train-data", str(folder), *map(str, options)])
+    readers = {"L": mhmd.Pictures, "ab": mhmd.Pictures, "label": mhmd.Labels, "parsing": mhmd.Parsing}
+    resolved = settings.resolve(arguments, config, HistoryNetSettings)[0]
+    return samples.open_samples(resolved, {name: readers[name] for name in fields})
+
+
+def reader_of(samples, field):
+    return next(reader for reader in samples.readers if field in reader.fields)
+
+
 TINY = ("--width", "0.03125", "--image-size", "32", "--vgg16-weights", "none", "--batch-size", "2", "--num-epochs", "1")
 
 

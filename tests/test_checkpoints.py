@@ -13,18 +13,18 @@ import zipfile
 
 import numpy as np
 import pytest
-from conftest import train_arguments
+from conftest import open_folder, train_arguments
 from kill_and_continue import kill_and_continue
 from test_commands import TRAIN
-from test_loop import Looks, Numbers
-from test_step import Toy, make_system
+from test_step import make_system
+from toy import Numbers, Toy, ToyRun, evaluation, train
 
-from historynet.data import dataset
+from historynet.data.batches import batches as make_batches
 from historynet.errors import InputError, NotFiniteError, StoppedError
 from historynet.training import history, runs
 from historynet.training.checkpoints import Checkpoints, Position, restore
 from historynet.training.history import LOSSES, Table, read_runs
-from historynet.training.loop import Plan, train
+from historynet.training.loop import Plan
 
 EPOCHS, STEPS = 3, 4
 
@@ -44,17 +44,11 @@ def toy_plan(folder, system, at=None, end=None, **more):
             yield Numbers([f"{i}.jpg"], i + 1, {"L": np.array([[epoch + i / STEPS]], np.float32)})
 
     settings = {"save_every": 3, "save_minutes": None} | more
-    return Plan(
-        epochs=EPOCHS,
-        steps_per_epoch=STEPS,
+    return ToyRun(
+        Plan(epochs=EPOCHS, steps_per_epoch=STEPS, log_dir=folder / "log", out_dir=folder / "out", **settings),
         batches=batches,
-        evaluate=lambda epoch: Looks({"psnr": (1.0, 3.0, 2.0)[epoch]}, np.zeros((8, 8, 3), np.uint8)),
-        save=lambda epoch: None,
-        checkpoint=lambda position: saved.save(system, position, {"name": "toy"}),
-        log_dir=folder / "log",
-        out_dir=folder / "out",
-        seed=0,
-        **settings,
+        evaluate=lambda epoch: evaluation((1.0, 3.0, 2.0)[epoch]),
+        save_checkpoint=lambda position: saved.save(system, position, {"name": "toy"}),
     )
 
 
@@ -102,10 +96,10 @@ def test_a_training_that_was_lost_goes_on_as_if_nothing_had_been(tmp_path, whole
     assert newest(tmp_path).position == newest(folder).position == Position(EPOCHS, 0, 0, EPOCHS * STEPS)
 
 
-def test_a_look_that_was_lost_is_made_up_for(tmp_path, whole, capsys):
+def test_an_evaluation_that_was_lost_is_made_up_for(tmp_path, whole, capsys):
     toy = first_toy()
     plan = toy_plan(tmp_path, toy)
-    object.__setattr__(plan, "evaluate", lambda epoch: fail())
+    plan.evaluate = lambda epoch: fail()
     with pytest.raises(LostError):
         train(toy, plan)
     checkpoint = newest(tmp_path)
@@ -140,15 +134,15 @@ def test_a_signal_saves_first(tmp_path, number, code, capfd):
     assert signal.getsignal(number) is before
 
 
-def test_a_signal_ends_the_look_at_once(tmp_path):
+def test_a_signal_ends_the_evaluation_at_once(tmp_path):
     toy = first_toy()
     plan = toy_plan(tmp_path, toy)
 
     def evaluate(epoch):
         os.kill(os.getpid(), signal.SIGTERM)
-        pytest.fail("the look went on")
+        pytest.fail("the evaluation went on")
 
-    object.__setattr__(plan, "evaluate", evaluate)
+    plan.evaluate = evaluate
     with pytest.raises(StoppedError, match="step000000004.npz"):
         train(toy, plan)
 
@@ -597,13 +591,13 @@ def test_tables_of_several_runs(tmp_path):
 
 @pytest.mark.parametrize("broken", [(), (1, 3, 4, 6)])
 def test_an_epoch_goes_on_at_any_batch_without_reading_again(mhmd, tmp_path, broken):
-    samples = dataset.open_dataset(mhmd / "dataset_train", ("L", "ab"))
+    samples = open_folder(mhmd / "dataset_train", ("L", "ab"))
     order = [3, 1, 4, 0, 2, 2, 4]
     for place in broken:
         (mhmd / "dataset_train" / samples.names[order[place]]).write_bytes(b"broken")
 
     def batches(used):
-        return list(dataset.batches(samples, ("L", "ab"), order, 2, 32, lambda error: None, used))
+        return list(make_batches(samples, order, 2, (32, 32), lambda error: None, used))
 
     whole = batches(0)
     for i, before in enumerate(whole[:-1], start=1):

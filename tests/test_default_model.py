@@ -14,13 +14,12 @@ import numpy as np
 import pytest
 import scipy.special
 import skimage.data
-from conftest import ROOT, write_picture
+from conftest import ROOT, open_folder, reader_of, write_picture
 from skimage.metrics import peak_signal_noise_ratio
 from test_settings import resolve
 
 from historynet import Colorizer
 from historynet.colorizing import choosing
-from historynet.data import dataset
 from historynet.errors import InputError
 from historynet.experiments import default_model
 from historynet.pictures import color, figures, images
@@ -147,13 +146,9 @@ def test_prepare_holds_out_what_is_never_trained_on(sources, run, tmp_path, copy
     assert len(names["dataset_train"]) == 5 + 3 + 19
     assert not names["dataset_train"] & names["dataset_second"]
     assert {path.is_symlink() for path in (data / "test_fsa").iterdir()} == {not copy}
-    samples = dataset.open_dataset(
-        data / "dataset_train",
-        ("L", "ab", "label", "parsing"),
-        allow_missing_labels=True,
-        allow_missing_parsing=True,
-    )
-    assert (samples.has_label.sum(), len(samples) - samples.parsing.count(None)) == (5, 5)
+    fields = ("label", "parsing")
+    samples = open_folder(data / "dataset_train", fields, "--allow-missing-labels", "--allow-missing-parsing")
+    assert [reader_of(samples, field).present.sum() for field in fields] == [5, 5]
     assert images.read_rgb(data / "dataset_train/f00.jpg").shape == (30, 40, 3)
     code, _, err = run(SCRIPT, "prepare", *sources)
     assert code == 2
