@@ -1,7 +1,10 @@
 """Each command line from end to end, on data of a few small pictures."""
 
+import argparse
 import csv
+import dataclasses
 import json
+import os
 import re
 import shutil
 import sys
@@ -11,7 +14,9 @@ import pytest
 from conftest import label_line, run_process, train_arguments, write_picture
 from PIL import Image
 
+from historynet.colorizing.options import Options
 from historynet.commands import colorize
+from historynet.films.options import FilmOptions
 from historynet.pictures import images
 from historynet.systems import loading, vgg16
 
@@ -282,12 +287,30 @@ def test_debug_shows_the_traceback(mhmd, run):
     assert "Traceback" in err
 
 
-def test_help_is_quick_and_needs_no_tensorflow(tmp_path):
-    (tmp_path / "tensorflow.py").write_text("raise SystemExit('TensorFlow was imported')")
-    for script in (TRAIN, COLORIZE, *(script for script, _ in VARIANTS)):
-        result = run_process(script, "--help", cwd=tmp_path)
-        assert result.returncode == 0
-        assert "--test-name" in result.stdout
+def test_help_is_quick_and_needs_no_tensorflow(tmp_path, monkeypatch):
+    """Modules that end the program stand in for those whose import takes long."""
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}{os.pathsep}{os.environ.get('PYTHONPATH', '')}")
+    for names, scripts in (
+        (("tensorflow", "keras", "av"), (TRAIN, *(script for script, _ in VARIANTS))),
+        (("numpy", "cv2", "PIL"), (COLORIZE, *(f"{script.split('/')[0]}/colorization.py" for script, _ in VARIANTS))),
+    ):
+        for name in names:
+            (tmp_path / f"{name}.py").write_text(f"raise SystemExit('{name} was imported')")
+        for script in scripts:
+            result = run_process(script, "--help", cwd=tmp_path)
+            assert result.returncode == 0, result.stderr
+            assert "--test-name" in result.stdout
+
+
+def test_the_defaults_of_colorizing_are_those_of_the_library():
+    parser = argparse.ArgumentParser()
+    for add in (colorize._add_file_options, colorize._add_color_options, colorize._add_film_options):
+        add(parser)
+    arguments = vars(parser.parse_args([]))
+    # What becomes of earlier results is asked on the command line alone.
+    for options, others in ((Options(), {"provenance", "existing"}), (FilmOptions(), {"provenance"})):
+        for name in {field.name for field in dataclasses.fields(options)} - others:
+            assert arguments[name] == getattr(options, name), name
 
 
 def test_out_of_memory_says_what_to_lower(mhmd, run, monkeypatch):
