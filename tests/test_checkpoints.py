@@ -670,7 +670,7 @@ def test_a_run_that_is_started_again(mhmd, run, tmp_path):
 
 
 def test_two_processes_cannot_train_in_one_folder(mhmd, run, tmp_path):
-    with runs.alone(tmp_path / "MODEL"):
+    with runs.lock(tmp_path / "MODEL"):
         code, _, err = run(TRAIN, *train_arguments(mhmd))
     assert code == 2
     assert "MODEL: another process is training there" in err
