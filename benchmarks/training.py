@@ -71,13 +71,9 @@ def make_batch(system: Any, samples: int) -> dict[str, np.ndarray]:
 
 def trace(system: Any, batch: dict[str, np.ndarray]) -> Any:
     """The graph of an update on batches of this size alone, in which all shapes are known."""
-    import tensorflow as tf
-
     from historynet.training.tensorflow_step import Step
 
-    step = Step(system, seed=0)
-    shares = step._shares(batch, len(batch["L"]))
-    return tf.function(step._update_together).get_concrete_function(shares, tf.TensorSpec((), tf.int64)).graph
+    return Step(system, seed=0).graph(batch)
 
 
 def make_worker(kind: str, **case: Any) -> Callable[[], dict[str, float]]:
