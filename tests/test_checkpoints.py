@@ -1,8 +1,6 @@
 """What survives an interruption: checkpoints, tables, and a run that goes on as if nothing had been."""
 
-import builtins
 import errno
-import io
 import json
 import os
 import re
@@ -14,6 +12,7 @@ import zipfile
 import numpy as np
 import pytest
 from conftest import open_folder, train_arguments
+from failing_disk import fail_where_read
 from kill_and_continue import kill_and_continue
 from test_commands import TRAIN
 from test_step import make_system
@@ -261,43 +260,6 @@ def test_a_damaged_checkpoint_is_named_and_the_one_before_is_used(tmp_path, dama
     shutil.copy(path, tmp_path / "step000000001.npz")
     with pytest.raises(InputError, match="all checkpoints are damaged; --fresh"):
         Checkpoints(tmp_path, 2).newest(reports.append)
-
-
-class FailingDisk(io.FileIO):
-    """A file of which the system cannot read one part.
-
-    Args:
-        path: the file.
-        part: offsets; reading fails where it begins in them.
-        error: with what.
-    """
-
-    def __init__(self, path, part, error):
-        super().__init__(path)
-        self._part, self._error = part, error
-
-    def readinto(self, buffer):
-        if self.tell() in self._part:
-            raise self._error
-        return super().readinto(buffer)
-
-    def readall(self):
-        if self.tell() in self._part:
-            raise self._error
-        return super().readall()
-
-
-def fail_where_read(monkeypatch, path, part, error):
-    """Lets a part of a file fail, whoever opens it."""
-    real = io.open
-
-    def opened(file, mode="r", *arguments, **options):
-        if mode == "rb" and str(file) == str(path):
-            return io.BufferedReader(FailingDisk(path, part, error))
-        return real(file, mode, *arguments, **options)
-
-    monkeypatch.setattr(io, "open", opened)
-    monkeypatch.setattr(builtins, "open", opened)
 
 
 def contents(folder):
