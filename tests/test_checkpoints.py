@@ -8,6 +8,7 @@ import resource
 import shutil
 import signal
 import zipfile
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -629,6 +630,34 @@ def test_a_run_that_is_started_again(mhmd, run, tmp_path):
     assert [start["continues"] and start["continues"]["file"] for start in starts] == [None, before.name, before.name]
     for part in ("date", "command", "code", "versions", "device"):
         assert starts[0][part]
+
+
+def settings_in(folder):
+    """Settings of a training whose models go into a folder, as far as finding its start takes them."""
+    return SimpleNamespace(model_dir=folder, keep_checkpoints=2, num_epochs=0, save_networks_every=1)
+
+
+@pytest.mark.parametrize(
+    "run", [{}, {"program": "P"}, {"program": "P", "pictures": "", "settings": None}], ids=["none", "other", "no dict"]
+)
+def test_a_whole_checkpoint_of_something_else_is_named(tmp_path, run):
+    saved = Checkpoints(tmp_path / "checkpoints", 2)
+    path = saved.save(first_toy(), Position(steps=1), run)
+    mine = {"program": "P", "settings": {}, "pictures": ""}
+    with pytest.raises(InputError, match=f"^{path}: not a checkpoint of a training run"):
+        runs.find_start(saved, settings_in(tmp_path), mine, fresh=False)
+    assert runs.find_start(saved, settings_in(tmp_path), mine, fresh=True).checkpoint is None
+
+
+def test_damaged_checkpoints_make_no_room(tmp_path):
+    """They are renamed, not replaced: what they take is not there for the next ones."""
+    toy, folder = first_toy(), tmp_path / "checkpoints"
+    save_some(folder, [1, 2])
+    whole, newest = (folder / f"step00000000{i}.npz" for i in (1, 2))
+    newest.write_bytes(newest.read_bytes()[:-1])
+    saved = Checkpoints(folder, 2)
+    assert saved.newest(lambda message: None).path == whole
+    assert runs.disk_space(settings_in(tmp_path), toy, saved).existing == whole.stat().st_size
 
 
 def test_two_processes_cannot_train_in_one_folder(mhmd, run, tmp_path):
