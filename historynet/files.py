@@ -90,7 +90,7 @@ class WatchedFile:
 # Python. Not a MemoryError, which says nothing of the file.
 _ARCHIVE_DAMAGE = (
     *(zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError, LookupError, ValueError, OverflowError),
-    *(RuntimeError, TypeError, SyntaxError, tokenize.TokenError),
+    *(RuntimeError, AttributeError, TypeError, SyntaxError, tokenize.TokenError),
 )
 
 

@@ -1,4 +1,7 @@
+import errno
+import io
 import json
+import os
 import zipfile
 
 import h5py
@@ -6,6 +9,7 @@ import keras
 import numpy as np
 import pytest
 from conftest import run_process
+from failing_disk import fail_where_read
 from released_files import make_up_weights, released_names, write_released_file
 
 from historynet.colorizing import choosing
@@ -357,6 +361,117 @@ def test_a_file_whose_size_is_not_that_of_its_arrays_is_refused(tmp_path):
     wanted = Architecture(image_size=64, width=1 / 32)
     with pytest.raises(InputError, match=r"n.keras: layer 'info_dense1' has arrays of shape"):
         start.fill(build_generator(wanted), wanted, tmp_path / "n.keras")
+
+
+def write_npz(path):
+    rng = np.random.default_rng(0)
+    np.savez(path, **{f"layer{i}_kernel": rng.random((40, 50)).astype(np.float32) for i in range(3)})
+
+
+def read_all(path):
+    file = weight_files.read(path)
+    return {layer: weight_files.values(arrays, path) for layer, arrays in file.arrays.items()}
+
+
+@pytest.mark.parametrize("kind", ["stored", "packed", "npz"])
+@pytest.mark.parametrize("end", [False, True], ids=["at the start", "at the end"])
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [(OSError(errno.EIO, os.strerror(errno.EIO)), "Input/output error"), (MemoryError(), "there is not enough memory")],
+    ids=["disk", "memory"],
+)
+def test_what_the_machine_cannot_read_is_not_damaged(saved, tmp_path, monkeypatch, kind, end, error, words):
+    _, path = saved
+    if kind == "packed":
+        with zipfile.ZipFile(path) as archive, zipfile.ZipFile(tmp_path / "a", "w", zipfile.ZIP_DEFLATED) as again:
+            for name in archive.namelist():
+                again.writestr(name, archive.read(name))
+        path = tmp_path / "a"
+    elif kind == "npz":
+        path = tmp_path / "a.npz"
+        write_npz(path)
+    size = path.stat().st_size
+    with monkeypatch.context() as patch:
+        fail_where_read(patch, path, range(size - 30, size) if end else range(100, 600), error)
+        with pytest.raises(InputError, match=rf"^{path}: cannot be read \({words}\)$"):
+            read_all(path)
+    read_all(path)
+
+
+def test_an_array_that_the_disk_does_not_give_when_it_is_taken_is_not_damaged(saved, monkeypatch):
+    """It was whole when the file was opened."""
+    _, path = saved
+    with monkeypatch.context() as patch:
+        error = OSError(errno.EIO, os.strerror(errno.EIO))
+        seen = []
+
+        class Failing(io.FileIO):
+            def readinto(self, buffer):
+                if seen:
+                    raise error
+                return super().readinto(buffer)
+
+        real = io.open
+
+        def opened(file, mode="r", *arguments, **options):
+            is_model = mode == "rb" and str(file) == str(path)
+            return io.BufferedReader(Failing(path)) if is_model else real(file, mode, *arguments, **options)
+
+        patch.setattr(io, "open", opened)
+        file = weight_files.read(path)
+        seen.append(True)
+        with pytest.raises(InputError, match=rf"^{path}: cannot be read \(Input/output error\)$"):
+            [weight_files.values(arrays, path) for arrays in file.arrays.values()]
+    del file
+
+
+class FailingDataset:
+    """An array in an HDF5 file on a bad disk. The text is that of h5py 3.14 and HDF5 1.14 on such a disk."""
+
+    def __init__(self, kind, number=None):
+        text = "Can't synchronously read data (file read failed: time = Thu Nov 26 08:31:57 2026\n, filename = 'a.h5', "
+        text += "file descriptor = 3, errno = 5, error message = 'Input/output error', buf = 0x7f67, offset = 2048)"
+        self.error = kind(number, text) if number else kind(text)
+
+    def __getitem__(self, key):
+        raise self.error
+
+
+@pytest.mark.parametrize(
+    ("array", "words"),
+    [
+        (FailingDataset(OSError, errno.EIO), "Input/output error"),
+        (FailingDataset(RuntimeError), "Input/output error"),
+        (FailingDataset(MemoryError), "there is not enough memory"),
+    ],
+)
+def test_what_hdf5_could_not_read_is_not_damaged(tmp_path, array, words):
+    path = tmp_path / "a.h5"
+    with pytest.raises(InputError, match=rf"^{path}: cannot be read \({words}\)$"):
+        weight_files.values([array], path)
+
+
+def test_hdf5_groups_that_the_disk_does_not_give_are_not_damaged(released_file, monkeypatch):
+    """Of a group that cannot be read h5py says that there is no such key."""
+    path, _ = released_file
+    error = FailingDataset(KeyError).error
+
+    def fail(*arguments):
+        raise error
+
+    monkeypatch.setattr(h5py.Group, "__getitem__", fail)
+    with pytest.raises(InputError, match=rf"^{path}: cannot be read \(Input/output error\)$"):
+        weight_files.read(path)
+
+
+@pytest.mark.parametrize("part", [0.001, 0.5, 0.999])
+def test_a_truncated_archive_of_arrays_is_called_damaged(tmp_path, part):
+    path = tmp_path / "a.npz"
+    write_npz(path)
+    data = path.read_bytes()
+    path.write_bytes(data[: int(len(data) * part)])
+    with pytest.raises(InputError, match=r"a\.npz: .*(damaged|not a model file)"):
+        read_all(path)
 
 
 @pytest.fixture

@@ -12,8 +12,9 @@ import av
 import numpy as np
 
 from historynet.errors import PictureError, reason
-from historynet.films.reading import DAMAGE, Film, find_video, seek
+from historynet.films.reading import Film, find_video
 from historynet.films.segments import add_video, read_packets
+from historynet.films.source import DAMAGE, seek
 
 DISK_ERRORS = (errno.ENOSPC, errno.EIO, errno.EFBIG, errno.EDQUOT, errno.EROFS, errno.EACCES)
 """Numbers of libav's errors that come of the disk that is written to; others come of a damaged film.

@@ -3,12 +3,10 @@
 import contextlib
 import itertools
 import math
-import os
 import re
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, BinaryIO
 
 import av
 import cv2
@@ -18,6 +16,7 @@ from av.video.reformatter import ColorRange
 
 from historynet import files
 from historynet.errors import PictureError, reason
+from historynet.films.source import DAMAGE, Source, seek
 from historynet.pictures import formats
 
 EXTENSIONS = frozenset(
@@ -28,43 +27,12 @@ EXTENSIONS = frozenset(
 )
 """A file with one of these is taken for a film; what it is, its content says."""
 
-DAMAGE = (av.FFmpegError, IndexError)
-"""What reading packets raises where a film is damaged, and PyAV's MemoryError, which says nothing of it. PyAV's demuxer
-raises the second when a damaged file seems to begin a new stream."""
-
 # No playlists, which would open other files.
 _CONTAINERS = "mov,matroska,webm,avi,mpeg,mpegts,mpegvideo,h264,hevc,asf,flv,ogg,mxf,dv,nut,yuv4mpegpipe"
 _CONTAINERS += ",mov,mp4,m4a,3gp,3g2,mj2"
 
 _MATRICES = {1: "bt709", 4: "fcc", 5: "bt470bg", 6: "smpte170m", 7: "smpte240m", 9: "bt2020nc"}
 """The ways from RGB to YUV that libav's scaler knows, by their number in H.273."""
-
-
-class _Source(files.WatchedFile):
-    """A film's file as libav reads it: it ends where the system refuses to read.
-
-    libav takes an error of the system for damage, and answers damage with the same numbers: only who reads the file can
-    tell. And PyAV would raise what is raised here wherever it next looks for errors, be it while the result is written.
-    """
-
-    def __init__(self, file: BinaryIO, path: Path):
-        super().__init__(file)
-        # Without the prefix a name like http:x.mp4 would be an address.
-        self.name = f"file:{path}"
-        self.seek = self._seek
-
-    def read(self, size: int = -1) -> bytes:
-        try:
-            return super().read(size)
-        except (OSError, MemoryError):
-            return b""
-
-    def _seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        try:
-            return self._file.seek(offset, whence)
-        except (OSError, ValueError):
-            # A damaged file leads to places before its beginning.
-            return -1
 
 
 class Film:
@@ -112,7 +80,7 @@ class Film:
         self.is_whole = not start and end is None
         self._cut_at_start, self._cut_at_end = bool(start), end is not None
         self._last_end: float | None = None
-        self._sources: list[_Source] = []
+        self._sources: list[Source] = []
         with self.open() as container:
             stream = find_video(container)
             self._check(stream, max_megapixels)
@@ -181,7 +149,7 @@ class Film:
                 if not file.read(1):
                     raise PictureError(f"{self.path}: the file is empty")
                 file.seek(0)
-            source = _Source(file, self.path)
+            source = Source(file, self.path)
             self._sources.append(source)
             try:
                 container = av.open(source, options={"format_whitelist": _CONTAINERS}, metadata_errors="replace")
@@ -344,21 +312,6 @@ class Film:
     def ticks(self, seconds: float) -> int:
         """Seconds in units of `time_base`."""
         return round(Fraction(seconds) / self.time_base)
-
-
-def seek(container: av.container.InputContainer, offset: int, **options: Any) -> bool:
-    """Goes to a time of a container, as its own `seek` does; whether it could. Where a file is damaged it may not.
-
-    Raises:
-        MemoryError: if there is not enough memory.
-    """
-    try:
-        container.seek(offset, **options)
-    except MemoryError:
-        raise
-    except av.FFmpegError:
-        return False
-    return True
 
 
 def find_video(container: av.container.Container) -> av.VideoStream | None:

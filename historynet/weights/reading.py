@@ -6,21 +6,24 @@ Which of them a file is, its content says, not its name. It is read completely o
 belong to a layer. Nothing that a file says is ever run: arrays and plain JSON only.
 """
 
+import errno
 import io
 import json
+import os
 import re
 import struct
 import zipfile
-import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import h5py
 import numpy as np
 
-from historynet.errors import InputError
+from historynet import files
+from historynet.errors import InputError, translated
 
 DESCRIPTION = "historynet.json"
 """Member of our .keras files that says which network they hold."""
@@ -32,6 +35,9 @@ ARRAYS = "model.weights.h5"
 """Member of a .keras file that holds its arrays."""
 
 _HDF5 = b"\x89HDF\r\n\x1a\n"
+
+_ERRNO = re.compile(r", errno = (\d+), error message = ")
+"""In HDF5's messages."""
 
 _ORDER = ("kernel", "bias", "gamma", "beta", "moving_mean", "moving_variance")
 """Keras' order of a layer's variables."""
@@ -64,36 +70,36 @@ def read(path: Path) -> WeightFile:
 
     Raises:
         InputError: if it is missing, empty, damaged, something else, or holds an array that belongs to no layer, or to
-            another layer than the one that it stands under.
+            another layer than the one that it stands under; or if the system cannot read it.
     """
-    try:
-        with path.open("rb") as file:
-            start = file.read(len(_HDF5))
+    with files.open_archive(path, partial(_explain, path)) as file:
+        start = file.read(len(_HDF5))
         if not start:
             raise InputError(f"{path}: the file is empty")
         if start == _HDF5:
             # Open as long as one of its arrays is in use.
             return _read_hdf5(h5py.File(path, "r"), path)
         if start.startswith(b"PK"):
-            with zipfile.ZipFile(path) as archive:
+            with zipfile.ZipFile(file) as archive:
                 names = archive.namelist()
                 if names and all(name.endswith(".npy") for name in names):
-                    return WeightFile(NPZ, _npz_arrays(path))
+                    return WeightFile(NPZ, _npz_arrays(file, path))
                 return _read_archive(archive, path)
-    # h5py and zipfile raise all of these on damaged files.
-    except (
-        OSError,
-        RuntimeError,
-        OverflowError,
-        zipfile.BadZipFile,
-        zipfile.LargeZipFile,
-        zlib.error,
-    ) as error:
-        reason = getattr(error, "strerror", None) or "a damaged or unfinished file"
-        raise InputError(f"{path}: cannot be read ({reason})") from error
-    except (KeyError, ValueError, TypeError, AttributeError) as error:
-        raise InputError(f"{path}: not a model file of HistoryNet, or a damaged one") from error
     raise InputError(f"{path}: not a model file (neither .keras nor HDF5)")
+
+
+def _explain(path: Path, error: Exception) -> InputError:
+    """What h5py, zipfile or NumPy raised while they read a file, as an error for the user."""
+    # h5py raises an OSError for damage, too, and a KeyError or RuntimeError for what the system refused; but only of
+    # the latter HDF5 gives the number.
+    in_text = _ERRNO.search(str(error))
+    number = int(in_text[1]) if in_text else getattr(error, "errno", None)
+    # A damaged file leads to places before its beginning, for which the system has a number, too.
+    if number and number != errno.EINVAL:
+        return InputError(f"{path}: cannot be read ({os.strerror(number)})")
+    if isinstance(error, LookupError | ValueError | TypeError | AttributeError):
+        return InputError(f"{path}: not a model file of HistoryNet, or a damaged one")
+    return InputError(f"{path}: cannot be read (a damaged or unfinished file)")
 
 
 def _read_archive(archive: zipfile.ZipFile, path: Path) -> WeightFile:
@@ -141,9 +147,10 @@ class _Stored(io.RawIOBase):
         super().close()
 
 
-def _npz_arrays(path: Path) -> Arrays:
+def _npz_arrays(file: files.WatchedFile, path: Path) -> Arrays:
     found = {}
-    with np.load(path, allow_pickle=False) as arrays:
+    file.seek(0)
+    with np.load(file, allow_pickle=False) as arrays:
         for name in arrays.files:
             variable = next((variable for variable in _ORDER if name.endswith(f"_{variable}")), None)
             if variable is None:
@@ -239,10 +246,8 @@ def values(arrays: Sequence[h5py.Dataset | np.ndarray], path: Path) -> list[np.n
     Raises:
         InputError: if they cannot be read.
     """
-    try:
+    with files.reading(path), translated((OSError, RuntimeError), partial(_explain, path)):
         return [array[()].astype(np.float32, copy=False) for array in arrays]
-    except (OSError, RuntimeError) as error:
-        raise InputError(f"{path}: cannot be read (a damaged or unfinished file)") from error
 
 
 def _array(array: object, name: str, path: Path) -> h5py.Dataset | np.ndarray:
