@@ -125,7 +125,7 @@ def test_inputs_that_are_not_there(tmp_path):
 def test_only_what_the_colours_need_is_loaded(generator, tmp_path):
     path = tmp_path / "model.keras"
     loading.save(generator, "HistoryNet", Architecture(image_size=32, width=1 / 32), path)
-    loaded, _ = loading.load(path, "HistoryNet", "generator", wanted=("ab",))
+    loaded, _ = loading.load_colorizing(path)
     names = {layer.name for layer in loaded.layers}
     assert {"info", "parsing_conv7"} < names
     assert not names & {"label", "label_dense1", "parsing", "parsing_half", "parsing_conv8"}
