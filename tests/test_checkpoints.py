@@ -335,6 +335,10 @@ def test_a_checkpoint_that_fails_while_its_arrays_are_taken_is_named(tmp_path, m
             fail_where_read(patch, checkpoint.path, range(1), error)
             with pytest.raises(InputError, match=rf"^{checkpoint.path}: cannot be read "):
                 restore(checkpoint, Toy())
+    # It was whole when it was chosen.
+    checkpoint.path.write_bytes(checkpoint.path.read_bytes()[:-30])
+    with pytest.raises(InputError, match=rf"^{checkpoint.path}: cannot be read "):
+        restore(checkpoint, Toy())
 
 
 def test_what_is_no_file_is_not_damaged(tmp_path):
@@ -437,7 +441,7 @@ def test_a_damaged_checkpoint_is_set_aside_and_not_deleted(tmp_path):
     saved.save(toy, Position(steps=4), {})
     assert saved.newest(pytest.fail).position.steps == 4
     saved.clear()
-    assert contents(tmp_path) == {}
+    assert contents(tmp_path) == damaged
 
 
 def test_a_newer_checkpoint_that_nobody_found_damaged_is_left_alone(tmp_path):
@@ -666,7 +670,7 @@ def test_a_run_that_is_started_again(mhmd, run, tmp_path):
 
 
 def test_two_processes_cannot_train_in_one_folder(mhmd, run, tmp_path):
-    with runs.alone(tmp_path / "MODEL"):
+    with runs.lock(tmp_path / "MODEL"):
         code, _, err = run(TRAIN, *train_arguments(mhmd))
     assert code == 2
     assert "MODEL: another process is training there" in err

@@ -1,6 +1,5 @@
 """Files: complete or not there at all, JSON with a user's error, one process in a folder."""
 
-import contextlib
 import errno
 import fcntl
 import json
@@ -14,7 +13,7 @@ import pytest
 from conftest import ROOT
 
 from historynet import errors, files
-from historynet.errors import BusyError, HistoryNetError, InputError, PictureError
+from historynet.errors import BusyError, InputError, PictureError
 
 
 def contents(folder):
@@ -226,10 +225,10 @@ def test_a_translated_error_keeps_its_cause_and_ours_pass():
     with pytest.raises(PictureError) as end, errors.translated(Exception, translate):
         raise ours
     assert end.value is ours
-    with pytest.raises(ZeroDivisionError), errors.translated((KeyError, OSError), translate):
-        raise ZeroDivisionError
-    with contextlib.suppress(HistoryNetError), errors.translated(OSError, translate):
-        pass
+    other = ValueError("of another kind")
+    with pytest.raises(ValueError, match="another kind") as end, errors.translated((KeyError, OSError), translate):
+        raise other
+    assert end.value is other
 
 
 @pytest.mark.parametrize(

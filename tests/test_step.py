@@ -7,11 +7,11 @@ from keras import ops
 from toy import Toy
 
 from historynet.errors import NotFiniteError
-from historynet.systems import vgg16
 from historynet.systems.historynet import losses
 from historynet.systems.historynet.classifier import build_classifier
 from historynet.systems.historynet.discriminator import build_discriminator
 from historynet.systems.historynet.generator import build_generator
+from historynet.systems.historynet.start import build_teacher
 from historynet.systems.historynet.system import HistoryNet, Options
 from historynet.systems.historynet.variants import VARIANTS, Architecture
 from historynet.systems.optimizers import Adams
@@ -145,7 +145,7 @@ def make_system(
         build_generator(architecture),
         build_discriminator(architecture),
         build_classifier(architecture) if "info" in outputs else None,
-        make_teacher(architecture) if variant == "Baseline" else None,
+        build_teacher(architecture) if variant == "Baseline" else None,
         generator_loss={
             name: weight
             for name, weight in (WEIGHTS | weights).items()
@@ -165,14 +165,6 @@ def make_system(
         architecture=architecture,
         fields={},
     )
-
-
-def make_teacher(architecture):
-    channels = [*architecture.vgg16_channels, architecture.channels(512)]
-    size = (architecture.image_size,) * 2
-    teacher = vgg16.build_whole(size, channels, architecture.channels(4096), architecture.num_classes)
-    teacher.trainable = False
-    return teacher
 
 
 def make_batch(samples):

@@ -250,13 +250,16 @@ def test_the_description_is_plain_json(saved):
     with zipfile.ZipFile(saved[1]) as archive:
         description = json.loads(archive.read("historynet.json"))
     assert description == {
+        "system": "HistoryNet",
         "network": "generator",
-        "variant": "HistoryNet",
-        "image_size": 32,
-        "width": 1 / 32,
-        "num_classes": 42,
-        "features_width": 1 / 32,
-        "dense_width": 1 / 32,
+        "architecture": {
+            "variant": "HistoryNet",
+            "image_size": 32,
+            "width": 1 / 32,
+            "num_classes": 42,
+            "features_width": 1 / 32,
+            "dense_width": 1 / 32,
+        },
     }
 
 
@@ -499,7 +502,7 @@ def test_other_hdf5_files_are_refused(tmp_path):
     with pytest.raises(InputError, match=r"other.h5: an HDF5 file, but not"):
         loading.load(tmp_path / "other.h5", "HistoryNet", "generator")
     keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)]).save_weights(tmp_path / "o.weights.h5")
-    with pytest.raises(InputError, match=r"o.weights.h5: holds weights, but of no network of HistoryNet"):
+    with pytest.raises(InputError, match=r"o.weights.h5: holds weights, but of no network that this program has"):
         loading.load(tmp_path / "o.weights.h5", "HistoryNet", "generator")
 
 
@@ -513,7 +516,7 @@ def test_the_other_networks_of_a_release_are_told_apart(tmp_path):
 
 def test_the_teacher_is_vgg16_as_a_whole(tmp_path):
     baseline = small("Baseline")
-    teacher = vgg16.build_teacher(baseline)
+    teacher = start.build_teacher(baseline)
     theirs = keras.applications.VGG16(weights=None)
     layers = [layer for layer in teacher.layers if layer.weights]
     assert [layer.name for layer in layers] == [layer.name for layer in theirs.layers if layer.weights]
@@ -537,7 +540,7 @@ def test_the_teacher_is_vgg16_as_a_whole(tmp_path):
 
 def test_the_teacher_needs_the_whole_file(tmp_path, full_generator):
     vgg16_file(tmp_path / "notop.h5", [*NOTOP, "block5_conv2", "block5_conv3"], shape=(3, 3, 1, 1))
-    teacher = vgg16.build_teacher(small("Baseline"))
+    teacher = start.build_teacher(small("Baseline"))
     with pytest.raises(InputError, match=r"notop.h5: .*no layer 'fc1'.*vgg16_weights_tf_dim_ordering_tf_kernels.h5"):
         start.load_vgg16(teacher, Architecture("Baseline"), str(tmp_path / "notop.h5"), whole=True)
     with pytest.raises(InputError, match="--image-size 224"):
@@ -675,7 +678,7 @@ def test_a_part_of_vgg16_is_not_the_whole(vgg16_part, tmp_path):
         start.load_vgg16(network, COMPACT, "imagenet")
     full = Architecture("Baseline", image_size=224)
     with pytest.raises(InputError, match=r"vgg.npz: not VGG16's weights.*block4_conv1"):
-        start.load_vgg16(vgg16.build_teacher(small("Baseline")), full, str(path), whole=True)
+        start.load_vgg16(start.build_teacher(small("Baseline")), full, str(path), whole=True)
     with pytest.raises(InputError, match="no network of HistoryNet"):
         loading.load(path, "HistoryNet", "generator")
 
@@ -714,4 +717,4 @@ def test_one_changed_bit_is_noticed(saved):
     data[data.index(generator.get_layer("info_dense1").kernel.numpy().tobytes()) + 5] ^= 1
     path.write_bytes(data)
     with pytest.raises(InputError, match="a damaged or unfinished file"):
-        loading.load(path, "HistoryNet", "generator", wanted=("ab",))
+        loading.load_colorizing(path)

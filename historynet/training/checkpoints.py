@@ -77,9 +77,9 @@ class _DamagedError(InputError):
 class Checkpoints:
     """The checkpoints of a run: a folder with the newest few of them.
 
-    One that is found to be damaged is not deleted. When the training that goes on without it saves its own, the damaged
-    one gets the name `step000001234.npz.damaged`: memory or a cable may be what is damaged, and most of the arrays of a
-    damaged file can be taken out of it.
+    One that is found to be damaged is never deleted. When the training that goes on without it saves its own, the
+    damaged one gets the name `step000001234.npz.damaged`: memory or a cable may be what is damaged, and most of the
+    arrays of a damaged file can be taken out of it.
 
     Args:
         folder: made when the first one is saved.
@@ -128,10 +128,10 @@ class Checkpoints:
         path = self.path(position)
         try:
             files.write_atomically(path, write)
-            with files.writing(path):
-                _sync_folder(self.folder)
         except (InputError, NotFiniteError) as error:
             raise type(error)(f"{error}; {self._latest()}") from error
+        with files.writing(path):
+            _sync_folder(self.folder)
         # Newer ones, which this training does not come from, are not its to remove.
         older = [other for other in self.paths() if other <= path]
         for other in older[self._keep :]:
@@ -167,21 +167,23 @@ class Checkpoints:
                 return _read(path)
             except _DamagedError as error:
                 self._damaged.add(path)
-                report_damaged(f"{path}: a damaged checkpoint ({error}); it gets the name {path.name}{_ASIDE}")
+                report_damaged(
+                    f"{path}: a damaged checkpoint ({error}), passed by; when a new one is saved, it is renamed to "
+                    f"{path.name}{_ASIDE}"
+                )
         if paths:
             raise InputError(f"{self.folder}: all checkpoints are damaged; --fresh starts over")
         return None
 
     def clear(self) -> None:
-        """Removes the checkpoints of an earlier run, the damaged ones included.
+        """Removes the checkpoints of an earlier run, but for the damaged ones that got another name.
 
         Raises:
             InputError: if one cannot be removed.
         """
-        for path in (*self.paths(), *self._damaged, *self.folder.glob(f"*.npz{_ASIDE}")):
+        for path in self.paths():
             with files.writing(path, "removed"):
                 path.unlink(missing_ok=True)
-        self._damaged.clear()
 
 
 def restore(checkpoint: Checkpoint, system: "System") -> None:
@@ -192,13 +194,17 @@ def restore(checkpoint: Checkpoint, system: "System") -> None:
             shape or type.
     """
     path, variables = checkpoint.path, _variables(system)
-    with files.reading(path), np.load(path, allow_pickle=False) as arrays:
+
+    def translate(error: Exception) -> InputError:
+        return InputError(f"{path}: cannot be read ({reason(error)})")
+
+    with files.reading(path), translated(zipfile.BadZipFile, translate), np.load(path, allow_pickle=False) as arrays:
         unmatched = sorted((set(arrays.files) - {_STATE}) ^ set(variables))
         if unmatched:
             where = "networks" if unmatched[0] in variables else "file"
             raise InputError(f"{path}: does not fit these networks: {unmatched[0]} is in the {where} alone")
         for name, variable in variables.items():
-            with translated(ValueError, lambda error: InputError(f"{path}: cannot be read ({reason(error)})")):
+            with translated(ValueError, translate):
                 array = arrays[name]
             if array.shape != tuple(variable.shape) or array.dtype != variable.dtype:
                 raise InputError(
@@ -308,16 +314,14 @@ def _position_and_run(state: Any) -> tuple[Position, dict[str, Any]]:
     Raises:
         _DamagedError: if it holds something else.
     """
-    position = state.get("position") if isinstance(state, dict) else None
+    position, run = (state.get("position"), state.get("run")) if isinstance(state, dict) else (None, None)
     names = {field.name for field in dataclasses.fields(Position)}
-    if not isinstance(position, dict) or not position.keys() <= names:
-        raise _DamagedError(f"{_STATE} holds no position")
+    if not isinstance(position, dict) or not position.keys() <= names or not isinstance(run, dict):
+        raise _DamagedError(f"{_STATE} holds no position, or no run")
     # Not isinstance, to which a truth value is a number.
     if not all(type(count) is int and count >= 0 for count in position.values()):
         raise _DamagedError(f"{_STATE} holds a position that is none")
-    if not isinstance(state.get("run"), dict):
-        raise _DamagedError(f"{_STATE} does not describe a run")
-    return Position(**position), state["run"]
+    return Position(**position), run
 
 
 def _variables(system: "System") -> dict[str, "keras.Variable"]:

@@ -75,15 +75,8 @@ class InitialNetworks:
 
     def teacher(self) -> keras.Model:
         """VGG16, whole and frozen, which the Baseline learns its labels from."""
-        architecture = self.architecture
         with loading.dtype_policy_of(self._dtype_policy):
-            network = vgg16.build_whole(
-                (architecture.image_size,) * 2,
-                [*architecture.vgg16_channels, architecture.channels(512)],
-                architecture.channels(4096),
-                architecture.num_classes,
-            )
-        network.trainable = False
+            network = build_teacher(self.architecture)
         if self._settings.vgg16_weights == "none":
             print("--vgg16-weights none: the teacher is random, and so are the labels that it gives", flush=True)
         self._load_vgg16(network, whole=True)
@@ -99,6 +92,18 @@ class InitialNetworks:
     def _load_vgg16(self, network: keras.Model, whole: bool = False) -> list[str]:
         settings = self._settings
         return load_vgg16(network, self.architecture, settings.vgg16_weights, whole, settings.vgg16_preprocessing)
+
+
+def build_teacher(architecture: Architecture) -> keras.Model:
+    """VGG16 from L (batch, size, size, 1) in 0..1 to the Baseline's classes (batch, classes); it is not trainable."""
+    network = vgg16.build_whole(
+        (architecture.image_size,) * 2,
+        [*architecture.vgg16_channels, architecture.channels(512)],
+        architecture.channels(4096),
+        architecture.num_classes,
+    )
+    network.trainable = False
+    return network
 
 
 def fill(network: keras.Model, architecture: Architecture, path: Path) -> list[str]:
