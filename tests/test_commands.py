@@ -243,7 +243,7 @@ def wrong_labels(folder):
         (None, ["--out-dir", "DATASET/dataset_train/0000.jpg"], "0000.jpg: cannot be written"),
         (None, ["--train-parsing", "nowhere", "--allow-missing-parsing"], "nowhere: no such folder"),
         (None, ["--train-data", "x" * 300], "File name too long"),
-        (None, ["--accumulate", "3"], "--accumulate 3: more parts than pictures"),
+        (None, ["--accumulate", "3"], "--accumulate 3: more parts than the 2 pictures of a batch"),
         (None, ["--strategy", "all"], "--strategy: 'all' will not do; it takes 'none' or 'mirrored' or 'multiworker'"),
         (None, ["--strategy", "mirrored", "--jit"], "--jit: with --strategy none"),
         (None, ["--accumulate", "2", "--released-statistics"], "--released-statistics: with .*--accumulate 1"),
