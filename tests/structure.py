@@ -113,6 +113,21 @@ def files(tree: Path, *folders: str) -> list[tuple[int, str]]:
     return sorted(((count, str(path.relative_to(tree))) for count, path in counts), reverse=True)
 
 
+def _used_first(names: set[str], edges: set[tuple[str, str]]) -> list[str]:
+    """An order in which each room stands after those that it uses, as far as there is one."""
+    order = []
+
+    def visit(name: str, above: tuple[str, ...] = ()) -> None:
+        if name not in order and name not in above:
+            for _, other in sorted(edge for edge in edges if edge[0] == name and edge[1] in names):
+                visit(other, (*above, name))
+            order.append(name)
+
+    for name in sorted(names):
+        visit(name)
+    return list(dict.fromkeys(order))
+
+
 def draw(tree: Path, path: Path) -> None:
     """Draws the rooms one above the other, the ground at the bottom, and an arrow to each room that one uses."""
     import matplotlib.figure
@@ -120,7 +135,7 @@ def draw(tree: Path, path: Path) -> None:
     edges = arrows(tree)
     names = {name for edge in edges for name in edge} | {room(module) for module in imports(tree) if "." in module}
     names -= {"the door"}
-    order = [name for name in ROOMS if name in names] + sorted(names - set(ROOMS))
+    order = [name for name in ROOMS if name in names] if names <= set(ROOMS) else _used_first(names, edges)
     place = {name: i for i, name in enumerate(order)}
     figure = matplotlib.figure.Figure(figsize=(9, 0.9 + 0.42 * len(order)), layout="constrained")
     axes = figure.add_subplot()
@@ -128,11 +143,11 @@ def draw(tree: Path, path: Path) -> None:
     for begin, end in sorted(edges):
         if begin in place and end in place:
             downwards = place[end] < place[begin]
-            bend = 0.12 + 0.8 * abs(place[begin] - place[end]) / len(order)
+            bend = 0.08 + 0.42 * abs(place[begin] - place[end]) / len(order)
             arrow = {"arrowstyle": "->", "color": "tab:blue" if downwards else "tab:red", "alpha": 0.55, "linewidth": 1}
             side = 1 if downwards else -1
-            arrow["connectionstyle"] = f"arc3,rad={-side * bend * 0.8}"
-            x = 0.5 + side * 0.07
+            arrow["connectionstyle"] = f"arc3,rad={-bend}"
+            x = 0.5 + side * 0.09
             axes.annotate("", (x, place[end]), (x, place[begin]), arrowprops=arrow)
     for name, height in place.items():
         box = {"boxstyle": "round", "facecolor": "white", "edgecolor": "0.4"}
