@@ -9,4 +9,7 @@
 A batch holds L and ab with the sample as first axis, float32; the label is computed from L when training.
 """
 
-FIELDS = ("L", "ab")
+from historynet.data import mhmd
+
+FIELDS = {"L": mhmd.Pictures, "ab": mhmd.Pictures}
+"""What a batch holds, and who reads it."""

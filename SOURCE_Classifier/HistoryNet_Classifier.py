@@ -3,28 +3,29 @@
 Run `python HistoryNet_Classifier.py`; `--help` lists the parameters of config.py, `--dry-run` shows what would happen.
 """
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from historynet.commands import train
-from historynet.settings import Settings
+from historynet.systems.historynet.settings import HistoryNetSettings
 
 if TYPE_CHECKING:
     from historynet.systems.system import System
 
 
-def build(settings: Settings, fields: Sequence[str]) -> "System":
+def build(settings: HistoryNetSettings, fields: Mapping[str, Any]) -> "System":
     """The networks and losses of section 3 without G3, to be trained on samples that hold the fields."""
     # Imported here: --help and a mistyped option need none of TensorFlow.
-    from historynet.systems.historynet.system import HistoryNet, Start
+    from historynet.systems.historynet.start import InitialNetworks
+    from historynet.systems.historynet.system import HistoryNet, Options
 
-    start = Start("HistoryNet_Classifier", settings)
+    initial = InitialNetworks("HistoryNet_Classifier", settings)
     return HistoryNet(
         # Figure 2: G0 in yellow (VGG16, trained along), G1 in blue, classification G2 in red.
-        G=start.generator(),
+        G=initial.generator(),
         # The discriminator: D1 in green says how real each patch of colour is, D2 in purple finds G2's vector in it.
-        D1=start.discriminator(),
-        D2=start.classifier(),
+        D1=initial.discriminator(),
+        D2=initial.classifier(),
         # Eq. (1) without L_par
         generator_loss={
             "L_r": settings.lambda_rec,
@@ -33,19 +34,11 @@ def build(settings: Settings, fields: Sequence[str]) -> "System":
             "L_info": settings.lambda_info,
         },
         penalty_weight=settings.lambda_gp,
-        huber_delta=settings.huber_delta,
-        chroma_weight=settings.chroma_weight,
-        log_error=settings.log_error,
-        learning_rate=settings.learning_rate,
-        decay_steps=settings.decay_steps,
-        warmup_steps=settings.warmup_steps,
-        ema_momentum=settings.ema_momentum,
-        shared_adam_steps=settings.shared_adam_steps,
-        released_statistics=settings.released_statistics,
-        architecture=start.architecture,
+        options=Options.of(settings),
+        architecture=initial.architecture,
         fields=fields,
     )
 
 
 if __name__ == "__main__":
-    train.main(__file__, build)
+    train.main(__file__, HistoryNetSettings, build)

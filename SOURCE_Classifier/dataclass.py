@@ -12,4 +12,7 @@ A batch holds the same fields with the sample as first axis, all float32. Sample
 are left out of the loss (--allow-missing-labels).
 """
 
-FIELDS = ("L", "ab", "label")
+from historynet.data import mhmd
+
+FIELDS = {"L": mhmd.Pictures, "ab": mhmd.Pictures, "label": mhmd.Labels}
+"""What a batch holds, and who reads it."""

@@ -4,6 +4,7 @@ Run `python colorization.py`; `--help` lists the parameters of config.py.
 """
 
 from historynet.commands import colorize
+from historynet.systems.historynet.settings import HistoryNetSettings
 
 if __name__ == "__main__":
-    colorize.main(__file__, "HistoryNet")
+    colorize.main(__file__, HistoryNetSettings, "HistoryNet")

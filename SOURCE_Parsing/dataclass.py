@@ -12,4 +12,7 @@ A batch holds the same fields with the sample as first axis, all float32. Sample
 have zeros there and are left out of the loss (--allow-missing-labels, --allow-missing-parsing).
 """
 
-FIELDS = ("L", "ab", "label", "parsing")
+from historynet.data import mhmd
+
+FIELDS = {"L": mhmd.Pictures, "ab": mhmd.Pictures, "label": mhmd.Labels, "parsing": mhmd.Parsing}
+"""What a batch holds, and who reads it."""

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from historynet import errors
 from historynet.commands import compare, running
-from historynet.comparing import tables
+from historynet.comparing import rendering
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -33,7 +33,7 @@ def main(argv: Sequence[str]) -> int:
     if OURS in folders:
         folders = {"Ours": folders.pop(OURS)} | folders
     paths = [arguments.out.with_name(arguments.out.name + extension) for extension in (".png", ".pdf")]
-    tables.draw_pictures(originals, folders, paths, arguments.rows, arguments.pictures)
+    rendering.draw_pictures(originals, folders, paths, arguments.rows, arguments.pictures)
     print(f"written: {paths[0]} and {paths[1].suffix}")
     return errors.DONE
 

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import skimage.data
 
-from historynet import backend, errors
+from historynet import backend, errors, settings
+from historynet.colorizing import choosing
 from historynet.commands import running
 from historynet.comparing.metrics import CONVENTIONS
 from historynet.errors import InputError
@@ -25,16 +26,24 @@ BLACK_AND_WHITE = ("camera.png",)
 
 
 def main(argv: Sequence[str]) -> int:
-    """Runs all of it; its exit code."""
+    """The command line; its exit code."""
+    parser = settings.Parser(description=__doc__.splitlines()[0], allow_abbrev=False)
+    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    parser.parse_args(argv)
     begin = time.monotonic()
     print(backend.start("0"), flush=True)
     # Imported here: TensorFlow has to be started quietly before.
-    from historynet.colorizing.colorizer import Colorizer, colorize_files, list_inputs, name_results
-    from historynet.comparing import tables
-    from historynet.systems import loading as weights
+    from historynet.colorizing.colorizer import Colorizer
+    from historynet.colorizing.folder import colorize_files
+    from historynet.colorizing.inputs import list_inputs
+    from historynet.colorizing.results import name_results
+    from historynet.comparing import rendering, tables
+    from historynet.comparing.methods import Experiment
 
-    if not weights.SHIPPED.is_file():
-        raise InputError(f"{weights.SHIPPED}: the shipped model is not there; make demo-train trains a small one")
+    if not choosing.SHIPPED.is_file():
+        raise InputError(f"{choosing.SHIPPED}: the shipped model is not there; make demo-train trains a small one")
+
+    # The photographs and their gray versions.
     for folder in (DATA, RESULT):
         shutil.rmtree(folder, ignore_errors=True)
     source = Path(skimage.data.__file__).parent
@@ -45,9 +54,12 @@ def main(argv: Sequence[str]) -> int:
     for name in BLACK_AND_WHITE:
         images.write_rgb(DATA / "gray" / name, images.read_rgb(source / name))
 
+    # Colorized as a user's folder is.
     paths = list_inputs([DATA / "gray"])
     results = name_results(paths, RESULT / "colorized")
-    colorize_files(Colorizer(weights.SHIPPED), paths, results, batch_size=len(paths))
+    colorize_files(Colorizer(choosing.SHIPPED), paths, results, batch_size=len(paths))
+
+    # The pictures and their scores.
     originals = {Path(name).stem: images.read_rgb(DATA / "originals" / name) for name in COLOR}
     rows = [
         [images.read_rgb(path), images.read_rgb(result), originals.get(path.stem)]
@@ -55,13 +67,14 @@ def main(argv: Sequence[str]) -> int:
     ]
     images.write_rgb(RESULT / "comparison.png", figures.grid(rows, ["gray (input)", "HistoryNet", "original"]))
     table = tables.measure(
-        tables.Experiment("Against the originals", {}, ()),
+        Experiment("Against the originals", {}, ()),
         DATA / "originals",
         {"gray": DATA / "gray", "HistoryNet": RESULT / "colorized"},
         CONVENTIONS["exact"],
         colorfulness=True,
     )
-    print(f"\n{table.text()}\n\nwritten: {RESULT / 'comparison.png'}; {time.monotonic() - begin:.0f} seconds")
+    print(f"\n{rendering.as_text(table)}\n")
+    print(f"written: {RESULT / 'comparison.png'}; {time.monotonic() - begin:.0f} seconds")
     return errors.DONE
 
 

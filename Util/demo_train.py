@@ -7,8 +7,6 @@ HistoryNet colours a picture it has never seen.
 """
 
 import shutil
-import subprocess
-import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,9 +16,13 @@ import skimage.data
 from skimage.segmentation import slic
 from tqdm import tqdm
 
+from historynet import errors, files, settings
+from historynet.commands import running
 from historynet.comparing import metrics
+from historynet.experiments.processes import run_script
 from historynet.parallel import map_ahead
 from historynet.pictures import color, figures, images
+from historynet.weights import run_files
 
 ROOT = Path(__file__).resolve().parent.parent
 DATA = ROOT / "DATASET/demo_train"
@@ -47,8 +49,11 @@ TRAINING = {
 }
 
 
-def main() -> None:
-    """Runs all of it; ends with the exit code of a command that failed."""
+def main(argv: Sequence[str]) -> int:
+    """The command line; its exit code, or that of a command that failed."""
+    parser = settings.Parser(description=__doc__.splitlines()[0], allow_abbrev=False)
+    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    parser.parse_args(argv)
     start = time.monotonic()
     print("HistoryNet's demonstration: a small network learns a few photographs by heart, in some minutes.")
     print("It shows that the machinery works; what it has learnt is of no use for other pictures.")
@@ -56,19 +61,21 @@ def main() -> None:
     for folder in (DATA, MODEL, RESULT):
         shutil.rmtree(folder, ignore_errors=True)
     make_data()
-    run(
+    code = run(
         "HistoryNet.py",
         *("--train-data", DATA / "dataset_train", "--test-data", DATA / "originals"),
         *("--model-dir", MODEL, "--out-dir", RESULT / "training", "--log-dir", RESULT / "logs"),
         *(word for option in TRAINING.items() for word in option),
-    )
-    run(
+    ) or run(
         "colorization.py",
         *("--test-dir", DATA / "gray", "--result-dir", RESULT / "colorized"),
-        *("--pretrained", MODEL / f"my_model_colorizationEpoch{NUM_EPOCHS - 1}.keras"),
+        *("--pretrained", run_files.model_path(MODEL, "colorization", NUM_EPOCHS - 1)),
     )
+    if code:
+        return code
     compare()
     print(f"the comparison is in {RESULT / 'comparison.png'}; all of it took {time.monotonic() - start:.0f} seconds")
+    return errors.DONE
 
 
 def make_data() -> None:
@@ -87,7 +94,7 @@ def make_data() -> None:
             lines.append(" ".join([f"{stem}_{i:02}.jpg", *signs]) + " \n")
     for _ in tqdm(map_ahead(write_sample, jobs, ahead=8), "making the data set", len(jobs), disable=None):
         pass
-    (DATA / "dataset_train/sign.txt").write_text("".join(lines))
+    files.write_text(DATA / "dataset_train/sign.txt", "".join(lines))
     print(f"{len(PHOTOGRAPHS)} photographs became {len(jobs)} training pictures in {DATA}")
 
 
@@ -111,13 +118,11 @@ def write_sample(job: tuple[str, np.ndarray]) -> None:
     images.write_rgb(DATA / f"dataset_train_seg/{name}_seg.jpg", palette[segments])
 
 
-def run(script: str, *arguments: object) -> None:
-    """Runs a script of SOURCE_HistoryNet, as a user would."""
-    command = ["python", f"SOURCE_HistoryNet/{script}", *map(str, arguments)]
-    print("\n$ " + " ".join(command).replace(f"{ROOT}/", ""), flush=True)
-    done = subprocess.run([sys.executable, *command[1:]], cwd=ROOT, check=False)
-    if done.returncode:
-        sys.exit(done.returncode)
+def run(script: str, *arguments: object) -> int:
+    """Runs a script of SOURCE_HistoryNet, as a user would; its exit code."""
+    command = [ROOT / "SOURCE_HistoryNet" / script, *arguments]
+    print("\n$ python " + " ".join(map(str, command)).replace(f"{ROOT}/", ""), flush=True)
+    return run_script(*command)
 
 
 def compare() -> None:
@@ -143,4 +148,4 @@ def print_table(table: Sequence[Sequence[float]]) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    running.run(main)

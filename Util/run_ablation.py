@@ -9,6 +9,7 @@ from pathlib import Path
 
 from historynet import errors, settings
 from historynet.commands import compare, running
+from historynet.comparing import rendering
 from historynet.comparing.metrics import CONVENTIONS
 from historynet.experiments import ablation
 
@@ -38,7 +39,7 @@ def main(argv: Sequence[str]) -> int:
             return codes[-1]
     lpips = compare.find_lpips(use_gpu=False)
     table = ablation.report(runs, out / "report", CONVENTIONS["exact"], lpips, arguments.rows)
-    print(f"\n{table.text()}\n\nwritten: {out / 'report/report.md'}")
+    print(f"\n{rendering.as_text(table)}\n\nwritten: {out / 'report/report.md'}")
     return max(codes)
 
 

@@ -12,7 +12,8 @@ from tqdm import tqdm
 
 from historynet import backend, errors
 from historynet.commands import compare, running
-from historynet.comparing import tables
+from historynet.comparing import rendering, tables
+from historynet.comparing.methods import EXPERIMENTS
 from historynet.comparing.metrics import CONVENTIONS
 from historynet.errors import InputError
 from historynet.pictures import images
@@ -33,6 +34,8 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--resize", action="store_true", help="resize results that are of another size")
     parser.add_argument("--use_gpu", "--use-gpu", action="store_true", help="for LPIPS, instead of the CPU")
     arguments = parser.parse_args(argv)
+
+    # The originals and the results of each method, compared.
     originals, folders = compare.find_results(arguments)
     lpips = compare.find_lpips(arguments.use_gpu)
     if arguments.convention == "released":
@@ -40,7 +43,7 @@ def main(argv: Sequence[str]) -> int:
     pairs = len(folders) * len(images.list_pictures(originals))
     with tqdm(total=pairs, unit="pair", disable=None) as bar:
         table = tables.measure(
-            tables.EXPERIMENTS[arguments.experiment],
+            EXPERIMENTS[arguments.experiment],
             originals,
             folders,
             CONVENTIONS[arguments.convention],
@@ -49,8 +52,10 @@ def main(argv: Sequence[str]) -> int:
             arguments.resize,
             bar.update,
         )
-    tables.write(table, arguments.out, arguments.experiment)
-    print(f"\n{table.text()}\n\nwritten: {arguments.out / arguments.experiment}.txt, .md, .csv, .tex, .png")
+    rendering.write(table, arguments.out, arguments.experiment)
+    print(f"\n{rendering.as_text(table)}\n\nwritten: {arguments.out / arguments.experiment}.txt, .md, .csv, .tex, .png")
+
+    # What has no part in the means.
     different = 0
     for reason in table.left_out:
         print(f"left out: {reason}", file=sys.stderr)

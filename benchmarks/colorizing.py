@@ -8,7 +8,7 @@ a few pictures of 12 megapixels; where a picture's time goes beside the network.
 
 import argparse
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,8 @@ import numpy as np
 
 from benchmarks import measuring
 from benchmarks.measuring import core_milliseconds, run_process, seconds
-from historynet import backend
+from historynet import backend, errors
+from historynet.commands import running
 from historynet.pictures import color, formats, images
 from historynet.settings import PRECISIONS
 
@@ -47,12 +48,12 @@ def make_pictures(folder: Path, count: int, size: tuple[int, int]) -> None:
 def make_network(path: Path, width: float) -> None:
     """A HistoryNet with random weights."""
     backend.start("cpu", seed=0)
-    from historynet.systems import loading as weights
+    from historynet.systems import loading
     from historynet.systems.historynet.generator import build_generator
     from historynet.systems.historynet.variants import Architecture
 
     architecture = Architecture(width=width)
-    weights.save(build_generator(architecture), architecture, path)
+    loading.save(build_generator(architecture), "HistoryNet", architecture, path)
 
 
 def make_worker(kind: str, **case: Any) -> Callable[[], dict[str, float]]:
@@ -67,7 +68,10 @@ def _network(path: str, width: float) -> Callable[[], dict[str, float]]:
 
 def _rates(folder: str, network: str, precision: str) -> Callable[[], dict[str, float]]:
     backend.start("cpu")
-    from historynet.colorizing.colorizer import Colorizer, colorize_files, list_inputs, name_results
+    from historynet.colorizing.colorizer import Colorizer
+    from historynet.colorizing.folder import colorize_files
+    from historynet.colorizing.inputs import list_inputs
+    from historynet.colorizing.results import name_results
 
     colorizer = Colorizer(network, precision=precision)
     paths = list_inputs([Path(folder)])
@@ -127,7 +131,7 @@ def _measure(arguments: argparse.Namespace, folders: dict[str, Path], network: P
     figures = {
         "start": {
             "help_seconds": run_process([SCRIPT, "--help"])["seconds"],
-            "import_seconds": run_process(["-c", "import historynet.colorizer"])["seconds"],
+            "import_seconds": run_process(["-c", "import historynet.colorizing.colorizer"])["seconds"],
         }
     }
     for name, folder in folders.items():
@@ -148,16 +152,16 @@ def _measure(arguments: argparse.Namespace, folders: dict[str, Path], network: P
     return figures
 
 
-def main() -> None:
-    """Prints the figures and saves them as JSON."""
+def main(argv: Sequence[str]) -> int:
+    """Prints the figures and saves them as JSON; the exit code."""
     if measuring.serve(make_worker):
-        return
+        return errors.DONE
     parser = measuring.parser(__doc__, "colorizing")
     parser.add_argument("--pictures", type=Path, help="folder of photographs, which are made if there is none")
     parser.add_argument("--pretrained", type=Path, help="model file (default: full size, random weights)")
     parser.add_argument("--precisions", nargs="+", choices=PRECISIONS, default=["float32", "bfloat16"])
     parser.add_argument("--width", type=float, default=1.0)
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(argv)
     pictures, large = PICTURES, LARGE_PICTURES
     if arguments.quick:
         arguments.width, arguments.repeats, pictures, large = 0.0625, 1, 20, 1
@@ -173,7 +177,8 @@ def main() -> None:
             with measuring.Worker("benchmarks.colorizing", case) as worker:
                 worker.turn()
         measuring.save(arguments.json, arguments, _measure(arguments, folders, network.resolve()))
+    return errors.DONE
 
 
 if __name__ == "__main__":
-    main()
+    running.run(main)

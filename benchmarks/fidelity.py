@@ -8,142 +8,37 @@ its own: with --released-arithmetic, by default, and in float64, which says how 
 exact arithmetic. About a minute each on two cores.
 """
 
-import dataclasses
-import functools
 import gc
 import os
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-ROOT = Path(__file__).resolve().parent.parent
-FOLDERS = {
-    "HistoryNet": "HistoryNet",
-    "HistoryNet_Parsing": "Parsing",
-    "HistoryNet_Classifier": "Classifier",
-    "Baseline": "Baseline",
-}
+from benchmarks.measuring import ROOT
+from benchmarks.reference import (
+    FOLDERS,
+    PENALTY_WEIGHT,
+    Reference,
+    Result,
+    after_one_step,
+    reference_folder,
+    with_statistics_restored,
+)
+from historynet import errors, settings
+from historynet.commands import running
+from historynet.errors import InputError
 
 RELEASED, DEFAULT, FLOAT64 = ARITHMETICS = ("with --released-arithmetic", "by default", "in float64")
 """Without oneDNN, with it as TensorFlow's default is, and what float32 is a rounding of."""
 
-# What the released program trains with: (L_r, L_cls, L_par, L_g, L_info), and the penalty's weight.
-LOSS_WEIGHTS = {"L_r": 2.0, "L_cls": 0.002, "L_par": 0.002, "L_g": 0.1, "L_info": 0.002}
-BASELINE_LOSS_WEIGHTS = {"L_r": 1.0, "L_cls": 0.003, "L_g": 0.1}
-PENALTY_WEIGHT = 10.0
-
 # Reference gradients below this length are zero or noise: the last bias of a critic, the class head where the
 # divergence is cut.
 NOISE = 1e-6
-
-
-@dataclass(frozen=True)
-class Result:
-    """One measured figure: the largest of its kind, unless its name says otherwise."""
-
-    check: str
-    value: float
-
-
-class Reference:
-    """One variant's reference files and the released program's networks in our graphs.
-
-    Args:
-        folder: of the reference files.
-        variant: a name in FOLDERS.
-    """
-
-    def __init__(self, folder: Path, variant: str):
-        from historynet.systems import loading as weights
-        from historynet.systems.historynet.system import HistoryNet
-
-        self.variant = variant
-        self.files = folder / FOLDERS[variant]
-        self.photos = folder / "photos"
-        self.steps = np.load(self.files / "steps.npz")
-        self.gradients = np.load(self.files / "gradients.npz")
-        G, architecture = weights.load(self.files / "my_model_colorizationEpoch7.h5", "generator", variant)
-        D1, _ = weights.load(self.files / "my_model_discriminatorEpoch7.h5", "discriminator")
-        D2 = None
-        if "info" in architecture.outputs:
-            D2, _ = weights.load(self.files / "classifier.h5", "classifier")
-        losses = {"parsing": "L_par", "info": "L_info"}
-        lacking = [loss for output, loss in losses.items() if output not in architecture.outputs]
-        self.make_system = functools.partial(
-            HistoryNet,
-            G,
-            D1,
-            D2,
-            generator_loss=BASELINE_LOSS_WEIGHTS
-            if variant == "Baseline"
-            else {name: weight for name, weight in LOSS_WEIGHTS.items() if name not in lacking},
-            penalty_weight=PENALTY_WEIGHT,
-            learning_rate=2e-5,
-            architecture=architecture,
-            fields=(),
-        )
-        self.system = self.make_system()
-
-    def batch(self, arrays: Mapping[str, np.ndarray], suffix: str = "") -> dict[str, Any]:
-        """The fields of a reference batch; the Baseline's labels are among them, there is no teacher."""
-        import keras
-        import tensorflow as tf
-
-        names = {"L": "L", "ab": "AB", "label": "sign", "parsing": "seg"}
-        fields = {
-            name: tf.constant(arrays[theirs + suffix], keras.config.floatx())
-            for name, theirs in names.items()
-            if theirs + suffix in arrays
-        }
-        ones = tf.ones(len(fields["L"]), fields["L"].dtype)
-        return fields | {"label_weight": ones, "parsing_weight": ones}
-
-    def losses(self, phase: int, batch: Mapping[str, Any]) -> dict[str, Any]:
-        """The means of a phase's losses over a batch, with the reference's mixing weights."""
-        import tensorflow as tf
-
-        once = self.system.once(batch)
-        named = self.system.phases[phase].losses(batch, once, _tools(self.gradients["alpha"]))
-        return {name: tf.reduce_mean(value) for name, value in named.items()}
-
-    def gradient(
-        self, phase: int, network: str, batch: Mapping[str, Any]
-    ) -> tuple[dict[str, float], float, list[np.ndarray]]:
-        """A phase's losses, the weighted total for one of its networks, and the total's gradient, array for array."""
-        import tensorflow as tf
-
-        variables = self.system.networks[network].trainable_variables
-        with tf.GradientTape() as tape:
-            named = self.losses(phase, batch)
-            weights = self.system.phases[phase].objectives[network]
-            total = tf.add_n([weight * named[name] for name, weight in weights.items()])
-        gradient = [value.numpy() for value in tape.gradient(total, variables)]
-        return {name: float(value) for name, value in named.items()}, float(total), gradient
-
-
-def _tools(alpha: np.ndarray) -> Any:
-    import keras
-    import tensorflow as tf
-
-    from historynet.training.tensorflow_step import StepTools
-
-    class ReferenceTools(StepTools):
-        """The training step's tools, with the reference's random numbers."""
-
-        def uniform(self, shape):
-            return tf.constant(alpha, keras.config.floatx())
-
-    return ReferenceTools(0, tf.constant(0), phase=0, share=None)
-
-
-def _with_tools(phase: Any, tools: Any) -> Any:
-    return dataclasses.replace(phase, losses=lambda batch, once, _: phase.losses(batch, once, tools))
 
 
 def second_batch(reference: Reference) -> Iterator[Result]:
@@ -152,25 +47,10 @@ def second_batch(reference: Reference) -> Iterator[Result]:
     luminance = reference.batch(reference.steps, "_1")["L"]
     theirs = reference.steps["predict_1_0"]
     for name, released in (("by default", False), ("as released", True)):
-        apart = np.abs(_after_one_step(reference, batch, luminance, released) - theirs).mean()
-        yield Result(f"second batch: ab, mean, {name}", float(apart))
+        difference = np.abs(after_one_step(reference, batch, luminance, released) - theirs).mean()
+        yield Result(f"second batch: ab, mean, {name}", float(difference))
         # The optimisers of one system take two gigabytes.
         gc.collect()
-
-
-def _after_one_step(
-    reference: Reference, batch: Mapping[str, np.ndarray], luminance: Any, released: bool
-) -> np.ndarray:
-    from historynet.training.tensorflow_step import Step
-
-    system = reference.make_system(shared_adam_steps=released, released_statistics=released)
-    before = [network.get_weights() for network in system.networks.values()]
-    system.phases = [_with_tools(phase, _tools(reference.steps["alpha"])) for phase in system.phases]
-    Step(system, seed=0)(batch, 0)
-    ab = system.predict(luminance)["ab"].numpy()
-    for network, values in zip(system.networks.values(), before, strict=True):
-        network.set_weights(values)
-    return ab
 
 
 def norm(values: Any) -> np.float64:
@@ -188,13 +68,16 @@ def outputs(reference: Reference) -> Iterator[Result]:
     """The generator's outputs in inference mode."""
     made = reference.system.predict(reference.batch(reference.steps, "_0")["L"])
     for j, name in enumerate(reference.system.architecture.outputs):
-        apart = np.abs(made[name].numpy() - reference.steps[f"predict_0_{j}"]).max()
-        yield Result(f"output {name}, absolute", float(apart))
+        difference = np.abs(made[name].numpy() - reference.steps[f"predict_0_{j}"]).max()
+        yield Result(f"output {name}, absolute", float(difference))
 
 
 def pictures(reference: Reference) -> Iterator[Result]:
     """Our colorization.py's work on the photographs, decoded, against the released program's."""
-    from historynet.colorizing.colorizer import Colorizer, colorize_files, list_inputs, name_results
+    from historynet.colorizing.colorizer import Colorizer
+    from historynet.colorizing.folder import colorize_files
+    from historynet.colorizing.inputs import list_inputs
+    from historynet.colorizing.results import name_results
     from historynet.pictures import images
 
     colorizer = Colorizer(reference.system.G)
@@ -240,10 +123,10 @@ def gradients(reference: Reference, network: str, key: str, phase: int) -> Itera
     norms = reference.gradients[f"{key}_grad_norm"]
     yield Result(f"{key} loss", relative(total, reference.gradients[f"{key}_loss"]))
     real = norms > NOISE * norms.max()
-    apart = np.abs(np.array([norm(value) for value in ours]) - norms)
-    yield Result(f"{key} gradient norms", float((apart[real] / norms[real]).max()))
-    yield Result(f"{key} gradient norms, median", float(np.median(apart[real] / norms[real])))
-    yield Result(f"{key} gradient norms that are noise, absolute", float(apart[~real].max(initial=0)))
+    difference = np.abs(np.array([norm(value) for value in ours]) - norms)
+    yield Result(f"{key} gradient norms", float((difference[real] / norms[real]).max()))
+    yield Result(f"{key} gradient norms, median", float(np.median(difference[real] / norms[real])))
+    yield Result(f"{key} gradient norms that are noise, absolute", float(difference[~real].max(initial=0)))
     full = {
         i: reference.gradients[f"{key}_grad_{i}"]
         for i in range(len(ours))
@@ -269,8 +152,8 @@ def info_term(reference: Reference) -> Iterator[Result]:
     for name, weight in (("with L_info", weights["L_info"]), ("without L_info", 0.0)):
         weights["L_info"] = weight
         one, other = (reference.gradient(0, "colorization", fields)[2] for fields in (batch, moved))
-        apart = np.array([relative(b, a) for a, b in zip(one, other, strict=True) if norm(a)])
-        yield Result(f"G gradients when L moves by 2^-24, {name}, median", float(np.median(apart)))
+        difference = np.array([relative(b, a) for a, b in zip(one, other, strict=True) if norm(a)])
+        yield Result(f"G gradients when L moves by 2^-24, {name}, median", float(np.median(difference)))
     weights.update(before)
 
 
@@ -306,20 +189,26 @@ def measure(folder: Path, variant: str, arithmetic: str) -> dict[str, float]:
     """All checks of a variant, in a process of its own: value by name of the check.
 
     Args:
-        folder: of the reference files.
+        folder: folder of the reference files.
         variant: a name in FOLDERS.
         arithmetic: one of ARITHMETICS.
+
+    Raises:
+        InputError: if a reference file cannot be read; the process has said which.
     """
     command = [sys.executable, "-m", "benchmarks.fidelity", "--one", arithmetic, str(folder.resolve()), variant]
     environment = {name: value for name, value in os.environ.items() if name != "TF_ENABLE_ONEDNN_OPTS"}
-    done = subprocess.run(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True, check=True)
+    done = subprocess.run(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True, check=False)
+    if done.returncode == errors.BAD_INPUT:
+        raise InputError(f"{folder}: {variant} cannot be measured {arithmetic}")
+    done.check_returncode()
     return {check: float(value) for check, value in (line.split("\t") for line in done.stdout.splitlines())}
 
 
 def _measure(arithmetic: str, folder: Path, variant: str) -> Iterator[Result]:
     from historynet import backend
 
-    backend.start("cpu", released_arithmetic=arithmetic == RELEASED)
+    backend.start("cpu", onednn=arithmetic != RELEASED)
     import keras
 
     if arithmetic == FLOAT64:
@@ -330,7 +219,7 @@ def _measure(arithmetic: str, folder: Path, variant: str) -> Iterator[Result]:
     if arithmetic != FLOAT64:
         yield from pictures(reference)
     for check in _TRAINING_CHECKS:
-        yield from _with_statistics_kept(reference, check)
+        yield from with_statistics_restored(reference, check)
 
 
 _TRAINING_CHECKS: Sequence[Callable[[Reference], Iterator[Result]]] = (
@@ -344,21 +233,6 @@ _TRAINING_CHECKS: Sequence[Callable[[Reference], Iterator[Result]]] = (
 )
 
 
-def _with_statistics_kept(reference: Reference, check: Callable[[Reference], Iterator[Result]]) -> Iterator[Result]:
-    """Runs a check and gives the networks back the moving statistics that its passes changed."""
-    networks = reference.system.networks.values()
-    before = [[variable.numpy() for variable in network.non_trainable_variables] for network in networks]
-    yield from check(reference)
-    for network, values in zip(networks, before, strict=True):
-        for variable, value in zip(network.non_trainable_variables, values, strict=True):
-            variable.assign(value)
-
-
-def reference_folder() -> Path:
-    """The folder of the reference files where the environment, or the place beside the project, has one."""
-    return Path(os.environ.get("HISTORYNET_REFERENCE", ROOT.parent / "shared")) / "golden"
-
-
 def _print_table(columns: Mapping[str, Mapping[str, float]]) -> None:
     checks = list(dict.fromkeys(check for column in columns.values() for check in column))
     print("| check | " + " | ".join(columns) + " |")
@@ -368,24 +242,28 @@ def _print_table(columns: Mapping[str, Mapping[str, float]]) -> None:
         print(f"| {check} | " + " | ".join(cells) + " |")
 
 
-def main() -> None:
-    """Prints one table for each arithmetic."""
-    arguments = sys.argv[1:]
-    if arguments[:1] == ["--one"]:
-        _, arithmetic, folder, variant = arguments
+def main(argv: Sequence[str]) -> int:
+    """Prints one table for each arithmetic; the exit code."""
+    # A process of `measure`.
+    if argv[:1] == ["--one"]:
+        _, arithmetic, folder, variant = argv
         for result in _measure(arithmetic, Path(folder), variant):
             print(f"{result.check}\t{result.value!r}", flush=True)
-        return
-    variants = [name for name in arguments if name in FOLDERS] or list(FOLDERS)
-    folders = [Path(name) for name in arguments if name not in FOLDERS] or [reference_folder()]
+        return errors.DONE
+
+    parser = settings.Parser(description=__doc__.splitlines()[0], allow_abbrev=False)
+    parser.add_argument("names", nargs="*", metavar="FOLDER|VARIANT", help=f"variants: {', '.join(FOLDERS)}")
+    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    names = parser.parse_args(argv).names
+    variants = [name for name in names if name in FOLDERS] or list(FOLDERS)
+    folders = [Path(name) for name in names if name not in FOLDERS] or [reference_folder()]
     if len(folders) > 1 or not folders[0].is_dir():
-        sys.exit(
-            f"{' '.join(map(str, folders))}: no such folder of reference files; " + (__doc__ or "").split("\n\n")[1]
-        )
+        raise InputError(f"{' '.join(map(str, folders))}: no such folder of reference files; name one, and variants")
     for arithmetic in ARITHMETICS:
         print(f"\n{arithmetic}\n", flush=True)
         _print_table({variant: measure(folders[0], variant, arithmetic) for variant in variants})
+    return errors.DONE
 
 
 if __name__ == "__main__":
-    main()
+    running.run(main)

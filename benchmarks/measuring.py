@@ -20,7 +20,8 @@ from typing import Any
 
 import numpy as np
 
-from historynet import backend
+from historynet import backend, errors, files, settings
+from historynet.errors import InputError
 from historynet.parallel import CORES
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -69,8 +70,8 @@ class Worker:
     """A process of its own that measures a case: its peak memory is the case's, and it waits while others measure.
 
     Args:
-        module: calls `serve`.
-        case: what it is told.
+        module: the module to run, which calls `serve`.
+        case: what to measure, the arguments of `serve`'s `make`.
     """
 
     def __init__(self, module: str, case: Mapping[str, Any]):
@@ -88,14 +89,15 @@ class Worker:
         """Lets it measure once.
 
         Raises:
-            RuntimeError: if it has ended.
+            InputError: if it has ended for bad input, which it has named.
+            RuntimeError: if it has ended for another reason.
         """
         # If it has ended it does not answer.
         with suppress(BrokenPipeError):
             print(file=self._process.stdin, flush=True)
         answer = self._process.stdout.readline()
         if not answer:
-            raise RuntimeError(f"{' '.join(map(str, self._process.args))} ended with exit code {self._process.wait()}")
+            raise _failed(self._process.args, self._process.wait())
         return json.loads(answer)
 
 
@@ -119,12 +121,18 @@ def serve(make: Callable[..., Callable[[], Mapping[str, float]]]) -> bool:
     return True
 
 
+def _failed(command: Sequence[str], code: int) -> Exception:
+    """The error for a process that has failed; a user's error has been printed by the process."""
+    kind = InputError if code == errors.BAD_INPUT else RuntimeError
+    return kind(f"{' '.join(map(str, command))} ended with exit code {code}")
+
+
 def in_turns(module: str, cases: Mapping[str, Mapping[str, Any]], repeats: int) -> dict[str, list[dict[str, float]]]:
     """Measures cases in turns, each in a process of its own.
 
     Args:
-        module: whose workers.
-        cases: by name.
+        module: the module that the processes run.
+        cases: what to measure, by name.
         repeats: turns that count, after one that does not.
     """
     with ExitStack() as stack:
@@ -143,10 +151,11 @@ def run_process(arguments: Sequence[str], watched: Path | None = None) -> dict[s
 
     Args:
         arguments: of the interpreter.
-        watched: a folder; until its first file has its name is "first_result". Empty at the start.
+        watched: a folder that is empty at the start; "first_result" are the seconds until a file is in it.
 
     Raises:
-        RuntimeError: if it fails.
+        InputError: if it fails for bad input, which it has named.
+        RuntimeError: if it fails for another reason.
     """
     start = time.perf_counter()
     process = subprocess.Popen([sys.executable, *arguments], cwd=ROOT, stdout=subprocess.DEVNULL)
@@ -160,7 +169,7 @@ def run_process(arguments: Sequence[str], watched: Path | None = None) -> dict[s
         time.sleep(0.005)
     process.returncode = os.waitstatus_to_exitcode(status)
     if status:
-        raise RuntimeError(f"python {' '.join(arguments)} ended with exit code {process.returncode}")
+        raise _failed(["python", *arguments], process.returncode)
     figures = {
         "seconds": time.perf_counter() - start,
         "core_seconds": usage.ru_utime + usage.ru_stime,
@@ -170,8 +179,14 @@ def run_process(arguments: Sequence[str], watched: Path | None = None) -> dict[s
 
 
 def parser(doc: str, name: str) -> argparse.ArgumentParser:
-    """The options that all measurements have; the first line of `doc` describes them."""
-    options = argparse.ArgumentParser(description=doc.splitlines()[0])
+    """The options that all measurements have.
+
+    Args:
+        doc: its first line describes the measurement.
+        name: of the JSON file that the figures are written to.
+    """
+    options = settings.Parser(description=doc.splitlines()[0], allow_abbrev=False)
+    options.add_argument("--debug", action="store_true", help="show the traceback of an error")
     options.add_argument("--quick", action="store_true", help="small networks and few pictures: sees that it works")
     options.add_argument("--repeats", type=int, default=3, help="turns of each measurement (default: 3)")
     options.add_argument("--json", type=Path, default=ROOT / f"RESULT/benchmarks/{name}.json", help="where figures go")
@@ -181,7 +196,7 @@ def parser(doc: str, name: str) -> argparse.ArgumentParser:
 def save(path: Path, arguments: argparse.Namespace, figures: Mapping[str, Any]) -> None:
     """Prints the figures and writes them, with what they were measured on, as JSON."""
     model = [line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")]
-    about = {
+    machine = {
         "machine": model[0].split(":")[1].strip() if model else platform.machine(),
         "cores": CORES,
         "python": platform.python_version(),
@@ -191,8 +206,7 @@ def save(path: Path, arguments: argparse.Namespace, figures: Mapping[str, Any]) 
         "arguments": {name: str(value) for name, value in vars(arguments).items()},
     }
     _print(figures)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(about | figures, indent=2) + "\n")
+    files.write_json(path, machine | figures)
     print(f"saved in {path}")
 
 

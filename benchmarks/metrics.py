@@ -1,12 +1,13 @@
 """Measures the speed of comparing two folders: `python -m benchmarks.metrics ORIGINALS RESULTS [--lpips]`."""
 
-import argparse
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 
+from historynet import errors, settings
+from historynet.commands import running
 from historynet.comparing import metrics
 from historynet.comparing.comparison import compare
 from historynet.comparing.metrics import CONVENTIONS
@@ -27,15 +28,16 @@ def measure(function: Callable[[], object], repeats: int) -> tuple[float, float]
     return tuple(np.median(times, axis=0))
 
 
-def main() -> None:
-    """Prints pairs a second, pairs a second of a core's time, and each part's time on one core."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+def main(argv: Sequence[str]) -> int:
+    """Prints pairs a second, pairs a second of a core's time, and each part's time on one core; the exit code."""
+    parser = settings.Parser(description=__doc__.splitlines()[0], allow_abbrev=False)
     parser.add_argument("originals", type=Path)
     parser.add_argument("results", type=Path)
     parser.add_argument("--lpips", action="store_true", help="instead of PSNR and SSIM")
     parser.add_argument("--use-gpu", action="store_true")
     parser.add_argument("--repeats", type=int, default=3)
-    arguments = parser.parse_args()
+    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    arguments = parser.parse_args(argv)
     start = time.perf_counter()
     lpips = Lpips(use_gpu=arguments.use_gpu) if arguments.lpips else None
     if lpips:
@@ -59,7 +61,8 @@ def main() -> None:
         parts["PSNR"] = lambda: [metrics.psnr(*pair) for pair in pictures]
     for name, part in parts.items():
         print(f"{name}: {1000 * measure(part, arguments.repeats)[1] / len(paths):.2f} ms of a core's time a pair")
+    return errors.DONE
 
 
 if __name__ == "__main__":
-    main()
+    running.run(main)

@@ -7,9 +7,10 @@ shuffles a folder of 1,300,000 (empty) pictures with their labels, made for it a
 
 import argparse
 import os
+import runpy
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import cycle, islice
 from pathlib import Path
@@ -19,23 +20,29 @@ import cv2
 import numpy as np
 
 from benchmarks import measuring
-from benchmarks.measuring import core_milliseconds, seconds
-from benchmarks.training import make_system
-from historynet import backend
-from historynet.data import dataset
-from historynet.data.dataset import Dataset
+from benchmarks.measuring import ROOT, core_milliseconds, seconds
+from benchmarks.training import make_system, picture_size
+from historynet import backend, errors, settings
+from historynet.commands import running
+from historynet.data.batches import batches
+from historynet.data.samples import Samples, epoch_order, fingerprint, open_samples, whole_picture
 from historynet.parallel import CORES
 from historynet.settings import PRECISIONS
+from historynet.systems.historynet.settings import HistoryNetSettings
 
 CLASSES = 42
 SAMPLES = 64
 """So many are read to measure the rate of reading."""
 
 
-def open_folder(folder: Path) -> Dataset:
+def open_folder(folder: Path, *fields: str) -> Samples:
     """A folder of training pictures, whatever is missing in it."""
-    fields = ("L", "ab", "label", "parsing")
-    return dataset.open_dataset(folder, fields, allow_missing_labels=True, allow_missing_parsing=True)
+    config = ROOT / "SOURCE_HistoryNet/config.py"
+    parser = settings.make_parser("", settings.TRAIN, config, HistoryNetSettings)
+    arguments = parser.parse_args(["--train-data", str(folder), "--allow-missing-labels", "--allow-missing-parsing"])
+    known = runpy.run_path(str(config.with_name("dataclass.py")))["FIELDS"]
+    run_settings, _ = settings.resolve(arguments, config, HistoryNetSettings)
+    return open_samples(run_settings, {name: known[name] for name in fields or known})
 
 
 def make_worker(kind: str, **case: Any) -> Callable[[], dict[str, float]]:
@@ -46,14 +53,15 @@ def make_worker(kind: str, **case: Any) -> Callable[[], dict[str, float]]:
 def _reading(folder: str, image_size: int) -> Callable[[], dict[str, float]]:
     samples = open_folder(Path(folder))
     order = list(islice(cycle(range(len(samples))), SAMPLES))
-    crop = dataset.whole_picture(image_size)
+    size = (image_size, image_size)
+    crop = whole_picture(size)
 
     def read_in_turn() -> None:
         for index in order:
-            dataset.load_sample(samples, index, crop)
+            samples.read(index, crop)
 
     def read_together() -> None:
-        for _ in dataset.batches(samples, ("L", "ab", "label", "parsing"), order, 16, image_size):
+        for _ in batches(samples, order, 16, size):
             pass
 
     def measure() -> dict[str, float]:
@@ -77,9 +85,9 @@ def _update(
     system = make_system("HistoryNet", precision=precision, **settings)
     samples = open_folder(Path(folder))
     order = list(islice(cycle(range(len(samples))), (updates + 4) * batch_size))
-    batches = partial(dataset.batches, samples, system.fields, order, batch_size, system.architecture.image_size)
+    read = partial(batches, samples, order, batch_size, picture_size(system))
     step = Step(system, seed=0)
-    in_memory = next(batches()).fields
+    in_memory = next(read()).fields
 
     def from_memory() -> None:
         for _ in range(updates):
@@ -87,7 +95,7 @@ def _update(
 
     def measure() -> dict[str, float]:
         memory = seconds(from_memory)
-        reading = batches()
+        reading = read()
         # What is read before the first update is no part of the steady state.
         step(next(reading).fields, 0)
         files = seconds(lambda: [step(next(reading).fields, 0) for _ in range(updates)])
@@ -115,10 +123,10 @@ def _listing(pictures: int) -> Callable[[], dict[str, float]]:
     def measure() -> dict[str, float]:
         before = measuring.memory()
         start = time.perf_counter()
-        samples = dataset.open_dataset(folder, ("L", "ab", "label"))
+        samples = open_folder(folder, "L", "ab", "label")
         listed = time.perf_counter()
-        dataset.fingerprint(samples.names)
-        order = dataset.epoch_order(len(samples), 0, 0)
+        fingerprint(samples.names)
+        order = epoch_order(len(samples), 0, 0)
         end = time.perf_counter()
         assert len(order) == pictures
         temporary.cleanup()
@@ -156,10 +164,10 @@ def _measure(arguments: argparse.Namespace, folder: Path) -> dict[str, Any]:
     return figures
 
 
-def main() -> None:
-    """Prints the figures and saves them as JSON."""
+def main(argv: Sequence[str]) -> int:
+    """Prints the figures and saves them as JSON; the exit code."""
     if measuring.serve(make_worker):
-        return
+        return errors.DONE
     parser = measuring.parser(__doc__, "pipeline")
     parser.add_argument("dataset", nargs="?", type=Path)
     parser.add_argument("--precisions", nargs="+", choices=PRECISIONS, default=["float32", "bfloat16"])
@@ -168,7 +176,7 @@ def main() -> None:
     parser.add_argument("--image-size", type=int, default=224)
     parser.add_argument("--updates", type=int, default=3, help="in a turn (default: 3)")
     parser.add_argument("--listed", type=int, default=1_300_000, help="pictures to list (default: 1300000)")
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(argv)
     if arguments.quick:
         arguments.width, arguments.image_size, arguments.batch_size, arguments.repeats = 0.0625, 32, 2, 1
         arguments.listed = 10_000
@@ -177,7 +185,8 @@ def main() -> None:
             _make_dataset(Path(temporary))
         folder = (arguments.dataset or Path(temporary)).resolve() / "dataset_train"
         measuring.save(arguments.json, arguments, _measure(arguments, folder))
+    return errors.DONE
 
 
 if __name__ == "__main__":
-    main()
+    running.run(main)

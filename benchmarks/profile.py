@@ -4,27 +4,29 @@ TensorFlow's profiler times every node of the graph, on each of its threads; a k
 the sum.
 """
 
-import argparse
 import tempfile
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.training import make_batch, make_system
-from historynet import backend
+from historynet import backend, errors, settings
+from historynet.commands import running
 from historynet.settings import PRECISIONS
 from historynet.systems.historynet.variants import VARIANTS
 
 _SHOWN = 15
 
 
-def main() -> None:
-    """Prints the kinds of nodes that take the most time."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+def main(argv: Sequence[str]) -> int:
+    """Prints the kinds of nodes that take the most time; the exit code."""
+    parser = settings.Parser(description=__doc__.splitlines()[0], allow_abbrev=False)
     parser.add_argument("--variant", choices=VARIANTS, default="HistoryNet")
     parser.add_argument("--precision", choices=PRECISIONS, default="float32")
     parser.add_argument("--batch-size", type=int, default=4)
     parser.add_argument("--width", type=float, default=1.0)
-    arguments = parser.parse_args()
+    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    arguments = parser.parse_args(argv)
     print(backend.start("cpu", seed=0))
     import tensorflow as tf
     from tensorflow.tsl.profiler.protobuf import xplane_pb2
@@ -50,7 +52,8 @@ def main() -> None:
     total = sum(milliseconds.values())
     for kind, value in milliseconds.most_common(_SHOWN):
         print(f"{kind:36} {value:9.0f} ms  {value / total:6.1%}")
+    return errors.DONE
 
 
 if __name__ == "__main__":
-    main()
+    running.run(main)

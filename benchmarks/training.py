@@ -15,6 +15,8 @@ import numpy as np
 
 from benchmarks import measuring
 from benchmarks.measuring import ROOT, seconds
+from historynet import errors
+from historynet.commands import running
 from historynet.settings import PRECISIONS
 from historynet.systems.historynet.variants import VARIANTS
 
@@ -40,35 +42,38 @@ def matrix_product(rows: int, terms: int, columns: int, precision: str) -> Calla
 def make_system(variant: str, **settings: Any) -> Any:
     """The system that a variant's trainer makes, with random weights and these settings."""
     from historynet import settings as declared
+    from historynet.systems.historynet.settings import HistoryNetSettings
 
     folder = ROOT / VARIANTS[variant].folder
     config = folder / "config.py"
     arguments = ["--vgg16-weights", "none"]
     for name, value in settings.items():
         arguments += [f"--{name.replace('_', '-')}", str(value)]
-    chosen, _ = declared.resolve(declared.make_parser("", declared.TRAIN, config).parse_args(arguments), config)
+    parser = declared.make_parser("", declared.TRAIN, config, HistoryNetSettings)
+    resolved, _ = declared.resolve(parser.parse_args(arguments), config, HistoryNetSettings)
     fields = runpy.run_path(str(folder / "dataclass.py"))["FIELDS"]
-    return runpy.run_path(str(folder / f"{variant}.py"))["build"](chosen, fields)
+    return runpy.run_path(str(folder / f"{variant}.py"))["build"](resolved, fields)
+
+
+def picture_size(system: Any) -> tuple[int, int]:
+    """(height, width) of the pictures that a system's generator sees, pixels."""
+    return tuple(system.G.input.shape[1:3])
 
 
 def make_batch(system: Any, samples: int) -> dict[str, np.ndarray]:
     """A batch of noise with what a system reads."""
     rng = np.random.default_rng(0)
-    size, classes = system.architecture.image_size, system.architecture.num_classes
-    shapes = {"L": (size, size, 1), "ab": (size, size, 2), "label": (classes,), "parsing": (size, size, 1)}
+    size, classes = picture_size(system), system.architecture.num_classes
+    shapes = {"L": (*size, 1), "ab": (*size, 2), "label": (classes,), "parsing": (*size, 1)}
     fields = {name: rng.random((samples, *shapes[name]), np.float32) for name in system.fields}
     return fields | {f"{name}_weight": np.ones(samples, np.float32) for name in ("label", "parsing") if name in fields}
 
 
 def trace(system: Any, batch: dict[str, np.ndarray]) -> Any:
     """The graph of an update on batches of this size alone, in which all shapes are known."""
-    import tensorflow as tf
-
     from historynet.training.tensorflow_step import Step
 
-    step = Step(system, seed=0)
-    shares = step._shares(batch, len(batch["L"]))
-    return tf.function(step._update_together).get_concrete_function(shares, tf.TensorSpec((), tf.int64)).graph
+    return Step(system, seed=0).graph(batch)
 
 
 def make_worker(kind: str, **case: Any) -> Callable[[], dict[str, float]]:
@@ -88,16 +93,18 @@ def _operations(variant: str, **settings: Any) -> Callable[[], dict[str, float]]
     needed = operations.needed(system)
     trained = sum(network.count_params() for network in system.networks.values())
     fixed = system.teacher.count_params() if system.teacher else 0
-    kept = sum(np.prod(layer.output.shape[1:]) for network in system.networks.values() for layer in network.layers)
+    activations = sum(
+        np.prod(layer.output.shape[1:]) for network in system.networks.values() for layer in network.layers
+    )
     return lambda: {
         "needed": needed,
         "needed_in_all": sum(needed.values()),
         "in_the_graph": traced,
         "in_the_graph_in_all": sum(traced.values()),
         "forward": operations.forward(system.G),
-        # Weights, gradients and Adam's two moments; and what the first phase keeps for its gradients, in float32.
+        # In float32: weights, gradients and Adam's two moments; the activations, of which the gradients are computed.
         "calculated_memory_of_variables": 4 * (4 * trained + fixed),
-        "calculated_memory_a_picture": 4 * int(kept),
+        "calculated_memory_a_picture": 4 * int(activations),
     }
 
 
@@ -146,10 +153,10 @@ def _figures(turns: Sequence[dict[str, float]], samples: int, operations: dict[s
     return measuring.medians(turns) | measuring.medians(rates) | {"turns": turns}
 
 
-def main() -> None:
-    """Prints the figures and saves them as JSON."""
+def main(argv: Sequence[str]) -> int:
+    """Prints the figures and saves them as JSON; the exit code."""
     if measuring.serve(make_worker):
-        return
+        return errors.DONE
     parser = measuring.parser(__doc__, "training")
     parser.add_argument("--variants", nargs="+", choices=VARIANTS, default=list(VARIANTS))
     parser.add_argument("--precisions", nargs="+", choices=PRECISIONS, default=["float32", "bfloat16"])
@@ -157,15 +164,17 @@ def main() -> None:
     parser.add_argument("--width", type=float, default=1.0)
     parser.add_argument("--image-size", type=int, default=224)
     parser.add_argument("--jit", action="store_true", help="updates compiled by XLA")
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(argv)
     if arguments.quick:
         arguments.width, arguments.image_size, arguments.batch_size, arguments.repeats = 0.0625, 32, 2, 1
     settings = {"width": arguments.width, "image_size": arguments.image_size}
     samples, module = arguments.batch_size, "benchmarks.training"
 
+    # The machine's own rates.
     cases = {name: {"kind": "matrices", "precision": name, "quick": arguments.quick} for name in arguments.precisions}
     turns = measuring.in_turns(module, cases, arguments.repeats)
     figures = {"matrix_gflops": {name: measuring.medians(turns[name]) for name in cases}, "variants": {}}
+    # Each variant: what it computes, then how fast, the precisions in turns.
     for variant in arguments.variants:
         case = {"kind": "operations", "variant": variant, **settings}
         with measuring.Worker(module, case) as worker:
@@ -182,16 +191,17 @@ def main() -> None:
             for precision in arguments.precisions
         }
         turns = measuring.in_turns(module, cases, arguments.repeats)
-        about = {"operations_a_picture": operations}
-        about |= {name: _figures(turns[name], samples, operations) for name in cases}
+        measured = {"operations_a_picture": operations}
+        measured |= {name: _figures(turns[name], samples, operations) for name in cases}
         if "float32" in turns and len(turns) > 1:
             for name in turns.keys() - {"float32"}:
                 pairs = zip(turns["float32"], turns[name], strict=True)
                 speedups = [one["update_seconds"] / other["update_seconds"] for one, other in pairs]
-                about[name]["speed_of_float32s"] = float(np.median(speedups))
-        figures["variants"][variant] = about
+                measured[name]["speed_of_float32s"] = float(np.median(speedups))
+        figures["variants"][variant] = measured
     measuring.save(arguments.json, arguments, figures)
+    return errors.DONE
 
 
 if __name__ == "__main__":
-    main()
+    running.run(main)

@@ -43,6 +43,8 @@ def quiet() -> Iterator[None]:
     try:
         yield
     finally:
+        # What stands there without a line feed would be written to a closed file later, or to another one.
+        sys.stderr.flush()
         sys.stderr = replaced
         os.dup2(terminal, 2)
         os.close(terminal)
@@ -52,7 +54,7 @@ def quiet() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _out_of_sight(*modules: str) -> Iterator[None]:
-    """Within it modules that nobody has imported yet seem not to be installed.
+    """Within it, modules that nobody has imported yet seem not to be installed.
 
     Keras imports Matplotlib, and TensorFlow SciPy, for what nobody does here: a quarter of the time that they take.
     """
@@ -65,24 +67,24 @@ def _out_of_sight(*modules: str) -> Iterator[None]:
             del sys.modules[name]
 
 
-def start(gpu_id: str, seed: int | None = None, strategy: str = "none", released_arithmetic: bool = False) -> str:
-    """Imports TensorFlow, chooses the devices and seeds Keras.
+def start(gpu_id: str, seed: int | None = None, strategy: str = "none", onednn: bool = True) -> str:
+    """Imports TensorFlow, takes the devices that were asked for, and seeds Keras.
 
     Args:
         gpu_id: "0", "1", ... or "cpu".
-        seed: of the initial weights.
-        strategy: "none"; "mirrored" for all GPUs of this machine, "multiworker" for those of the machines in TF_CONFIG,
-            where it waits for the other ones. With "cpu" or without a GPU for the CPU of each.
-        released_arithmetic: whether a CPU sums as the released program's TensorFlow did, without oneDNN.
+        seed: of the initial weights; None leaves Keras' generators as they are.
+        strategy: "none" for one device; "mirrored" for all GPUs of this machine, "multiworker" for those of the
+            machines in TF_CONFIG, where it waits for the other ones. With "cpu" or without a GPU for the CPU of each.
+        onednn: whether a CPU may use oneDNN, which is faster and sums in another order than older versions did.
 
     Returns:
         One line that says what the program runs on.
 
     Raises:
         InputError: if there are GPUs but not the one that was asked for, or TF_CONFIG will not do.
-        RuntimeError: if the released arithmetic is wanted when TensorFlow has been imported without it.
+        RuntimeError: if oneDNN is not wanted when TensorFlow has been imported with it.
     """
-    if released_arithmetic:
+    if not onednn:
         # Read when TensorFlow is imported.
         if "tensorflow" in sys.modules and os.environ.get("TF_ENABLE_ONEDNN_OPTS") != "0":
             raise RuntimeError("TensorFlow is imported already, with oneDNN")
@@ -92,15 +94,16 @@ def start(gpu_id: str, seed: int | None = None, strategy: str = "none", released
             import keras
             import tensorflow as tf
 
+        # The devices.
         gpus = tf.config.list_physical_devices("GPU") if gpu_id != "cpu" else []
         if strategy != "none":
-            chosen = gpus
+            used = gpus
         elif gpus and int(gpu_id) >= len(gpus):
             raise InputError(f"--gpu-id {gpu_id}: the GPUs here are 0 to {len(gpus) - 1}, or use --gpu-id cpu")
         else:
-            chosen = [gpus[int(gpu_id)]] if gpus else []
-        tf.config.set_visible_devices(chosen, "GPU")
-        for gpu in chosen:
+            used = [gpus[int(gpu_id)]] if gpus else []
+        tf.config.set_visible_devices(used, "GPU")
+        for gpu in used:
             tf.config.experimental.set_memory_growth(gpu, True)
         if strategy != "none":
             # Before the first operation: a process joins its cluster only then.
@@ -109,8 +112,10 @@ def start(gpu_id: str, seed: int | None = None, strategy: str = "none", released
         tf.zeros(1)
         if seed is not None:
             keras.utils.set_random_seed(seed)
-        names = [tf.config.experimental.get_device_details(gpu).get("device_name", gpu.name) for gpu in chosen]
+        names = [tf.config.experimental.get_device_details(gpu).get("device_name", gpu.name) for gpu in used]
         replicas = tf.distribute.get_strategy().num_replicas_in_sync
+
+    # What is said of them.
     together = f", {replicas} devices together" if strategy != "none" else ""
     if names:
         return f"running on GPU {gpu_id if strategy == 'none' else 'all'} ({', '.join(names)}){together}"
@@ -118,6 +123,11 @@ def start(gpu_id: str, seed: int | None = None, strategy: str = "none", released
 
 
 def _make_strategy(name: str) -> Any:
+    """TensorFlow's strategy of this name.
+
+    Raises:
+        InputError: if TF_CONFIG does not say which machines there are.
+    """
     import tensorflow as tf
 
     if name == "mirrored":
@@ -126,10 +136,10 @@ def _make_strategy(name: str) -> Any:
     try:
         cluster = json.loads(os.environ["TF_CONFIG"])
         workers, task = cluster["cluster"]["worker"], cluster["task"]
-        right = task["type"] == "worker" and 0 <= int(task["index"]) < len(workers)
+        is_valid = task["type"] == "worker" and 0 <= int(task["index"]) < len(workers)
     except (KeyError, TypeError, ValueError):
-        right = False
-    if not right:
+        is_valid = False
+    if not is_valid:
         raise InputError(
             "TF_CONFIG: --strategy multiworker needs it in the environment, as "
             '{"cluster": {"worker": ["HOST0:PORT", "HOST1:PORT"]}, "task": {"type": "worker", "index": 0}}'

@@ -1,4 +1,4 @@
-"""What a user can do wrong, and the exit code of each.
+"""Our errors: every end of the program that a user can do something about, with its exit code.
 
 A message is one line that names the file or the setting and says what to do about it.
 """
@@ -6,6 +6,7 @@ A message is one line that names the file or the setting and says what to do abo
 import contextlib
 import signal
 from collections.abc import Callable, Iterator
+from typing import Any
 
 DONE = 0
 DEFECT = 1
@@ -33,6 +34,10 @@ class PictureError(InputError):
     """A picture that cannot be read. A run over a folder skips it; training stops unless told to go on."""
 
 
+class BusyError(InputError):
+    """Another process works in the same folder; what else a run has to do can go on."""
+
+
 class NotFiniteError(HistoryNetError):
     """A loss or a gradient became NaN or infinite; nothing of that phase was applied."""
 
@@ -46,22 +51,39 @@ class WorkerLostError(HistoryNetError):
 
 
 class StoppedError(HistoryNetError):
-    """SIGTERM or Ctrl-C ended a training, after what it says was saved."""
+    """SIGTERM or Ctrl-C ended the program.
+
+    Args:
+        message: what ended it, and what is saved.
+        number: SIGINT or SIGTERM, which sets the exit code.
+    """
 
     def __init__(self, message: str, number: int):
         super().__init__(message)
         self.exit_code = {signal.SIGINT: INTERRUPTED, signal.SIGTERM: TERMINATED}[number]
 
 
+def reason(error: BaseException) -> str:
+    """Why something failed, for the brackets of a message: one line of at most 200 characters, never empty."""
+    if isinstance(error, MemoryError):
+        return "there is not enough memory"
+    # The system's own words are short; a library may have added the file's name, or have said nothing at all.
+    text = " ".join(str(getattr(error, "strerror", None) or error).split())[:200]
+    return text or type(error).__name__
+
+
 @contextlib.contextmanager
 def translated(
-    kinds: type[BaseException] | tuple[type[BaseException], ...], translate: Callable[[Exception], HistoryNetError]
+    kinds: type[Exception] | tuple[type[Exception], ...], translate: Callable[[Any], HistoryNetError]
 ) -> Iterator[None]:
-    """Within it errors of these kinds, of the system or a library, become one of ours; ours pass as they are.
+    """Within it, errors of the system or of a library become errors of ours; ours pass as they are.
 
     Args:
-        kinds: which.
-        translate: makes our error of the other one, which stays its cause (`--debug` shows it).
+        kinds: the classes of the errors that are translated; all others pass.
+        translate: makes our error from the other one, which stays its cause (`--debug` shows it).
+
+    Raises:
+        HistoryNetError: what `translate` returned.
     """
     try:
         yield

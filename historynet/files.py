@@ -11,34 +11,71 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from historynet.errors import InputError, PictureError
+from historynet.errors import BusyError, InputError, PictureError, reason, translated
 
 _UNFINISHED = ".unfinished-"
 
+_WITHOUT_LOCKS = frozenset({errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL, errno.EBADF})
+"""What file systems answer that know no locks; the last is NFS's answer, where a folder cannot be locked."""
 
-def open_regular(path: Path) -> BinaryIO:
-    """Opens a file to be read, but no pipe or device, which could keep us waiting for ever.
+
+def reading(path: Path, kind: type[InputError] = InputError) -> contextlib.AbstractContextManager[None]:
+    """Within it, what the system refuses becomes an error of ours that says that `path` cannot be read.
+
+    Args:
+        path: the file or folder that is read.
+        kind: the class of the error.
 
     Raises:
-        PictureError: if that is not possible.
+        InputError: or the other kind, if the system refuses to read, or there is not enough memory.
     """
-    try:
+    return translated((OSError, MemoryError), lambda error: kind(f"{path}: cannot be read ({reason(error)})"))
+
+
+def writing(path: Path, done: str = "written") -> contextlib.AbstractContextManager[None]:
+    """Within it, what the system refuses becomes an error of ours that says that `path` cannot be written.
+
+    Args:
+        path: the file or folder that is written.
+        done: the verb of the message: "written", "written to", "removed".
+
+    Raises:
+        InputError: if the system refuses, as on a full disk.
+    """
+    return translated(OSError, lambda error: InputError(f"{path}: cannot be {done} ({reason(error)})"))
+
+
+def open_regular(path: Path) -> BinaryIO:
+    """Opens a picture or a film to be read, but no pipe or device, which could keep us waiting for ever.
+
+    Raises:
+        PictureError: if it is no regular file, or cannot be opened.
+    """
+    with reading(path, PictureError):
         if not stat.S_ISREG(path.stat().st_mode):
             raise PictureError(f"{path}: not a regular file")
         return path.open("rb")
-    except OSError as error:
-        raise PictureError(f"{path}: cannot be read ({error.strerror})") from None
 
 
 def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
     """Lets `write` fill a temporary file beside `path`, then gives it the name: never half a file under the name.
 
-    The temporary name keeps the extension, which some writers look at.
+    Args:
+        path: the file. Its folder is made if need be; a file of this name is replaced, or left as it is if `write`
+            fails.
+        write: writes to the path that it is called with. That keeps the extension, which some writers look at.
 
     Raises:
+        PictureError: if the file system cannot hold so long a name.
         InputError: if the folder or the file cannot be written.
     """
-    try:
+
+    def translate(error: OSError) -> InputError:
+        # A shorter name can still be written there; on a full disk nothing can.
+        kind = PictureError if error.errno == errno.ENAMETOOLONG else InputError
+        return kind(f"{path}: cannot be written ({reason(error)})")
+
+    with translated(OSError, translate):
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.with_name(f"{_UNFINISHED}{uuid.uuid4().hex}{path.suffix}")
         try:
@@ -46,9 +83,6 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
             temporary.replace(path)
         finally:
             temporary.unlink(missing_ok=True)
-    except OSError as error:
-        kind = PictureError if error.errno == errno.ENAMETOOLONG else InputError
-        raise kind(f"{path}: cannot be written ({error.strerror or error})") from None
 
 
 def write_text(path: Path, text: str) -> None:
@@ -61,12 +95,15 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_json(path: Path, content: Any) -> None:
-    """Writes a JSON file, complete or not at all.
+    """Writes a JSON file in UTF-8, complete or not at all.
 
     Raises:
         InputError: if it cannot be written.
     """
-    write_text(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+    text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+    # A file's name may hold bytes that are no text, which Python keeps as lone surrogates. UTF-8 has none; JSON writes
+    # them as \udcXX, which is what "backslashreplace" makes of them.
+    write_atomically(path, lambda temporary: temporary.write_bytes(text.encode("utf-8", "backslashreplace")))
 
 
 def read_json(path: Path, kind: type, otherwise: str) -> Any:
@@ -74,16 +111,16 @@ def read_json(path: Path, kind: type, otherwise: str) -> Any:
 
     Args:
         path: the file.
-        kind: what it must hold: dict or list.
+        kind: the class that the content must have: dict or list.
         otherwise: what is said after the file's name if it holds something else, or no JSON.
 
     Raises:
         InputError: if it cannot be read, is not there, or holds something else.
     """
+    with reading(path):
+        data = path.read_bytes()
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
+        content = json.loads(data.decode())
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path}: {otherwise}") from error
     if not isinstance(content, kind):
@@ -95,44 +132,50 @@ def make_folder(folder: Path) -> None:
     """Makes a folder if need be, and sees that a file can be written there before anybody works for hours to do so.
 
     Raises:
-        InputError: if not.
+        InputError: if the folder cannot be made, or no file be written there.
     """
-    probe = folder / f"{_UNFINISHED}{uuid.uuid4().hex}"
-    try:
+    with writing(folder, "written to"):
         folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / f"{_UNFINISHED}{uuid.uuid4().hex}"
         probe.write_bytes(b"")
         probe.unlink()
-    except OSError as error:
-        raise InputError(f"{folder}: cannot be written to ({error.strerror})") from None
 
 
 @contextlib.contextmanager
 def lock(folder: Path, otherwise: str) -> Iterator[None]:
-    """Sees that no other process works in a folder, which is made if need be. A killed process releases its lock.
+    """Sees that no other process works in a folder, which is made if need be.
+
+    A process that ends, however it ends, releases its lock. On a file system that knows no locks nobody is kept out.
 
     Args:
-        folder: which.
-        otherwise: what is said after the folder's name if another does.
+        folder: the folder that this process alone may use within the context.
+        otherwise: what is said after the folder's name if another process uses it.
 
     Raises:
-        InputError: if so, or the folder cannot be written to.
+        BusyError: if another process uses it.
+        InputError: if the folder cannot be written to, or not be locked.
     """
     make_folder(folder)
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(handle)
-        raise InputError(f"{folder}: {otherwise}") from None
-    except OSError:
-        pass  # a file system without locks
-    try:
+    with contextlib.ExitStack() as stack:
+        with writing(folder, "locked"):
+            handle = os.open(folder, os.O_RDONLY)
+            stack.callback(os.close, handle)
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise BusyError(f"{folder}: {otherwise}") from error
+            except OSError as error:
+                if error.errno not in _WITHOUT_LOCKS:
+                    raise
         yield
-    finally:
-        os.close(handle)
 
 
 def remove_unfinished(folder: Path) -> None:
-    """Removes what a process that was killed left unfinished in a folder. No other may be writing there."""
-    for path in folder.glob(f"{_UNFINISHED}*"):
-        path.unlink(missing_ok=True)
+    """Removes what a process that was killed left unfinished in a folder. No other may be writing there.
+
+    Raises:
+        InputError: if it cannot be removed.
+    """
+    with writing(folder, "cleared"):
+        for path in folder.glob(f"{_UNFINISHED}*"):
+            path.unlink(missing_ok=True)

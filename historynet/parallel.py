@@ -23,6 +23,12 @@ def map_ahead(
 
     OpenCV lets go of Python's lock while it decodes, converts and encodes, so threads are enough. An exception of the
     function is raised where its result would have come.
+
+    Args:
+        function: called with one item, in another thread.
+        items: taken one by one, as far ahead as they are worked on.
+        ahead: the cost of the items that are worked on, or finished and not yet taken.
+        cost: of an item; 1 each unless something else is said.
     """
     with ThreadPoolExecutor(max_workers=CORES) as pool:
         pending = deque()
@@ -39,7 +45,7 @@ def map_ahead(
 
 
 def in_background(items: Iterable[Item], ahead: int) -> Iterator[Item]:
-    """Yields the items while another thread makes the next ones, up to `ahead` of them.
+    """Yields the items while another thread makes the next ones, up to `ahead` of them (at least 1).
 
     An exception of the iterable is raised after the items that came before it.
     """
@@ -56,7 +62,13 @@ def in_background(items: Iterable[Item], ahead: int) -> Iterator[Item]:
 
 
 def batched(items: Iterable[Item], size: float, cost: Callable[[Item], float] = _one) -> Iterator[list[Item]]:
-    """Lists of items that together cost `size` or a little more, the last one less if need be."""
+    """Lists of items that together cost at least `size`, and less without their last item; the last list may cost less.
+
+    Args:
+        items: taken one by one.
+        size: the cost of a list.
+        cost: of an item; 1 each unless something else is said.
+    """
     batch = []
     for item in items:
         batch.append(item)

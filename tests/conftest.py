@@ -47,13 +47,13 @@ def _large_networks_are_let_go_at_once(request):
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
     """A file of a tiny untrained generator."""
-    from historynet.systems import loading as weights
+    from historynet.systems import loading
     from historynet.systems.historynet.generator import build_generator
     from historynet.systems.historynet.variants import Architecture
 
     path = tmp_path_factory.mktemp("model") / "tiny.keras"
     architecture = Architecture(image_size=32, width=1 / 32)
-    weights.save(build_generator(architecture), architecture, path)
+    loading.save(build_generator(architecture), "HistoryNet", architecture, path)
     return path
 
 
@@ -87,6 +87,24 @@ def make_mhmd(folder):
 def mhmd(tmp_path):
     """A test's own data, to be changed as it likes."""
     return make_mhmd(tmp_path / "DATASET")
+
+
+def open_folder(folder, fields=("L", "ab", "label", "parsing"), *options):
+    """The samples of a folder as HistoryNet's trainer opens them with these options."""
+    from historynet import settings
+    from historynet.data import mhmd, samples
+    from historynet.systems.historynet.settings import HistoryNetSettings
+
+    config = ROOT / "SOURCE_HistoryNet/config.py"
+    parser = settings.make_parser("", settings.TRAIN, config, HistoryNetSettings)
+    arguments = parser.parse_args(["--train-data", str(folder), *map(str, options)])
+    readers = {"L": mhmd.Pictures, "ab": mhmd.Pictures, "label": mhmd.Labels, "parsing": mhmd.Parsing}
+    resolved = settings.resolve(arguments, config, HistoryNetSettings)[0]
+    return samples.open_samples(resolved, {name: readers[name] for name in fields})
+
+
+def reader_of(samples, field):
+    return next(reader for reader in samples.readers if field in reader.fields)
 
 
 TINY = ("--width", "0.03125", "--image-size", "32", "--vgg16-weights", "none", "--batch-size", "2", "--num-epochs", "1")

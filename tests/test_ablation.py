@@ -83,6 +83,8 @@ def test_the_real_trainers_take_the_settings(project, run):
         folder = trainer.split("/")[0]
         code, _, err = run(f"{folder}/colorization.py", "--config", project / f"real/{name}/settings.json")
         assert (code, "no such model" in err) == (2, True)
+    # What all of them refused is corrected.
+    ablation.plan(ROOT, project / "real", [*OPTIONS, "--test-data", str(project / "test"), "--seed", "9"])
 
 
 @pytest.mark.parametrize(
@@ -100,10 +102,75 @@ def test_wrong_options(project, options, words):
 
 
 def test_other_settings_do_not_continue_a_run(project):
+    runs = plan(project)
     plan(project)
-    plan(project)
-    with pytest.raises(InputError, match="an ablation with other settings"):
+    assert ablation.execute(runs[1]) == 0
+    before = {path: path.read_bytes() for path in (project / "out").rglob("*.json")}
+    with pytest.raises(InputError, match="HistoryNet_Classifier/settings.json: an ablation with other settings"):
         plan(project, "--seed", "4")
+    assert before == {path: path.read_bytes() for path in (project / "out").rglob("*.json")}
+    plan(project)
+
+
+@pytest.mark.parametrize("left", ["checkpoints/step000000002.npz", "my_model_colorizationEpoch0.keras"])
+def test_other_settings_do_not_continue_a_run_that_was_stopped(project, left):
+    path = plan(project)[0].folder / "models" / left
+    path.parent.mkdir(parents=True)
+    path.touch()
+    plan(project)
+    with pytest.raises(InputError, match="Baseline/settings.json: an ablation with other settings"):
+        plan(project, "--seed", "4")
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--batch-size", "2", "--accumulate", "3"], "--accumulate 3: more parts than the 2 pictures"),
+        (["--strategy", "mirrored", "--jit"], "--jit: with --strategy none only"),
+        (["--released-arithmetic", "--precision", "bfloat16"], "--released-arithmetic: with --precision float32"),
+        (["--warmup-steps", "3"], "--warmup-steps 3: with --decay-steps only"),
+        (["--frozen-features"], "--frozen-features: with --vgg16-weights none"),
+        (["--crop-from", "16"], "--crop-from 16: smaller than --image-size"),
+    ],
+)
+def test_settings_that_the_trainers_would_refuse_together_leave_nothing(project, options, words):
+    with pytest.raises(InputError, match=words):
+        plan(project, *options)
+    assert not (project / "out").exists()
+    plan(project)
+
+
+def test_a_mistyped_command_does_not_block_the_corrected_one(project, run):
+    command = ("Util/run_ablation.py", "--out", project / "real", "--test-data", project / "test")
+    for wrong, words in (
+        ("--accumulate=999", "--accumulate 999: more parts"),
+        ("--train-data=nowhere", "training ended with exit code 2"),
+    ):
+        code, _, err = run(*command, *OPTIONS, wrong)
+        assert (code, words in err) == (2, True), err
+    code, _, err = run(*command, *OPTIONS, "--train-data", "elsewhere")
+    assert (code, "an ablation with other settings" in err) == (2, False), err
+
+
+def test_what_is_wrong_with_one_variant_leaves_nothing_of_the_others(project):
+    config = project / "Baseline/config.py"
+    right = config.read_text()
+    config.write_text(right + "\nGPU_ID = 'none'\n")
+    with pytest.raises(InputError, match="Baseline/config.py, GPU_ID: 'none' will not do"):
+        plan(project)
+    assert not (project / "out").exists()
+    config.write_text(right)
+    plan(project)
+
+
+def test_a_start_that_a_trainer_refused_does_not_block_the_corrected_one(project):
+    trainer = plan(project)[0].trainer
+    trainer.write_text(TRAINER.format(body="sys.exit(2 if settings['train_data'].endswith('mistyped') else 0)"))
+    wrong = plan(project, "--train-data", "mistyped")
+    assert ablation.execute(wrong[0]) == 2
+    right = plan(project, "--train-data", str(project / "test"))
+    assert json.loads(right[0].settings_file.read_text())["train_data"] == str(project / "test")
+    assert ablation.execute(right[0]) == 0
 
 
 def test_a_run_that_failed_goes_on_where_it_was(project):
@@ -145,7 +212,7 @@ time.sleep(900)
     run = plan(project)[0]
     run.trainer.write_text(TRAINER.format(body=body))
     code = (
-        "import sys, pathlib; from historynet import ablation; "
+        "import sys, pathlib; from historynet.experiments import ablation; "
         f"runs = ablation.plan(pathlib.Path({str(project)!r}), pathlib.Path({str(project / 'out')!r}), sys.argv[1:]); "
         "sys.exit(ablation.execute(runs[0]))"
     )

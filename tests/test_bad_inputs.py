@@ -1,5 +1,6 @@
 """Whatever lies in a folder: what is unusual is colorized, what is bad is named and skipped, the rest is done."""
 
+import errno
 import io
 import os
 import re
@@ -15,7 +16,12 @@ import pytest
 from conftest import ROOT, run_process, write_picture
 from PIL import Image
 
-from historynet.colorizing.colorizer import Colorizer, Options, check_results, colorize_files, list_inputs, name_results
+from historynet import files
+from historynet.colorizing.colorizer import Colorizer
+from historynet.colorizing.folder import Report, colorize_files
+from historynet.colorizing.inputs import list_inputs
+from historynet.colorizing.options import Options
+from historynet.colorizing.results import check_results, name_results
 from historynet.errors import InputError, PictureError
 from historynet.pictures import formats, images
 from historynet.systems.historynet.generator import build_generator
@@ -257,6 +263,44 @@ def test_a_full_disk_ends_the_run_and_leaves_no_half_file(colorizer, tmp_path, m
     left = sorted((tmp_path / "out").iterdir())
     assert len(left) == 2
     assert all(images.read_rgb(path).shape == (30, 40, 3) for path in left)
+
+
+def test_a_broken_disk_of_the_inputs_is_each_pictures_own(colorizer, tmp_path, monkeypatch):
+    for name in ("a.png", "b.png"):
+        write_picture(tmp_path / "in" / name)
+    paths = list_inputs([tmp_path / "in"])
+    open_regular = files.open_regular
+
+    def broken(path):
+        if path.name == "a.png":
+            with files.reading(path, PictureError):
+                raise OSError(errno.EIO, os.strerror(errno.EIO), str(path))
+        return open_regular(path)
+
+    monkeypatch.setattr(files, "open_regular", broken)
+    report = colorize_files(colorizer, paths, name_results(paths, tmp_path / "out"), 1)
+    assert report.done == 1
+    assert report.skipped == [f"{tmp_path / 'in/a.png'}: cannot be read (Input/output error)"]
+
+
+def test_a_report_is_right_also_when_an_exception_ends_the_run(colorizer, tmp_path):
+    """What was being written beside the network is waited for and counted."""
+    for i in range(8):
+        write_picture(tmp_path / f"in/{i}.png", i)
+    (tmp_path / "in/0.png").write_bytes(b"broken")
+    paths = list_inputs([tmp_path / "in"])
+    finished, report = [], Report()
+
+    def stop(count):
+        finished.append(count)
+        if len(finished) == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        colorize_files(colorizer, paths, name_results(paths, tmp_path / "out"), 4, stop, report=report)
+    assert report.done == len(list((tmp_path / "out").iterdir())) >= 2
+    assert len(report.skipped) == 1
+    assert "0.png" in report.skipped[0]
 
 
 def test_a_result_folder_that_cannot_be_written_is_named_before_anything_is_done(model, tmp_path):

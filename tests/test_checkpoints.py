@@ -1,7 +1,11 @@
 """What survives an interruption: checkpoints, tables, and a run that goes on as if nothing had been."""
 
+import builtins
+import errno
+import io
 import json
 import os
+import re
 import resource
 import shutil
 import signal
@@ -9,18 +13,18 @@ import zipfile
 
 import numpy as np
 import pytest
-from conftest import GENERATOR_ALONE, train_arguments
+from conftest import GENERATOR_ALONE, open_folder, train_arguments
 from kill_and_continue import kill_and_continue
 from test_commands import TRAIN
-from test_loop import Looks, Numbers
-from test_step import Toy, make_system
+from test_step import make_system
+from toy import Numbers, Toy, ToyRun, evaluation, train
 
-from historynet.data import dataset
+from historynet.data.batches import batches as make_batches
 from historynet.errors import InputError, NotFiniteError, StoppedError
 from historynet.training import history, runs
 from historynet.training.checkpoints import Checkpoints, Position, restore
 from historynet.training.history import LOSSES, Table, read_runs
-from historynet.training.loop import Plan, train
+from historynet.training.loop import Plan
 
 EPOCHS, STEPS = 3, 4
 
@@ -40,17 +44,11 @@ def toy_plan(folder, system, at=None, end=None, **more):
             yield Numbers([f"{i}.jpg"], i + 1, {"L": np.array([[epoch + i / STEPS]], np.float32)})
 
     settings = {"save_every": 3, "save_minutes": None} | more
-    return Plan(
-        epochs=EPOCHS,
-        steps_per_epoch=STEPS,
+    return ToyRun(
+        Plan(epochs=EPOCHS, steps_per_epoch=STEPS, log_dir=folder / "log", out_dir=folder / "out", **settings),
         batches=batches,
-        evaluate=lambda epoch: Looks({"psnr": (1.0, 3.0, 2.0)[epoch]}, np.zeros((8, 8, 3), np.uint8)),
-        save=lambda epoch: None,
-        checkpoint=lambda position: saved.save(system, position, {"name": "toy"}),
-        log_dir=folder / "log",
-        out_dir=folder / "out",
-        seed=0,
-        **settings,
+        evaluate=lambda epoch: evaluation((1.0, 3.0, 2.0)[epoch]),
+        save_checkpoint=lambda position: saved.save(system, position, {"name": "toy"}),
     )
 
 
@@ -98,10 +96,10 @@ def test_a_training_that_was_lost_goes_on_as_if_nothing_had_been(tmp_path, whole
     assert newest(tmp_path).position == newest(folder).position == Position(EPOCHS, 0, 0, EPOCHS * STEPS)
 
 
-def test_a_look_that_was_lost_is_made_up_for(tmp_path, whole, capsys):
+def test_an_evaluation_that_was_lost_is_made_up_for(tmp_path, whole, capsys):
     toy = first_toy()
     plan = toy_plan(tmp_path, toy)
-    object.__setattr__(plan, "evaluate", lambda epoch: fail())
+    plan.evaluate = lambda epoch: fail()
     with pytest.raises(LostError):
         train(toy, plan)
     checkpoint = newest(tmp_path)
@@ -136,15 +134,15 @@ def test_a_signal_saves_first(tmp_path, number, code, capfd):
     assert signal.getsignal(number) is before
 
 
-def test_a_signal_ends_the_look_at_once(tmp_path):
+def test_a_signal_ends_the_evaluation_at_once(tmp_path):
     toy = first_toy()
     plan = toy_plan(tmp_path, toy)
 
     def evaluate(epoch):
         os.kill(os.getpid(), signal.SIGTERM)
-        pytest.fail("the look went on")
+        pytest.fail("the evaluation went on")
 
-    object.__setattr__(plan, "evaluate", evaluate)
+    plan.evaluate = evaluate
     with pytest.raises(StoppedError, match="step000000004.npz"):
         train(toy, plan)
 
@@ -229,7 +227,6 @@ def test_the_newest_are_kept(tmp_path):
     (tmp_path / "step000000004.npz").write_bytes(b"damaged")
     # What went on from 3 replaces the damaged one.
     assert save_some(tmp_path, [4], keep=2) == [3, 4]
-    assert save_some(tmp_path, [2], keep=2) == [2]
 
 
 def damage_byte(place):
@@ -264,6 +261,192 @@ def test_a_damaged_checkpoint_is_named_and_the_one_before_is_used(tmp_path, dama
     shutil.copy(path, tmp_path / "step000000001.npz")
     with pytest.raises(InputError, match="all checkpoints are damaged; --fresh"):
         Checkpoints(tmp_path, 2).newest(reports.append)
+
+
+class FailingDisk(io.FileIO):
+    """A file of which the system cannot read one part.
+
+    Args:
+        path: the file.
+        part: offsets; reading fails where it begins in them.
+        error: with what.
+    """
+
+    def __init__(self, path, part, error):
+        super().__init__(path)
+        self._part, self._error = part, error
+
+    def readinto(self, buffer):
+        if self.tell() in self._part:
+            raise self._error
+        return super().readinto(buffer)
+
+    def readall(self):
+        if self.tell() in self._part:
+            raise self._error
+        return super().readall()
+
+
+def fail_where_read(monkeypatch, path, part, error):
+    """Lets a part of a file fail, whoever opens it."""
+    real = io.open
+
+    def opened(file, mode="r", *arguments, **options):
+        if mode == "rb" and str(file) == str(path):
+            return io.BufferedReader(FailingDisk(path, part, error))
+        return real(file, mode, *arguments, **options)
+
+    monkeypatch.setattr(io, "open", opened)
+    monkeypatch.setattr(builtins, "open", opened)
+
+
+def contents(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+@pytest.mark.parametrize("end", [False, True], ids=["at the start", "at the end"])
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (OSError(errno.EIO, os.strerror(errno.EIO)), "Input/output error"),
+        (MemoryError(), "there is not enough memory"),
+    ],
+    ids=["disk", "memory"],
+)
+def test_what_the_machine_cannot_read_is_not_damaged(tmp_path, monkeypatch, error, reason, end):
+    """Where the list of a zip's members stands, at its end, zipfile itself takes such an error for damage."""
+    save_some(tmp_path, [1, 2])
+    before = contents(tmp_path)
+    path = tmp_path / "step000000002.npz"
+    part = range(path.stat().st_size - 30, path.stat().st_size) if end else range(1)
+    with monkeypatch.context() as patch:
+        fail_where_read(patch, path, part, error)
+        with pytest.raises(InputError, match=rf"^{path}: cannot be read \({reason}\)"):
+            Checkpoints(tmp_path, 1).newest(pytest.fail)
+    assert contents(tmp_path) == before
+    assert Checkpoints(tmp_path, 1).newest(pytest.fail).path == path
+
+
+def test_a_checkpoint_that_fails_while_its_arrays_are_taken_is_named(tmp_path, monkeypatch):
+    save_some(tmp_path, [1])
+    checkpoint = Checkpoints(tmp_path, 1).newest(pytest.fail)
+    for error in (OSError(errno.EIO, os.strerror(errno.EIO)), MemoryError()):
+        with monkeypatch.context() as patch:
+            fail_where_read(patch, checkpoint.path, range(1), error)
+            with pytest.raises(InputError, match=rf"^{checkpoint.path}: cannot be read "):
+                restore(checkpoint, Toy())
+    # It was whole when it was chosen.
+    checkpoint.path.write_bytes(checkpoint.path.read_bytes()[:-30])
+    with pytest.raises(InputError, match=rf"^{checkpoint.path}: cannot be read "):
+        restore(checkpoint, Toy())
+
+
+def test_what_is_no_file_is_not_damaged(tmp_path):
+    save_some(tmp_path, [1])
+    path = tmp_path / "step000000002.npz"
+    path.mkdir()
+    with pytest.raises(InputError, match=r"step000000002.npz: cannot be read \(Is a directory\)"):
+        Checkpoints(tmp_path, 1).newest(pytest.fail)
+    path.rmdir()
+    path.symlink_to(path)
+    with pytest.raises(InputError, match=r"step000000002.npz: cannot be read \(Too many levels of symbolic links\)"):
+        Checkpoints(tmp_path, 1).newest(pytest.fail)
+
+
+def test_a_folder_that_cannot_be_read_is_not_an_empty_one(tmp_path):
+    """Else a training would begin anew where there are checkpoints, and remove them when the folder is back."""
+    folder = tmp_path / "checkpoints"
+    folder.symlink_to(folder)
+    saved = Checkpoints(folder, 1)
+    for use in (lambda: saved.newest(pytest.fail), saved.clear):
+        with pytest.raises(InputError, match=r"checkpoints: cannot be read \(Too many levels of symbolic links\)"):
+            use()
+
+
+def with_members(path, **changed):
+    """Writes a checkpoint again, with right checksums, some of its members changed; None leaves one out."""
+    with zipfile.ZipFile(path) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    members |= {name.replace("_json", ".json"): content for name, content in changed.items()}
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in members.items():
+            if content is not None:
+                archive.writestr(name, content)
+
+
+def state(position, **more):
+    return json.dumps({"position": position, "run": {}} | more)
+
+
+BIAS = "first/first/dense/bias.npy"
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"state_json": None},
+        {"state_json": b""},
+        {"state_json": b"[1, 2"},
+        {"state_json": b"\xff\xfe"},
+        {"state_json": b"[" * 100_000},
+        {"state_json": "[1, 2]"},
+        {"state_json": "{}"},
+        {"state_json": state(None)},
+        {"state_json": state([1, 2])},
+        {"state_json": state({"steps": "2"})},
+        {"state_json": state({"steps": 2.5})},
+        {"state_json": state({"steps": -2})},
+        {"state_json": state({"steps": True})},
+        {"state_json": state({"stairs": 2})},
+        {"state_json": state({}, run=[])},
+        {BIAS: b""},
+        {BIAS: b"no array at all"},
+        {BIAS: b"\x93NUMPY\x01\x00\x08\x00{'a': 1}"},
+        {BIAS: b"\x93NUMPY\x01\x00\x08\x00{'a': 1 "},
+        {BIAS: b"\x93NUMPY\x01\x00\x08\x00{[1]: 1}"},
+        {BIAS: b"\x93NUMPY\x01\x00\x10\x27" + b"[" * 10_000},
+        {BIAS: b"\x93NUMPY\x07\x00\x08\x00{'a': 1}"},
+    ],
+)
+def test_a_checkpoint_of_whole_members_that_mean_nothing_is_passed_by(tmp_path, changed):
+    save_some(tmp_path, [1, 2])
+    path = tmp_path / "step000000002.npz"
+    with_members(path, **changed)
+    reports = []
+    assert Checkpoints(tmp_path, 2).newest(reports.append).position.steps == 1
+    (report,) = reports
+    assert re.fullmatch(rf"{path}: a damaged checkpoint \(.+\).*", report)
+
+
+def test_a_damaged_checkpoint_is_set_aside_and_not_deleted(tmp_path):
+    """A cable or a memory module may be what is damaged; and whoever has nothing else takes what is whole of a file."""
+    save_some(tmp_path, [1, 2, 3])
+    second, third = (tmp_path / f"step00000000{i}.npz" for i in (2, 3))
+    for path in (second, third):
+        path.write_bytes(path.read_bytes()[:-1])
+    damaged = {f"{path.name}.damaged": path.read_bytes() for path in (second, third)}
+    saved = Checkpoints(tmp_path, 1)
+    assert saved.newest(lambda message: None).position.steps == 1
+    # Nothing happens to them before the training gets as far as a checkpoint of its own, even of the same name.
+    assert len(contents(tmp_path)) == 3
+    toy = first_toy()
+    toy.networks["first"].set_weights([np.full((1, 1), np.inf), np.zeros(1)])
+    with pytest.raises(NotFiniteError, match="step000000001.npz is kept"):
+        saved.save(toy, Position(steps=2), {})
+    toy = first_toy()
+    path = saved.save(toy, Position(steps=2), {})
+    assert {name: content for name, content in contents(tmp_path).items() if name != path.name} == damaged
+    assert Checkpoints(tmp_path, 1).newest(pytest.fail).path == path
+    # It does not take the place of a whole one later.
+    saved.save(toy, Position(steps=4), {})
+    assert saved.newest(pytest.fail).position.steps == 4
+    saved.clear()
+    assert contents(tmp_path) == damaged
+
+
+def test_a_newer_checkpoint_that_nobody_found_damaged_is_left_alone(tmp_path):
+    assert save_some(tmp_path, [3, 4], keep=2) == [3, 4]
+    assert save_some(tmp_path, [1, 2], keep=1) == [2, 3, 4]
 
 
 def test_no_changed_byte_goes_unnoticed(tmp_path):
@@ -378,6 +561,24 @@ def test_a_table_of_somebody_else_is_left_alone(tmp_path):
     assert path.read_text() == "name,age\nJohn,42\n"
 
 
+def test_a_table_that_cannot_be_read_or_written_is_named(tmp_path):
+    path = tmp_path / LOSSES
+    path.mkdir()
+    with pytest.raises(InputError, match=r"losses.csv: cannot be read \(Is a directory\)"):
+        Table(path, 3)
+    with pytest.raises(InputError, match=r"losses.csv: cannot be written \(Is a directory\)"):
+        Table(path, 0)
+    path.rmdir()
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    with pytest.raises(InputError, match=r"losses.csv: cannot be written \(File too large\)"), Table(path, 0) as table:
+        table.add({"step": 0, "loss": 0.1})
+        resource.setrlimit(resource.RLIMIT_FSIZE, (5, limits[1]))
+        try:
+            table.flush()
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+
 def test_tables_of_several_runs(tmp_path):
     for run, columns in (("plain", ("epoch", "psnr")), ("full", ("epoch", "psnr", "lpips"))):
         (tmp_path / run).mkdir()
@@ -394,13 +595,13 @@ def test_tables_of_several_runs(tmp_path):
 
 @pytest.mark.parametrize("broken", [(), (1, 3, 4, 6)])
 def test_an_epoch_goes_on_at_any_batch_without_reading_again(mhmd, tmp_path, broken):
-    samples = dataset.open_dataset(mhmd / "dataset_train", ("L", "ab"))
+    samples = open_folder(mhmd / "dataset_train", ("L", "ab"))
     order = [3, 1, 4, 0, 2, 2, 4]
     for place in broken:
         (mhmd / "dataset_train" / samples.names[order[place]]).write_bytes(b"broken")
 
     def batches(used):
-        return list(dataset.batches(samples, ("L", "ab"), order, 2, 32, lambda error: None, used))
+        return list(make_batches(samples, order, 2, (32, 32), lambda error: None, used))
 
     whole = batches(0)
     for i, before in enumerate(whole[:-1], start=1):
@@ -471,7 +672,7 @@ def test_a_run_that_is_started_again(mhmd, run, tmp_path):
 
 
 def test_two_processes_cannot_train_in_one_folder(mhmd, run, tmp_path):
-    with runs.alone(tmp_path / "MODEL"):
+    with runs.lock(tmp_path / "MODEL"):
         code, _, err = run(TRAIN, *train_arguments(mhmd))
     assert code == 2
     assert "MODEL: another process is training there" in err

@@ -4,10 +4,13 @@ from conftest import write_picture
 from PIL import Image
 
 from historynet import Colorizer
-from historynet.colorizing.colorizer import colorize_files, list_inputs, name_results
+from historynet.colorizing.folder import colorize_files
+from historynet.colorizing.inputs import list_inputs
+from historynet.colorizing.results import name_results
 from historynet.errors import InputError
 from historynet.pictures import color, formats, images
-from historynet.systems import loading as weights
+from historynet.pictures.options import UPSAMPLINGS
+from historynet.systems import loading
 from historynet.systems.historynet.generator import build_generator
 from historynet.systems.historynet.variants import Architecture
 
@@ -121,8 +124,8 @@ def test_inputs_that_are_not_there(tmp_path):
 
 def test_only_what_the_colours_need_is_loaded(generator, tmp_path):
     path = tmp_path / "model.keras"
-    weights.save(generator, Architecture(image_size=32, width=1 / 32), path)
-    loaded, _ = weights.load(path, "generator", wanted=("ab",))
+    loading.save(generator, "HistoryNet", Architecture(image_size=32, width=1 / 32), path)
+    loaded, _ = loading.load_colorizing(path)
     names = {layer.name for layer in loaded.layers}
     assert {"info", "parsing_conv7"} < names
     assert not names & {"label", "label_dense1", "parsing", "parsing_half", "parsing_conv8"}
@@ -155,7 +158,7 @@ def test_the_pages_of_a_document(generator, tmp_path):
 def test_huge_pictures_are_alone_in_memory(generator, tmp_path, monkeypatch):
     for i in range(6):
         write_picture(tmp_path / f"{i}.png", i, (200, 200))
-    monkeypatch.setattr("historynet.colorizer._MEGAPIXELS_AT_ONCE", 0.001)
+    monkeypatch.setattr("historynet.colorizing.folder._MEGAPIXELS_AT_ONCE", 0.001)
     alive, most = set(), 0
     read, write = formats.read, formats.write
 
@@ -197,7 +200,7 @@ def test_guided_upsampling_follows_the_edges_of_the_luminance():
             color.rgb_to_lab(color.with_chrominance(picture, ab, upsampling=upsampling))[..., 1].astype(int)
             - color.rgb_to_lab(color.lab_to_rgb(true))[..., 1]
         )[:, 150:176].mean()
-        for upsampling in color.UPSAMPLINGS
+        for upsampling in UPSAMPLINGS
     }
     assert errors["guided"] < 0.7 * errors["bilinear"]
 

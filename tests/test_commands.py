@@ -1,7 +1,10 @@
 """Each command line from end to end, on data of a few small pictures."""
 
+import argparse
 import csv
+import dataclasses
 import json
+import os
 import re
 import shutil
 import sys
@@ -11,10 +14,11 @@ import pytest
 from conftest import GENERATOR_ALONE, label_line, run_process, train_arguments, write_picture
 from PIL import Image
 
+from historynet.colorizing.options import Options
 from historynet.commands import colorize
+from historynet.films.options import FilmOptions
 from historynet.pictures import images
-from historynet.systems import loading as weights
-from historynet.systems import vgg16
+from historynet.systems import loading, vgg16
 
 TRAIN = "SOURCE_HistoryNet/HistoryNet.py"
 COLORIZE = "SOURCE_HistoryNet/colorization.py"
@@ -154,7 +158,9 @@ def test_training_goes_on_from_files(mhmd, model, run, tmp_path):
     code, _, err = run(TRAIN, *train_arguments(mhmd, *files, *more))
     assert code == 0, err
     for name in ("discriminator", "classifier"):
-        before, after = (weights.load(tmp_path / f"{f}/my_model_{name}Epoch0.keras", name)[0] for f in ("MODEL", "M2"))
+        before, after = (
+            loading.load(tmp_path / f"{f}/my_model_{name}Epoch0.keras", "HistoryNet", name)[0] for f in ("MODEL", "M2")
+        )
         for a, b in zip(before.trainable_variables, after.trainable_variables, strict=True):
             np.testing.assert_allclose(a.numpy(), b.numpy(), atol=1e-12)
     wrong = ("--init-generator", tmp_path / "MODEL/my_model_discriminatorEpoch0.keras", "--fresh")
@@ -240,7 +246,7 @@ IN_ONE = ["--batch-size", "5"]
         (None, ["--out-dir", "DATASET/dataset_train/0000.jpg"], "0000.jpg: cannot be written"),
         (None, ["--train-parsing", "nowhere", "--allow-missing-parsing"], "nowhere: no such folder"),
         (None, ["--train-data", "x" * 300], "File name too long"),
-        (None, ["--accumulate", "3"], "--accumulate 3: more parts than pictures"),
+        (None, ["--accumulate", "3"], "--accumulate 3: more parts than the 2 pictures of a batch"),
         (None, ["--strategy", "all"], "--strategy: 'all' will not do; it takes 'none' or 'mirrored' or 'multiworker'"),
         (None, ["--strategy", "mirrored", "--jit"], "--jit: with --strategy none"),
         (None, ["--accumulate", "2", "--released-statistics"], "--released-statistics: with .*--accumulate 1"),
@@ -284,12 +290,30 @@ def test_debug_shows_the_traceback(mhmd, run):
     assert "Traceback" in err
 
 
-def test_help_is_quick_and_needs_no_tensorflow(tmp_path):
-    (tmp_path / "tensorflow.py").write_text("raise SystemExit('TensorFlow was imported')")
-    for script in (TRAIN, COLORIZE, *(script for script, _ in VARIANTS)):
-        result = run_process(script, "--help", cwd=tmp_path)
-        assert result.returncode == 0
-        assert "--test-name" in result.stdout
+def test_help_is_quick_and_needs_no_tensorflow(tmp_path, monkeypatch):
+    """Modules that end the program stand in for those whose import takes long."""
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}{os.pathsep}{os.environ.get('PYTHONPATH', '')}")
+    for names, scripts in (
+        (("tensorflow", "keras", "av"), (TRAIN, *(script for script, _ in VARIANTS))),
+        (("numpy", "cv2", "PIL"), (COLORIZE, *(f"{script.split('/')[0]}/colorization.py" for script, _ in VARIANTS))),
+    ):
+        for name in names:
+            (tmp_path / f"{name}.py").write_text(f"raise SystemExit('{name} was imported')")
+        for script in scripts:
+            result = run_process(script, "--help", cwd=tmp_path)
+            assert result.returncode == 0, result.stderr
+            assert "--test-name" in result.stdout
+
+
+def test_the_defaults_of_colorizing_are_those_of_the_library():
+    parser = argparse.ArgumentParser()
+    for add in (colorize._add_file_options, colorize._add_color_options, colorize._add_film_options):
+        add(parser)
+    arguments = vars(parser.parse_args([]))
+    # What becomes of earlier results is asked on the command line alone.
+    for options, others in ((Options(), {"provenance", "existing"}), (FilmOptions(), {"provenance"})):
+        for name in {field.name for field in dataclasses.fields(options)} - others:
+            assert arguments[name] == getattr(options, name), name
 
 
 def test_out_of_memory_says_what_to_lower(mhmd, run, monkeypatch):
@@ -431,7 +455,7 @@ def test_what_vgg16_fills_can_be_kept_as_it_is(mhmd, run, part_of_vgg16, tmp_pat
     more = ("--frozen-features", "--ema-momentum", 0.5, "--learning-rate", 0.01, "--lambda-g", 0, "--lambda-info", 0)
     code, _, err = run(TRAIN, *train_arguments(mhmd, *part_of_vgg16, *more))
     assert code == 0, err
-    trained = weights.load(tmp_path / "MODEL/my_model_colorizationEpoch0.keras", "generator")[0]
+    trained = loading.load(tmp_path / "MODEL/my_model_colorizationEpoch0.keras", "HistoryNet", "generator")[0]
     assert {path.name for path in (tmp_path / "MODEL").glob("*.keras")} == {"my_model_colorizationEpoch0.keras"}
     for name in ("block1_conv1", "block1_conv2"):
         np.testing.assert_array_equal(trained.get_layer(name).kernel, np.float32(0.01))
@@ -442,7 +466,7 @@ def test_what_vgg16_fills_can_be_kept_as_it_is(mhmd, run, part_of_vgg16, tmp_pat
     places = [word for name in ("model", "log", "out") for word in (f"--{name}-dir", tmp_path / "on" / name)]
     code, _, err = run(TRAIN, *train_arguments(mhmd, *begin, *more, *places, "--image-size", 64))
     assert code == 0, err
-    further = weights.load(tmp_path / "on/model/my_model_colorizationEpoch0.keras", "generator")[0]
+    further = loading.load(tmp_path / "on/model/my_model_colorizationEpoch0.keras", "HistoryNet", "generator")[0]
     for name in vgg16.layer_names():
         before, after = (network.get_layer(name).kernel.numpy() for network in (trained, further))
         assert (before == after).all() == (not name.startswith("block4")), name
@@ -471,7 +495,7 @@ def test_a_stopped_training_with_all_options_continues_to_the_same_numbers(mhmd,
         whole, continued = ((tmp_path / f"{run}/log/{name}.csv").read_text() for run in ("whole", "continued"))
         assert whole == continued
     whole, continued = (
-        weights.load(tmp_path / f"{run}/model/my_model_colorizationEpoch1.keras", "generator")[0]
+        loading.load(tmp_path / f"{run}/model/my_model_colorizationEpoch1.keras", "HistoryNet", "generator")[0]
         for run in ("whole", "continued")
     )
     for a, b in zip(whole.variables, continued.variables, strict=True):

@@ -1,21 +1,28 @@
 import numpy as np
 import pytest
-from conftest import label_line, write_picture
+from conftest import label_line, open_folder, reader_of, write_picture
 
-from historynet.data import dataset
+from historynet.data import batches as batching
+from historynet.data import mhmd as layout
+from historynet.data.samples import Crop, Samples, epoch_order, random_crop
 from historynet.errors import InputError, PictureError
 from historynet.pictures import color, images
 
-FIELDS = ("L", "ab", "label", "parsing")
+ALLOW = ("--allow-missing-labels", "--allow-missing-parsing")
 
 
-def batches(samples, order=None, fields=FIELDS, size=2, **more):
+def batches(samples, order=None, size=2, **more):
     order = range(len(samples)) if order is None else order
-    return list(dataset.batches(samples, fields, order, size, 32, **more))
+    return list(batching.batches(samples, order, size, (32, 32), **more))
+
+
+def labels_of(samples):
+    whole = Crop((32, 32), (32, 32))
+    return np.array([reader_of(samples, "label").read(i, whole)["label"] for i in range(len(samples))])
 
 
 def test_fields_of_a_batch(mhmd):
-    samples = dataset.open_dataset(mhmd / "dataset_train", FIELDS)
+    samples = open_folder(mhmd / "dataset_train")
     batch = batches(samples)[0]
     assert batch.names == ["0000.jpg", "0001.jpg"]
     rgb = images.read_rgb(mhmd / "dataset_train" / "0001.jpg")
@@ -31,10 +38,10 @@ def test_fields_of_a_batch(mhmd):
 def test_golden_batch(reference):
     """The released program's own arrays, from the same files."""
     steps = np.load(reference / "golden/HistoryNet/steps.npz")
-    samples = dataset.open_dataset(reference / "data/ccp_mhmd/dataset_train", FIELDS)
+    samples = open_folder(reference / "data/ccp_mhmd/dataset_train")
     for k in range(3):
         order = [samples.names.index(name) for name in steps[f"names_{k}"]]
-        (batch,) = dataset.batches(samples, FIELDS, order, 2, 224)
+        (batch,) = batching.batches(samples, order, 2, (224, 224))
         for field, name in (("L", "L"), ("ab", "AB"), ("label", "sign"), ("parsing", "seg")):
             np.testing.assert_array_equal(batch.fields[field], steps[f"{name}_{k}"].astype(np.float32), err_msg=field)
 
@@ -50,10 +57,11 @@ def test_both_kinds_of_label_line_and_names_with_spaces(tmp_path):
         label_line("gone.jpg"),
     ]
     (tmp_path / "sign.txt").write_text("".join(lines))
-    samples = dataset.open_dataset(tmp_path, ("L", "ab", "label"))
-    assert samples.labels[:, 41].tolist() == [1, 1, 7]
-    assert samples.labels.sum() == 1 + 1 + 21 * 9
-    assert samples.unused_labels == 1
+    samples = open_folder(tmp_path, ("L", "ab", "label"))
+    labels = labels_of(samples)
+    assert labels[:, 41].tolist() == [1, 1, 7]
+    assert labels.sum() == 1 + 1 + 21 * 9
+    assert reader_of(samples, "label").remarks == "1 lines for pictures that are not in the folder"
 
 
 @pytest.mark.parametrize(
@@ -74,46 +82,44 @@ def test_bad_label_lines_are_named(tmp_path, line, words):
     write_picture(tmp_path / "a.jpg")
     (tmp_path / "sign.txt").write_text(line)
     with pytest.raises(InputError, match=rf"sign.txt.*{words}"):
-        dataset.open_dataset(tmp_path, FIELDS, allow_missing_parsing=True)
+        open_folder(tmp_path, ("L", "ab", "label", "parsing"), "--allow-missing-parsing")
 
 
 def test_too_many_values_after_a_name_with_spaces(tmp_path):
     write_picture(tmp_path / "a b.jpg")
     (tmp_path / "sign.txt").write_text(label_line("a b.jpg", classes=43))
     with pytest.raises(InputError, match="line 1"):
-        dataset.open_dataset(tmp_path, ("L", "ab", "label"), allow_missing_labels=True)
+        open_folder(tmp_path, ("L", "ab", "label"), "--allow-missing-labels")
 
 
 def test_a_byte_order_mark_is_no_part_of_the_first_name(tmp_path):
     write_picture(tmp_path / "a.jpg")
     (tmp_path / "sign.txt").write_text(label_line("a.jpg"), encoding="utf-8-sig")
-    assert dataset.open_dataset(tmp_path, ("L", "ab", "label")).has_label.all()
+    assert reader_of(open_folder(tmp_path, ("L", "ab", "label")), "label").present.all()
 
 
 def test_only_pictures_are_parsing_pictures(mhmd):
     for name in ("0000_seg.txt", "0000_seg.xml", "0000_seg.png"):
         (mhmd / "dataset_train_seg" / name).write_text("x")
-    assert dataset.find_parsing(mhmd / "dataset_train_seg", ["0000.jpg", "0009.jpg"]) == ["0000_seg.jpg", None]
+    assert layout.find_parsing(mhmd / "dataset_train_seg", ["0000.jpg", "0009.jpg"]) == ["0000_seg.jpg", None]
 
 
 def test_missing_label_file_parsing_and_folder_are_named(mhmd):
     (mhmd / "dataset_train_seg/0003_seg.jpg").unlink()
     with pytest.raises(InputError, match=r"0003_seg.*1 of 5.*--allow-missing-parsing"):
-        dataset.open_dataset(mhmd / "dataset_train", FIELDS)
+        open_folder(mhmd / "dataset_train")
     (mhmd / "dataset_train/sign.txt").unlink()
     with pytest.raises(InputError, match=r"sign.txt.*--allow-missing-labels"):
-        dataset.open_dataset(mhmd / "dataset_train", FIELDS)
+        open_folder(mhmd / "dataset_train")
     with pytest.raises(InputError, match="nowhere"):
-        dataset.open_dataset(mhmd / "nowhere", FIELDS)
+        open_folder(mhmd / "nowhere")
 
 
 def test_what_is_missing_is_masked(mhmd):
     (mhmd / "dataset_train_seg/0001_seg.jpg").unlink()
     lines = (mhmd / "dataset_train/sign.txt").read_text().splitlines(keepends=True)
     (mhmd / "dataset_train/sign.txt").write_text("".join(lines[2:]))
-    samples = dataset.open_dataset(
-        mhmd / "dataset_train", FIELDS, allow_missing_labels=True, allow_missing_parsing=True
-    )
+    samples = open_folder(mhmd / "dataset_train", ("L", "ab", "label", "parsing"), *ALLOW)
     fields = batches(samples, size=4)[0].fields
     # Weights have mean 1, so that mean(weight * loss) is the mean over those that have a label.
     np.testing.assert_array_equal(fields["label_weight"], [0, 0, 2, 2])
@@ -127,16 +133,14 @@ def test_own_photographs_without_anything(mhmd):
     for path in (mhmd / "dataset_train_seg").iterdir():
         path.unlink()
     (mhmd / "dataset_train_seg").rmdir()
-    samples = dataset.open_dataset(
-        mhmd / "dataset_train", FIELDS, allow_missing_labels=True, allow_missing_parsing=True
-    )
+    samples = open_folder(mhmd / "dataset_train", ("L", "ab", "label", "parsing"), *ALLOW)
     fields = batches(samples)[0].fields
     assert not fields["label_weight"].any()
     assert not fields["parsing_weight"].any()
 
 
 def test_last_batch_is_smaller_not_dropped(mhmd):
-    samples = dataset.open_dataset(mhmd / "dataset_train", FIELDS)
+    samples = open_folder(mhmd / "dataset_train")
     assert [len(batch.names) for batch in batches(samples)] == [2, 2, 1]
 
 
@@ -149,26 +153,26 @@ def test_labels_of_many_lines_with_few_different_ends(tmp_path):
     for name in names[:50]:
         write_picture(tmp_path / name, size=(8, 8))
     (tmp_path / "sign.txt").write_text("".join(lines))
-    opened = dataset.open_dataset(tmp_path, ["label"])
-    assert opened.unused_labels == 10
+    opened = open_folder(tmp_path, ["label"])
+    assert reader_of(opened, "label").remarks.startswith("10 lines")
     expected = {name: line.rsplit(maxsplit=42)[1:] for name, line in zip(names, lines, strict=True)}
-    for name, label in zip(opened.names, opened.labels, strict=True):
+    for name, label in zip(opened.names, labels_of(opened), strict=True):
         np.testing.assert_array_equal(label, np.array(expected[name], int))
 
 
 def test_order_is_a_shuffle_by_seed_and_epoch():
-    first = dataset.epoch_order(100, seed=1, epoch=0)
+    first = epoch_order(100, seed=1, epoch=0)
     assert sorted(first) == list(range(100))
-    np.testing.assert_array_equal(first, dataset.epoch_order(100, seed=1, epoch=0))
-    assert (first != dataset.epoch_order(100, seed=1, epoch=1)).any()
-    assert (first != dataset.epoch_order(100, seed=2, epoch=0)).any()
+    np.testing.assert_array_equal(first, epoch_order(100, seed=1, epoch=0))
+    assert (first != epoch_order(100, seed=1, epoch=1)).any()
+    assert (first != epoch_order(100, seed=2, epoch=0)).any()
     assert (first != np.arange(100)).any()
 
 
 @pytest.mark.parametrize("broken", ["dataset_train/0002.jpg", "dataset_train_seg/0002_seg.jpg"])
 def test_broken_picture_stops_or_is_left_out(mhmd, broken):
     (mhmd / broken).write_bytes(b"broken")
-    samples = dataset.open_dataset(mhmd / "dataset_train", FIELDS)
+    samples = open_folder(mhmd / "dataset_train")
     with pytest.raises(PictureError, match=r"0002.*--skip-broken"):
         batches(samples)
     reported = []
@@ -183,7 +187,7 @@ def test_processes_that_share_a_batch_read_their_own_samples(mhmd, monkeypatch):
     folder = mhmd / "dataset_train"
     (folder / "sign.txt").write_text("".join(label_line(f"{i:04}.jpg", i) for i in (0, 1, 4)))
     (mhmd / "dataset_train_seg/0002_seg.jpg").unlink()
-    samples = dataset.open_dataset(folder, FIELDS, allow_missing_labels=True, allow_missing_parsing=True)
+    samples = open_folder(folder, ("L", "ab", "label", "parsing"), *ALLOW)
     order = [3, 1, 4, 0, 2]
     whole = batches(samples, order, size=3)
     read = []
@@ -199,13 +203,13 @@ def test_processes_that_share_a_batch_read_their_own_samples(mhmd, monkeypatch):
 
 def test_parsing_folder_of_another_name(mhmd):
     (mhmd / "dataset_train_seg").rename(mhmd / "drawn")
-    samples = dataset.open_dataset(mhmd / "dataset_train", FIELDS, parsing_folder=mhmd / "drawn")
-    assert None not in samples.parsing
+    samples = open_folder(mhmd / "dataset_train", ("L", "ab", "label", "parsing"), "--train-parsing", mhmd / "drawn")
+    assert reader_of(samples, "parsing").present.all()
 
 
 def test_a_crop_is_cut_from_the_resized_picture_and_its_parsing_alike(mhmd):
-    samples = dataset.open_dataset(mhmd / "dataset_train", FIELDS)
-    crops = [dataset.Crop(40, 32, 3, 8, False), dataset.Crop(40, 32, 0, 5, True)]
+    samples = open_folder(mhmd / "dataset_train")
+    crops = [Crop((40, 40), (32, 32), 3, 8, False), Crop((40, 40), (32, 32), 0, 5, True)]
     (batch,) = batches(samples, [4, 1], crop=lambda index: crops[index == 1])
     for row, (name, top, left) in enumerate([("0004", 3, 8), ("0001", 0, 5)]):
         for field, path in (("ab", f"dataset_train/{name}.jpg"), ("parsing", f"dataset_train_seg/{name}_seg.jpg")):
@@ -216,15 +220,56 @@ def test_a_crop_is_cut_from_the_resized_picture_and_its_parsing_alike(mhmd):
 
 
 def test_random_crops_go_everywhere_and_depend_on_seed_epoch_and_sample_alone():
-    crops = [dataset.random_crop(40, 32, 7, 1, index) for index in range(500)]
+    crops = [random_crop((40, 40), (32, 32), 7, 1, index) for index in range(500)]
     for name in ("top", "left"):
         assert {getattr(crop, name) for crop in crops} == set(range(9))
     assert 200 < sum(crop.mirrored for crop in crops) < 300
-    assert crops == [dataset.random_crop(40, 32, 7, 1, index) for index in range(500)]
+    assert crops == [random_crop((40, 40), (32, 32), 7, 1, index) for index in range(500)]
     for other in ((8, 1), (7, 2)):
-        same = sum(crop == dataset.random_crop(40, 32, *other, index) for index, crop in enumerate(crops))
+        same = sum(crop == random_crop((40, 40), (32, 32), *other, index) for index, crop in enumerate(crops))
         assert same < 20
-    assert {dataset.random_crop(32, 32, 0, 0, i) for i in range(20)} == {
-        dataset.Crop(32, 32),
-        dataset.Crop(32, 32, mirrored=True),
+    # Rows and columns have room of their own.
+    tall = [random_crop((50, 40), (32, 38), 7, 1, index) for index in range(500)]
+    assert {crop.top for crop in tall} == set(range(19))
+    assert {crop.left for crop in tall} == set(range(3))
+    assert {random_crop((32, 32), (32, 32), 0, 0, i) for i in range(20)} == {
+        Crop((32, 32), (32, 32)),
+        Crop((32, 32), (32, 32), mirrored=True),
     }
+
+
+def test_batches_of_rectangles(mhmd):
+    samples = open_folder(mhmd / "dataset_train")
+    rgb = images.read_rgb(mhmd / "dataset_train/0001.jpg")
+    drawn = images.read_rgb(mhmd / "dataset_train_seg/0001_seg.jpg")
+    (whole,) = batching.batches(samples, [1], 1, (24, 40))
+    np.testing.assert_array_equal(whole.fields["ab"][0], color.network_lab(rgb, (24, 40))[..., 1:])
+    crop = Crop((30, 44), (24, 40), top=6, left=1)
+    (part,) = batching.batches(samples, [1], 1, (24, 40), crop=lambda index: crop)
+    np.testing.assert_array_equal(part.fields["L"][0], color.network_lab(rgb, (30, 44))[6:, 1:41, :1])
+    np.testing.assert_array_equal(part.fields["parsing"][0], color.network_lab(drawn, (30, 44))[6:, 1:41, :1])
+
+
+def test_a_system_brings_its_own_fields_and_readers():
+    """Two fields of one reader, one of which some samples lack, and no picture anywhere."""
+
+    class Squares:
+        fields = ("number", "square")
+        noun = "square"
+        present = np.array([True, False, True])
+        remarks = ""
+
+        def shape(self, field, size):
+            return (1,)
+
+        def read(self, index, crop):
+            return {"number": np.float32([index])} | ({} if index == 1 else {"square": np.float32([index**2])})
+
+        def picture(self, index):
+            return None
+
+    (batch,) = batching.batches(Samples(["a", "b", "c"], [Squares()]), [2, 1, 0], 3, (1, 1))
+    assert batch.names == ["c", "b", "a"]
+    assert batch.fields["number"].tolist() == [[2], [1], [0]]
+    assert batch.fields["square"].tolist() == [[4], [0], [0]]
+    assert batch.fields["square_weight"].tolist() == [1.5, 0, 1.5]

@@ -5,7 +5,6 @@ import itertools
 import math
 import re
 import shutil
-import subprocess
 import zipfile
 from pathlib import Path
 
@@ -15,15 +14,16 @@ import numpy as np
 import pytest
 import scipy.special
 import skimage.data
-from conftest import ROOT, write_picture
+from conftest import ROOT, open_folder, reader_of, write_picture
 from skimage.metrics import peak_signal_noise_ratio
 from test_settings import resolve
 
 from historynet import Colorizer
-from historynet.data import dataset
+from historynet.colorizing import choosing
 from historynet.errors import InputError
+from historynet.experiments import default_model
 from historynet.pictures import color, figures, images
-from historynet.systems import loading as weights
+from historynet.systems import loading
 from historynet.systems.historynet.generator import build_generator
 from historynet.systems.historynet.variants import Architecture
 
@@ -47,23 +47,23 @@ def generator():
 @pytest.fixture
 def half(generator, tmp_path):
     path = tmp_path / "half.keras"
-    weights.save(generator, TINY, path, half=True)
+    loading.save(generator, "HistoryNet", TINY, path, half=True)
     return path
 
 
 @pytest.fixture
 def shipped(half, monkeypatch):
-    monkeypatch.setattr(weights, "SHIPPED", half)
+    monkeypatch.setattr(choosing, "SHIPPED", half)
     return half
 
 
 def test_half_the_space_and_nearly_the_same_arrays(generator, half, tmp_path):
-    weights.save(generator, TINY, tmp_path / "whole.keras")
+    loading.save(generator, "HistoryNet", TINY, tmp_path / "whole.keras")
     with zipfile.ZipFile(half) as archive, h5py.File(archive.open("model.weights.h5")) as file:
         types = set()
         file.visititems(lambda _, item: types.add(getattr(item, "dtype", None)))
     assert types == {None, np.dtype("float16"), np.dtype("float32")}
-    loaded, architecture = weights.load(half, "generator", "HistoryNet")
+    loaded, architecture = loading.load(half, "HistoryNet", "generator", "HistoryNet")
     assert architecture == TINY
     for ours, original in zip(loaded.variables, generator.variables, strict=True):
         # A unit in the last place of float16, and its smallest number.
@@ -76,30 +76,30 @@ def test_what_float16_does_not_hold_is_named(generator, tmp_path):
     kernel = generator.get_layer("color_conv3").kernel
     kernel.assign(np.full(kernel.shape, 70_000))
     with pytest.raises(InputError, match=r"x.keras: color_conv3 has values beyond float16"):
-        weights.save(generator, TINY, tmp_path / "x.keras", half=True)
+        loading.save(generator, "HistoryNet", TINY, tmp_path / "x.keras", half=True)
     assert not (tmp_path / "x.keras").exists()
 
 
 def test_the_shipped_model_is_used_only_where_nothing_else_is(shipped, tmp_path, generator):
-    assert weights.find_model("default", tmp_path / "none", "HistoryNet") == shipped
+    assert choosing.find_model("default", tmp_path / "none", "HistoryNet") == shipped
     with pytest.raises(InputError, match="my_model_colorizationEpoch7: no such model; train one"):
-        weights.find_model("default", tmp_path / "none", "Baseline")
+        choosing.find_model("default", tmp_path / "none", "Baseline")
     with pytest.raises(InputError, match="mine: no such model"):
-        weights.find_model("mine", tmp_path / "none", "HistoryNet")
+        choosing.find_model("mine", tmp_path / "none", "HistoryNet")
     with pytest.raises(InputError, match="is a folder; name a model file in it"):
-        weights.find_model(str(tmp_path), tmp_path / "none", "HistoryNet")
-    weights.save(generator, TINY, tmp_path / "my_model_colorizationEpoch3.keras")
+        choosing.find_model(str(tmp_path), tmp_path / "none", "HistoryNet")
+    loading.save(generator, "HistoryNet", TINY, tmp_path / "my_model_colorizationEpoch3.keras")
     with pytest.raises(InputError, match="Epoch7: no such model; --pretrained can be .*Epoch3"):
-        weights.find_model("default", tmp_path, "HistoryNet")
+        choosing.find_model("default", tmp_path, "HistoryNet")
     last = tmp_path / "my_model_colorizationEpoch7.keras"
-    weights.save(generator, TINY, last)
-    assert weights.find_model("default", tmp_path, "HistoryNet") == last
+    loading.save(generator, "HistoryNet", TINY, last)
+    assert choosing.find_model("default", tmp_path, "HistoryNet") == last
 
 
 def test_without_a_shipped_file_a_model_is_asked_for(monkeypatch, tmp_path):
-    monkeypatch.setattr(weights, "SHIPPED", tmp_path / "gone.keras")
+    monkeypatch.setattr(choosing, "SHIPPED", tmp_path / "gone.keras")
     with pytest.raises(InputError, match="Epoch7: no such model; train one, or name a file with --pretrained"):
-        weights.find_model("default", tmp_path, "HistoryNet")
+        choosing.find_model("default", tmp_path, "HistoryNet")
     with pytest.raises(InputError, match="no such model"):
         Colorizer()
 
@@ -146,17 +146,22 @@ def test_prepare_holds_out_what_is_never_trained_on(sources, run, tmp_path, copy
     assert len(names["dataset_train"]) == 5 + 3 + 19
     assert not names["dataset_train"] & names["dataset_second"]
     assert {path.is_symlink() for path in (data / "test_fsa").iterdir()} == {not copy}
-    samples = dataset.open_dataset(
-        data / "dataset_train",
-        ("L", "ab", "label", "parsing"),
-        allow_missing_labels=True,
-        allow_missing_parsing=True,
-    )
-    assert (samples.has_label.sum(), len(samples) - samples.parsing.count(None)) == (5, 5)
+    fields = ("label", "parsing")
+    samples = open_folder(data / "dataset_train", fields, "--allow-missing-labels", "--allow-missing-parsing")
+    assert [reader_of(samples, field).present.sum() for field in fields] == [5, 5]
     assert images.read_rgb(data / "dataset_train/f00.jpg").shape == (30, 40, 3)
     code, _, err = run(SCRIPT, "prepare", *sources)
     assert code == 2
     assert "data: is there already" in err
+
+
+def test_prepare_refuses_photographs_without_labels_before_it_writes(sources, mhmd, run, tmp_path):
+    labels = (mhmd / "dataset_train/sign.txt").rename(tmp_path / "sign.txt")
+    code, _, err = run(SCRIPT, "prepare", *sources)
+    assert (code, "sign.txt: " in err) == (2, True)
+    assert not (tmp_path / "data").exists()
+    labels.rename(mhmd / "dataset_train/sign.txt")
+    assert run(SCRIPT, "prepare", *sources)[0] == 0
 
 
 def test_prepare_refuses_a_held_out_picture_among_those_for_training(sources, run, tmp_path):
@@ -173,7 +178,7 @@ def test_export_and_evaluate(sources, run, monkeypatch, tmp_path):
     generator = build_generator(TINY)
     last = generator.get_layer("ab_half")
     last.set_weights([5e4 * last.kernel.numpy(), np.array([0.5, -0.3])])
-    weights.save(generator, TINY, tmp_path / "trained.keras")
+    loading.save(generator, "HistoryNet", TINY, tmp_path / "trained.keras")
     exporting = ("export", tmp_path / "trained.keras", "--out", tmp_path / "small.keras", "--strength", 1.5, 2)
     code, out, err = run(SCRIPT, *exporting)
     assert code == 0, err
@@ -182,7 +187,7 @@ def test_export_and_evaluate(sources, run, monkeypatch, tmp_path):
     luminance = np.random.default_rng(0).random((1, 32, 32, 1), np.float32)
     logits = [
         scipy.special.logit(network(luminance)["ab"].numpy().astype(float)) - scipy.special.logit(128 / 255)
-        for network in (generator, weights.load(tmp_path / "small.keras", "generator")[0])
+        for network in (generator, loading.load(tmp_path / "small.keras", "HistoryNet", "generator")[0])
     ]
     np.testing.assert_allclose(logits[1], np.array([1.5, 2]) * logits[0], rtol=0.01, atol=0.02)
     assert (logits[0].std((0, 1, 2)) > 0.05).all(), logits[0].std((0, 1, 2))
@@ -190,7 +195,7 @@ def test_export_and_evaluate(sources, run, monkeypatch, tmp_path):
         code, _, err = run(SCRIPT, *exporting[:-2], 1.5, wrong)
         assert code == 2
         assert "--strength" in err
-    monkeypatch.setattr(weights, "SHIPPED", tmp_path / "small.keras")
+    monkeypatch.setattr(choosing, "SHIPPED", tmp_path / "small.keras")
     assert run(SCRIPT, "prepare", *sources)[0] == 0
     arguments = ("--data", tmp_path / "data", "--out", tmp_path / "figures")
     code, out, err = run(SCRIPT, "evaluate", *arguments)
@@ -209,7 +214,7 @@ def test_export_and_evaluate(sources, run, monkeypatch, tmp_path):
 
 def test_an_export_that_is_too_large_is_refused(run, tmp_path):
     wide = Architecture(image_size=16, width=1 / 32, features_width=3.2)
-    weights.save(build_generator(wide), wide, tmp_path / "wide.keras")
+    loading.save(build_generator(wide), "HistoryNet", wide, tmp_path / "wide.keras")
     code, _, err = run(SCRIPT, "export", tmp_path / "wide.keras", "--out", tmp_path / "out.keras")
     assert code == 2
     assert "parameters are more than 32,000,000 bytes hold" in err
@@ -231,13 +236,13 @@ def test_the_demonstration(shipped, tmp_path, capsys):
 
 def test_the_model_that_is_shipped_colours_photographs():
     """The file in the repository: what it is, and that it does more than gray for photographs it has not seen."""
-    assert weights.SHIPPED.stat().st_size < 32_000_000
-    contents = weights.identify(weights.SHIPPED)
+    assert choosing.SHIPPED.stat().st_size < 32_000_000
+    contents = loading.identify(choosing.SHIPPED)
     assert (contents.kind, contents.architecture) == (
         "generator",
         Architecture("HistoryNet", 224, 0.5625, 42, 1, 0.0625),
     )
-    colorize = Colorizer(weights.SHIPPED)
+    colorize = Colorizer(choosing.SHIPPED)
     gains = []
     for name in ("astronaut.png", "chelsea.png", "coffee.png", "motorcycle_left.png", "rocket.jpg"):
         rgb = images.read_rgb(Path(skimage.data.__file__).parent / name)
@@ -248,7 +253,7 @@ def test_the_model_that_is_shipped_colours_photographs():
 
 
 def test_the_demonstration_without_a_shipped_model_says_so(run, monkeypatch, tmp_path):
-    monkeypatch.setattr(weights, "SHIPPED", tmp_path / "gone.keras")
+    monkeypatch.setattr(choosing, "SHIPPED", tmp_path / "gone.keras")
     code, _, err = run("Util/demo.py")
     assert code == 2
     assert "gone.keras: the shipped model is not there; make demo-train" in err
@@ -284,18 +289,18 @@ def test_the_settings_of_the_shipped_model_are_settings_of_historynet(name, size
 def test_training_it_takes_four_runs_of_which_each_begins_with_the_one_before(run, monkeypatch, tmp_path):
     commands = []
 
-    def trainer(command, check):
+    def trainer(*command):
         commands.append([str(word) for word in command])
-        return subprocess.CompletedProcess(command, returncode=5 if len(commands) == 5 else 0)
+        return 5 if len(commands) == 5 else 0
 
-    monkeypatch.setattr(subprocess, "run", trainer)
+    monkeypatch.setattr(default_model, "run_script", trainer)
     arguments = ("train", "--vgg16-weights", "vgg.npz", "--data", "data", "--models", tmp_path)
     assert run(SCRIPT, *arguments)[0] == 0
     assert commands[0][commands[0].index("--vgg16-weights") + 1] == "vgg.npz"
-    for before, after in itertools.pairwise([resolve(*command[2:]) for command in commands]):
+    for before, after in itertools.pairwise([resolve(*command[1:]) for command in commands]):
         assert after.init_generator == before.model_dir / f"my_model_colorizationEpoch{before.num_epochs - 1}.keras"
     names = ["compact_start", "compact_large", "compact_whole", "compact"]
-    assert [resolve(*command[2:]).model_dir for command in commands] == [tmp_path / name for name in names]
+    assert [resolve(*command[1:]).model_dir for command in commands] == [tmp_path / name for name in names]
     # A run that fails is the last one.
     assert run(SCRIPT, *arguments)[0] == 5
     assert len(commands) == 5

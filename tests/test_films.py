@@ -1,7 +1,9 @@
 """Films made by code: two shots of moving shapes, frames of uneven length, a tone, subtitles, and damage to them."""
 
+import errno
 import os
 import re
+import resource
 import signal
 import subprocess
 import sys
@@ -13,9 +15,8 @@ import numpy as np
 import pytest
 from conftest import ROOT, write_picture
 
-from historynet.errors import InputError, PictureError
-from historynet.films import colorizing as films
-from historynet.films.colorizing import FilmOptions, colorize_film
+from historynet.errors import BusyError, InputError, PictureError
+from historynet.films import FilmOptions, colorize_film, same_container, segments
 from historynet.films.steadying import LOOK_BACK, Steadier, find_cuts
 from historynet.parallel import in_background
 from historynet.pictures import color
@@ -48,6 +49,20 @@ class Painter:
         if self.stop_after is not None and self.seen > self.stop_after:
             raise KeyboardInterrupt
         return np.array(ab, np.float32)
+
+
+class RectanglePainter(Painter):
+    """Sees (48, 80): a grows from left to right, b from top to bottom; remembers the first picture it saw."""
+
+    size = (48, 80)
+    first = None
+
+    def predict_ab(self, luminance):
+        assert luminance.shape[1:] == (48, 80, 1)
+        super().predict_ab(luminance)
+        self.first = luminance[0, ..., 0] if self.first is None else self.first
+        rows, columns = np.mgrid[0.42:0.58:48j, 0.42:0.58:80j]
+        return np.array([np.stack([columns, rows], axis=-1)] * len(luminance), np.float32)
 
 
 def luma(number, width, height):
@@ -122,8 +137,8 @@ def psnr(a, b):
 
 @pytest.fixture(autouse=True)
 def short_segments(monkeypatch):
-    monkeypatch.setattr(films, "_SHORTEST", 6)
-    monkeypatch.setattr(films, "_LONGEST", 12)
+    monkeypatch.setattr(segments, "SHORTEST", 6)
+    monkeypatch.setattr(segments, "LONGEST", 12)
 
 
 @pytest.mark.parametrize(
@@ -184,6 +199,32 @@ def test_all_else_is_kept(tmp_path, suffix):
     assert sorted(path.name for path in tmp_path.iterdir() if path != subtitles) == [film.name, result.name]
 
 
+@pytest.mark.parametrize(("width", "height"), [(96, 64), (64, 96)])
+def test_a_network_may_see_rectangles(tmp_path, width, height):
+    film, result = tmp_path / "film.mp4", tmp_path / "result.mp4"
+    make_film(film, size=(width, height))
+    # More would carry the colours along with what moves.
+    options = FilmOptions(steadiness=0.5)
+    painter = RectanglePainter(stop_after=33)
+    with pytest.raises(KeyboardInterrupt):
+        colorize_film(painter, film, result, options)
+    # L is nearly a straight line of Y.
+    seen = cv2.resize(read(film)[0][0][:height], (80, 48))
+    assert np.corrcoef(seen.ravel(), painter.first.ravel())[0, 1] > 0.99
+    # The state of the colours, too, is a rectangle.
+    assert colorize_film(RectanglePainter(), film, result, options).continued > 0
+    with av.open(str(result)) as container:
+        pictures = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
+    assert len(pictures) == FRAMES
+    for picture in pictures:
+        assert picture.shape == (height, width, 3)
+        lab = cv2.cvtColor(picture, cv2.COLOR_RGB2Lab).astype(float)
+        a, b = lab[..., 1], lab[..., 2]
+        expected = 255 * np.linspace(0.42, 0.58, width), 255 * np.linspace(0.42, 0.58, height)
+        assert np.abs(a.mean(axis=0) - expected[0]).mean() < 2
+        assert np.abs(b.mean(axis=1) - expected[1]).mean() < 2
+
+
 @pytest.mark.parametrize("stop_after", [9, 20, 33])
 def test_a_run_that_was_stopped_goes_on_and_makes_the_same(tmp_path, stop_after):
     film = tmp_path / "film.mp4"
@@ -211,13 +252,13 @@ def test_a_killed_run_goes_on(tmp_path):
     colorize_film(Painter(), film, tmp_path / "whole.mp4")
     script = (
         "import sys, time; sys.path.insert(0, 'tests'); from pathlib import Path\n"
-        "from test_films import Painter, films\n"
-        "films._SHORTEST, films._LONGEST = 6, 12\n"
+        "from test_films import Painter, colorize_film, segments\n"
+        "segments.SHORTEST, segments.LONGEST = 6, 12\n"
         "class Slow(Painter):\n"
         "    def predict_ab(self, luminance):\n"
         "        time.sleep(0.3)\n"
         "        return super().predict_ab(luminance)\n"
-        f"films.colorize_film(Slow(), Path({str(film)!r}), Path({str(result)!r}))\n"
+        f"colorize_film(Slow(), Path({str(film)!r}), Path({str(result)!r}))\n"
     )
     process = subprocess.Popen([sys.executable, "-c", script], cwd=ROOT, stderr=subprocess.DEVNULL)
     try:
@@ -243,10 +284,39 @@ def test_two_processes_do_not_make_one_result(tmp_path):
     make_film(tmp_path / "film.mp4")
 
     def again(count):
-        with pytest.raises(InputError, match="another process is making"):
+        with pytest.raises(BusyError, match="another process is making"):
             colorize_film(Painter(), tmp_path / "film.mp4", tmp_path / "result.mp4")
 
     assert colorize_film(Painter(), tmp_path / "film.mp4", tmp_path / "result.mp4", progress=again).frames == FRAMES
+
+
+def test_a_film_that_another_process_makes_is_an_error_of_that_film_alone(tmp_path):
+    for name in ("a", "b"):
+        make_film(tmp_path / f"{name}.mp4")
+    folder = tmp_path / ".a_result.mp4.unfinished"
+    script = (
+        "import sys; from pathlib import Path; from historynet import files\n"
+        f"with files.lock(Path({str(folder)!r}), 'busy'):\n"
+        f"    (Path({str(folder)!r}) / '000000.nut').write_text('of the other')\n"
+        "    print('locked', flush=True); sys.stdin.read()\n"
+    )
+    other = subprocess.Popen(
+        [sys.executable, "-c", script], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    try:
+        assert other.stdout.readline() == "locked\n"
+        painter = Painter()
+        with pytest.raises(BusyError, match=r"a_result\.mp4.*wait until it has ended") as raised:
+            colorize_film(painter, tmp_path / "a.mp4", tmp_path / "a_result.mp4")
+        # A picture that is refused takes its folder along; this one is another's.
+        assert not isinstance(raised.value, PictureError)
+        assert (folder / "000000.nut").read_text() == "of the other"
+        assert painter.seen == 0
+        assert colorize_film(Painter(), tmp_path / "b.mp4", tmp_path / "b_result.mp4").frames == FRAMES
+    finally:
+        other.communicate("", timeout=60)
+    assert colorize_film(Painter(), tmp_path / "a.mp4", tmp_path / "a_result.mp4").frames == FRAMES
+    assert read(tmp_path / "a_result.mp4")[0][0].shape == (96, 96)
 
 
 def test_start_and_end(tmp_path):
@@ -305,7 +375,7 @@ def test_frames_are_turned_upright(tmp_path, rotation):
 )
 def test_other_containers_and_codecs(tmp_path, name, codec):
     make_film(tmp_path / name, codec=codec, tone=False)
-    result = tmp_path / f"result{films.same_container(tmp_path / name)}"
+    result = tmp_path / f"result{same_container(tmp_path / name)}"
     assert result.suffix == ".mkv"
     report = colorize_film(Painter(), tmp_path / name, result)
     assert (report.frames, report.damage) == (FRAMES, [])
@@ -408,6 +478,27 @@ def test_what_cannot_be_encoded_is_refused_before_the_work(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["film.mp4"]
 
 
+@pytest.mark.parametrize(("limit", "finished"), [(3_000, 0), (42_000, 4)])
+def test_a_full_disk_is_no_fault_of_the_film(tmp_path, limit, finished):
+    """The first limit stops a segment, the second the joined result."""
+    film, result = tmp_path / "film.mp4", tmp_path / "result.mp4"
+    make_film(film)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, before[1]))
+    try:
+        with pytest.raises(InputError, match=r"cannot be written \(File too large\)") as raised:
+            colorize_film(Painter(), film, result)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert not isinstance(raised.value, PictureError)
+    assert not result.exists()
+    assert len(list(tmp_path.glob(".*/*.nut"))) == finished
+    if finished:
+        # --debug shows it.
+        assert raised.value.__cause__.errno == errno.EFBIG
+    assert colorize_film(Painter(), film, result).continued == (FRAMES if finished else 0)
+
+
 def test_cuts():
     frames = [luma(number, 64, 64) for number in range(FRAMES)]
     cuts = [cut for _, cut in find_cuts(frames, lambda frame: frame)]
@@ -449,6 +540,14 @@ def test_colours_move_with_what_they_belong_to():
     assert np.abs(moved[inner] - expected).mean() < 0.25 * np.abs(colours[inner] - expected).mean()
     # What the motion does not explain is as predicted.
     np.testing.assert_allclose(steadier(255 - luma(3, 64, 64), colours, cut=False)[inner], colours[inner], atol=0.05)
+
+
+def test_reading_and_steadying_need_no_network():
+    script = (
+        "import sys, historynet.films.reading, historynet.films.steadying\n"
+        "print([name for name in sys.modules if name in ('keras', 'tensorflow') or 'colorizing' in name])"
+    )
+    assert subprocess.check_output([sys.executable, "-c", script], cwd=ROOT, text=True) == "[]\n"
 
 
 def test_in_background():
@@ -511,19 +610,19 @@ def test_options_of_films(run, model, tmp_path):
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_signals(run, model, tmp_path, monkeypatch, number, code):
     make_film(tmp_path / "film.mp4")
-    finish = films._Work.add
+    finish = segments.WorkFolder.add
 
     def add(work, write):
         finish(work, write)
         os.kill(os.getpid(), number)
 
-    monkeypatch.setattr(films._Work, "add", add)
+    monkeypatch.setattr(segments.WorkFolder, "add", add)
     arguments = (COLORIZE, "--pretrained", model, "--result-dir", tmp_path / "out", tmp_path / "film.mp4")
     ended, _, messages = run(*arguments)
     assert ended == code
     assert f"stopped by {signal.Signals(number).name}" in messages
     assert not list((tmp_path / "out").glob("*.mp4"))
-    monkeypatch.setattr(films._Work, "add", finish)
+    monkeypatch.setattr(segments.WorkFolder, "add", finish)
     ended, printed, _ = run(*arguments)
     assert ended == 0
     assert "frames were there already" in printed

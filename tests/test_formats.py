@@ -1,12 +1,15 @@
 """What a file holds besides 8-bit colours: depth, transparency, pages, EXIF data, profiles."""
 
+import errno
 import io
+import os
 
 import cv2
 import numpy as np
 import pytest
-from PIL import ExifTags, Image, ImageCms
+from PIL import ExifTags, Image, ImageCms, TiffImagePlugin
 
+from historynet import files
 from historynet.errors import PictureError
 from historynet.pictures import color, formats, images
 
@@ -179,6 +182,29 @@ def test_damaged_exif_data_does_not_stop_a_picture(tmp_path, rgb):
     Image.fromarray(rgb).save(data, "JPEG", exif=b"Exif\0\0MM\0*\0\0\0\x08\xff\xff" + b"\x01\x0e\0\x02\x7f" * 40)
     (tmp_path / "a.jpg").write_bytes(data.getvalue())
     assert formats.read(tmp_path / "a.jpg").rgb.shape == rgb.shape
+
+
+def test_a_disk_that_cannot_be_read_and_too_little_memory_are_not_called_damage(tmp_path, rgb, monkeypatch):
+    path = save(tmp_path / "a.tif", rgb)
+    real = files.open_regular
+
+    class Disk(io.BytesIO):
+        def read(self, size=-1):
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(files, "open_regular", lambda path: Disk(real(path).read()))
+        with pytest.raises(PictureError, match=rf"^{path}: cannot be read \(Input/output error\)"):
+            formats.read_header(path)
+
+    def no_memory(*arguments):
+        raise MemoryError
+
+    for call in ("getexif", "seek"):
+        with monkeypatch.context() as patch:
+            patch.setattr(TiffImagePlugin.TiffImageFile, call, no_memory)
+            with pytest.raises(PictureError, match=rf"^{path}: there is not enough memory for it"):
+                formats.read(path)
 
 
 def test_jpeg_pixels_are_those_of_images_write_rgb(tmp_path, rgb):

@@ -11,7 +11,7 @@ from released_files import made_up_array, make_up_weights, write_released_file
 from benchmarks import fidelity
 from historynet import Colorizer
 from historynet.pictures import images
-from historynet.systems import loading as weights
+from historynet.systems import loading
 from historynet.systems.historynet.classifier import build_classifier
 from historynet.systems.historynet.discriminator import build_discriminator
 from historynet.systems.historynet.generator import build_generator
@@ -100,7 +100,7 @@ def test_made_up_weights_are_those_of_the_reference_files(reference, variant, na
     if name == "classifier.h5" and "info" not in VARIANTS[variant].outputs:
         assert not path.exists()
         return
-    contents = weights.identify(path)
+    contents = loading.identify(path)
     if name.startswith("my_model_colorization"):
         assert contents.architecture == Architecture(variant)
     # The order of the arrays does not depend on the network's size.

@@ -1,11 +1,12 @@
 import os
+import resource
+from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 from conftest import write_picture
 
-from historynet import files
 from historynet.errors import InputError, PictureError
 from historynet.pictures import images
 
@@ -108,18 +109,34 @@ def test_folder_pipe_and_missing_file_are_refused(tmp_path):
             images.read_rgb(tmp_path / name)
 
 
-def test_a_failed_write_leaves_what_was_there(tmp_path):
-    path = tmp_path / "a.bin"
-    path.write_bytes(b"old")
+@pytest.fixture
+def little_memory():
+    """30 MB more than this process has."""
+    limits = resource.getrlimit(resource.RLIMIT_AS)
+    pages = int(Path("/proc/self/statm").read_text().split()[0])
 
-    def fail(temporary):
-        temporary.write_bytes(b"half")
-        raise OSError(28, "No space left on device")
+    def limit():
+        resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + 30_000_000, limits[1]))
 
-    with pytest.raises(InputError, match=r"a.bin.*No space left"):
-        files.write_atomically(path, fail)
-    assert [p.name for p in tmp_path.iterdir()] == ["a.bin"]
-    assert path.read_bytes() == b"old"
+    yield limit
+    resource.setrlimit(resource.RLIMIT_AS, limits)
+
+
+def test_a_sound_picture_that_does_not_fit_into_memory_is_not_called_damaged(tmp_path, little_memory):
+    path = tmp_path / "a.png"
+    cv2.imwrite(str(path), np.zeros((6000, 6000), np.uint8))
+    little_memory()
+    with pytest.raises(PictureError, match=rf"^{path}: there is not enough memory for it$"):
+        images.read_rgb(path)
+
+
+def test_a_picture_whose_file_does_not_fit_into_memory_is_not_called_too_large(tmp_path, little_memory):
+    picture = np.zeros((6000, 6000, 3), np.uint8)
+    little_memory()
+    for name in ("a.bmp", "a.webp"):
+        with pytest.raises(PictureError, match=f"{name}: (there is not enough|it cannot be .* lack of) memory"):
+            images.write_rgb(tmp_path / name, picture)
+    assert not list(tmp_path.iterdir())
 
 
 def test_listing_takes_pictures_only_in_any_case(tmp_path):

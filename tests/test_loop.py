@@ -2,54 +2,41 @@
 
 import subprocess
 import sys
-from dataclasses import dataclass
 
 import numpy as np
 import pytest
 from conftest import ROOT
-from test_step import Toy
+from toy import Numbers, Toy, ToyRun, evaluation, train
 
 from historynet.errors import InputError, NotFiniteError
-from historynet.training.loop import Plan, train
-
-
-@dataclass
-class Numbers:
-    names: list
-    end: int
-    fields: dict
-
-
-@dataclass
-class Looks:
-    scores: dict
-    grid: np.ndarray
+from historynet.systems.system import Evaluation, Score
+from historynet.training.loop import Plan
 
 
 def numbers(*values):
     return Numbers([f"{value}.jpg" for value in values], 0, {"L": np.array(values, np.float32)[:, None]})
 
 
-def plan(folder, batches, saved=None, scores=(1.0, 3.0, 2.0)):
-    return Plan(
-        epochs=3,
-        steps_per_epoch=2,
+def plan(folder, batches, scores=(1.0, 3.0, 2.0)):
+    return ToyRun(
+        Plan(
+            epochs=3,
+            steps_per_epoch=2,
+            save_every=None,
+            save_minutes=None,
+            log_dir=folder / "log",
+            out_dir=folder / "out",
+        ),
         batches=batches,
-        evaluate=lambda epoch: Looks({"psnr": scores[epoch]}, np.zeros((8, 8, 3), np.uint8)),
-        save=(saved if saved is not None else []).append,
-        checkpoint=lambda position: folder / "checkpoint",
-        save_every=None,
-        save_minutes=None,
-        log_dir=folder / "log",
-        out_dir=folder / "out",
-        seed=0,
+        evaluate=lambda epoch: evaluation(scores[epoch]),
+        save_checkpoint=lambda position: folder / "checkpoint",
     )
 
 
 def test_epochs_steps_logs_and_best_epoch(tmp_path, capsys):
-    saved = []
-    train(Toy(), plan(tmp_path, lambda epoch, used: [numbers(1, 2), numbers(epoch), numbers(9)], saved))
-    assert saved == [0, 1, 2]
+    run = plan(tmp_path, lambda epoch, used: [numbers(1, 2), numbers(epoch), numbers(9)])
+    train(Toy(), run)
+    assert run.saved == [0, 1, 2]
     steps = (tmp_path / "log/losses.csv").read_text().splitlines()
     assert steps[0] == "epoch,step,double,follow"
     assert [line.split(",")[:2] for line in steps[1:]] == [[str(i // 2), str(i)] for i in range(6)]
@@ -62,7 +49,30 @@ def test_epochs_steps_logs_and_best_epoch(tmp_path, capsys):
     assert {path.name for path in (tmp_path / "out").iterdir()} == {"Epoch0.png", "Epoch1.png", "Epoch2.png"}
     out = capsys.readouterr().out
     assert "Epoch1: psnr 3  (best so far)" in out
-    assert "Epoch2: psnr 2  (best: Epoch1 with PSNR 3)" in out
+    assert "Epoch2: psnr 2  (best: Epoch1 with psnr 3)" in out
+
+
+@pytest.mark.parametrize(
+    ("higher_is_better", "scores", "best"),
+    [
+        (True, (1.0, 3.0, 2.0), [0, 1, 1]),
+        (False, (1.0, 3.0, 0.5), [0, 0, 2]),
+        # Where nothing could be measured, the first number is the best so far.
+        (True, (np.nan, 3.0, np.nan), [0, 1, 1]),
+        (False, (3.0, np.nan, 2.0), [0, 0, 2]),
+    ],
+)
+def test_the_systems_own_score_chooses_the_best_epoch(tmp_path, higher_is_better, scores, best):
+    toy = Toy()
+    toy.score = Score("error", higher_is_better)
+    run = plan(tmp_path, lambda epoch, used: [numbers(1)])
+    # Nothing to look at, either.
+    run.evaluate = lambda epoch: Evaluation({"other": 9.0 - epoch, "error": scores[epoch]})
+    train(toy, run)
+    lines = (tmp_path / "log/epochs.csv").read_text().splitlines()
+    assert lines[0] == "epoch,other,error,best_epoch"
+    assert [int(line.split(",")[-1]) for line in lines[1:]] == best
+    assert list((tmp_path / "out").iterdir()) == []
 
 
 def test_what_is_not_finite_is_named_with_its_pictures(tmp_path):

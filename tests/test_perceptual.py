@@ -52,10 +52,13 @@ def test_batches_of_mixed_sizes_give_what_single_pairs_give(weights, monkeypatch
     assert sorted(together) == list(range(len(sizes)))
     assert np.isnan(together.pop(6))
     for i, distance in together.items():
-        assert distance == pytest.approx(lpips(*pairs[i][1:]), rel=1e-4)
-    assert lpips(pairs[0][1], pairs[0][1]) == 0
-    blurred = cv2.GaussianBlur(pairs[0][1], (0, 0), 1)
-    assert lpips(pairs[0][1], blurred) > 0.01
+        ((_, alone),) = lpips.distances([pairs[i]])
+        assert distance == pytest.approx(alone, rel=1e-4)
+    picture = pairs[0][1]
+    blurred = cv2.GaussianBlur(picture, (0, 0), 1)
+    others = dict(lpips.distances([("equal", picture, picture), ("blurred", picture, blurred)]))
+    assert others["equal"] == 0
+    assert others["blurred"] > 0.01
 
 
 def test_missing_library(monkeypatch):

@@ -6,6 +6,7 @@ from conftest import ROOT
 
 from historynet import settings
 from historynet.errors import InputError
+from historynet.systems.historynet.settings import HistoryNetSettings
 
 CONFIG = ROOT / "SOURCE_HistoryNet/config.py"
 LABELS = {"num_classes", "sign_name", "allow_missing_labels"}
@@ -14,7 +15,8 @@ INFO = {"lambda_info", "init_classifier"}
 
 
 def resolve(*arguments, command=settings.TRAIN, config=CONFIG):
-    return settings.resolve(settings.make_parser("", command, config).parse_args(list(arguments)), config)[0]
+    parser = settings.make_parser("", command, config, HistoryNetSettings)
+    return settings.resolve(parser.parse_args(list(arguments)), config, HistoryNetSettings)[0]
 
 
 def test_defaults_are_the_papers():
@@ -51,8 +53,8 @@ def test_the_name_of_the_run_moves_its_folders():
 )
 def test_a_variant_has_no_setting_for_what_it_lacks(folder, lacking, tmp_path):
     config = ROOT / folder / "config.py"
-    parser = settings.make_parser("", settings.TRAIN, config)
-    chosen, written = settings.resolve(parser.parse_args([]), config)
+    parser = settings.make_parser("", settings.TRAIN, config, HistoryNetSettings)
+    chosen, written = settings.resolve(parser.parse_args([]), config, HistoryNetSettings)
     assert {field.name for field in dataclasses.fields(chosen)} - set(written) == lacking
     shown = {name.lower() for name, _ in settings.describe(chosen, settings.TRAIN)}
     for name in LABELS | PARSING | INFO:
@@ -93,8 +95,10 @@ def test_explicit_loss_weights_of_config_and_saved_runs_win_too(tmp_path):
     config.write_text(CONFIG.read_text() + "LAMBDA_REC = 5\n")
     assert resolve("--losses", "released", config=config).lambda_rec == 5
     assert resolve("--losses", "released", config=config).lambda_gp == 10
-    parser = settings.make_parser("", settings.TRAIN, CONFIG)
-    first, written = settings.resolve(parser.parse_args(["--losses", "released", "--lambda-g", "3"]), CONFIG)
+    parser = settings.make_parser("", settings.TRAIN, CONFIG, HistoryNetSettings)
+    first, written = settings.resolve(
+        parser.parse_args(["--losses", "released", "--lambda-g", "3"]), CONFIG, HistoryNetSettings
+    )
     saved = tmp_path / "settings.json"
     saved.write_text(json.dumps(written))
     assert resolve("--config", str(saved)) == first
@@ -103,11 +107,13 @@ def test_explicit_loss_weights_of_config_and_saved_runs_win_too(tmp_path):
 
 
 def test_every_constant_is_an_option_of_a_command_and_explained():
-    help_texts = [settings.make_parser("", command, CONFIG).format_help() for command in ("train", "colorize")]
-    for field in dataclasses.fields(settings.Settings):
+    help_texts = [
+        settings.make_parser("", command, CONFIG, HistoryNetSettings).format_help() for command in ("train", "colorize")
+    ]
+    for field in dataclasses.fields(HistoryNetSettings):
         option = "--" + field.name.replace("_", "-")
         assert any(option in text for text in help_texts), option
-        assert field.metadata["help"]
+        assert field.metadata["meaning"]
 
 
 @pytest.mark.parametrize(
@@ -156,8 +162,10 @@ def test_vgg16_weights_is_a_word_or_a_path(tmp_path, monkeypatch):
 
 
 def test_a_saved_run_can_be_run_again(tmp_path):
-    parser = settings.make_parser("", settings.TRAIN, CONFIG)
-    first, written = settings.resolve(parser.parse_args(["--batch-size", "3", "--train-data", str(tmp_path)]), CONFIG)
+    parser = settings.make_parser("", settings.TRAIN, CONFIG, HistoryNetSettings)
+    first, written = settings.resolve(
+        parser.parse_args(["--batch-size", "3", "--train-data", str(tmp_path)]), CONFIG, HistoryNetSettings
+    )
     saved = tmp_path / "settings.json"
     saved.write_text(json.dumps(written))
     assert resolve("--config", str(saved)) == first

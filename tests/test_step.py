@@ -4,44 +4,20 @@ import keras
 import numpy as np
 import pytest
 from keras import ops
+from toy import Toy
 
 from historynet.errors import NotFiniteError
-from historynet.systems import vgg16
 from historynet.systems.historynet import losses
 from historynet.systems.historynet.classifier import build_classifier
 from historynet.systems.historynet.discriminator import build_discriminator
 from historynet.systems.historynet.generator import build_generator
-from historynet.systems.historynet.system import HistoryNet
+from historynet.systems.historynet.start import build_teacher
+from historynet.systems.historynet.system import HistoryNet, Options
 from historynet.systems.historynet.variants import VARIANTS, Architecture
+from historynet.systems.optimizers import Adams
 from historynet.systems.system import Phase
 from historynet.training.averaging import averaged
 from historynet.training.tensorflow_step import Step
-
-
-class Toy:
-    """Another system: one dense layer that learns to double, and one that follows the first."""
-
-    architecture = None
-    fields = ("L",)
-
-    def __init__(self, rate=0.1):
-        networks = ("first", "second")
-        self.networks = {
-            name: keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, name="dense")], name=name)
-            for name in networks
-        }
-        self.optimizers = {name: keras.optimizers.SGD(rate) for name in networks}
-        self.phases = (Phase({"first": {"double": 1.0}}, self.double), Phase({"second": {"follow": 0.5}}, self.follow))
-
-    def once(self, batch):
-        return {"target": 2 * batch["L"]}
-
-    def double(self, batch, once, tools):
-        return {"double": ops.sum(ops.square(self.networks["first"](batch["L"]) - once["target"]), axis=-1)}
-
-    def follow(self, batch, once, tools):
-        first, second = (network(batch["L"]) for network in self.networks.values())
-        return {"follow": ops.sum(ops.square(first - second), axis=-1)}
 
 
 def test_a_system_the_step_has_never_heard_of():
@@ -169,19 +145,25 @@ def make_system(
         build_generator(architecture),
         build_discriminator(architecture),
         build_classifier(architecture) if "info" in outputs else None,
-        vgg16.build_teacher(architecture) if variant == "Baseline" else None,
+        build_teacher(architecture) if variant == "Baseline" else None,
         generator_loss={
             name: weight
             for name, weight in (WEIGHTS | weights).items()
             if name not in [loss for output, loss in lacking if output not in outputs]
         },
         penalty_weight=10.0,
-        learning_rate=learning_rate,
-        shared_adam_steps=shared_adam_steps,
-        released_statistics=released_statistics,
-        **(options or {}),
+        options=Options(
+            adams=Adams(
+                learning_rate=learning_rate,
+                beta_1=0.5,
+                averaged=("colorization",),
+                shared_steps=shared_adam_steps,
+                **(options or {}),
+            ),
+            released_statistics=released_statistics,
+        ),
         architecture=architecture,
-        fields=("L", "ab", "label", "parsing"),
+        fields={},
     )
 
 
@@ -403,6 +385,26 @@ def test_released_statistics_count_the_released_programs_passes(batch):
     weights = 0.01 * 0.99 ** np.arange(5, -1, -1) / (1 - 0.99**6)
     expected = weights[:3].sum() * a.mean(0) + weights[3:].sum() * b.mean(0)
     np.testing.assert_allclose(layer.moving_mean, expected, rtol=1e-4, atol=1e-6)
+
+
+def test_released_statistics_count_passes_whose_update_overflowed(batch):
+    """With scaled losses the first updates are left out until the scale fits; their passes were made all the same."""
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        system = make_system(learning_rate=1e-12, released_statistics=True)
+    finally:
+        keras.config.set_dtype_policy("float32")
+    layer = system.G.get_layer("global_conv4_bn")
+    inputs = keras.Model(system.G.input, layer.input)
+    a = np.float32(inputs(batch["L"], training=True).numpy()).reshape(-1, layer.input.shape[-1])
+    optimizer = system.optimizers["colorization"]
+    step = Step(system, seed=0)
+    optimizer.dynamic_scale.assign(2.0**120)
+    step(batch, 0)
+    assert int(optimizer.inner_optimizer.iterations) == 0
+    # The same batch three times more or less, so its own statistics, whatever they were before.
+    np.testing.assert_allclose(layer.moving_mean, a.mean(0), rtol=2e-3, atol=2e-4)
+    np.testing.assert_allclose(layer.moving_variance, a.var(0, ddof=1), rtol=2e-2)
 
 
 def test_heads_without_weight_get_no_gradient(batch):

@@ -10,7 +10,8 @@ import keras
 import numpy as np
 import pytest
 from keras import ops
-from test_step import Toy, make_batch, make_system
+from test_step import make_batch, make_system
+from toy import Toy
 
 from historynet.systems.system import Phase
 from historynet.training.checkpoints import Checkpoint, Checkpoints, Position, restore

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from conftest import write_picture
 
-from historynet.comparing import metrics, tables
+from historynet.comparing import methods, metrics
 from historynet.comparing.comparison import compare
 from historynet.comparing.metrics import CONVENTIONS
 from historynet.comparing.pairing import pair_folders
@@ -99,7 +99,7 @@ def test_ablation_of_mapped_folders(release, run, tmp_path):
 
 def test_published_values_are_the_papers():
     """Spot checks against the printed tables; the best of each source is HistoryNet in all three metrics."""
-    quantitative, ablation = tables.EXPERIMENTS.values()
+    quantitative, ablation = methods.EXPERIMENTS.values()
     published = {method.name: method.published for method in quantitative.methods}
     assert published["Su et al."] == {"MM '21": ["0.132", "25.951", "0.941"], "MM '22": ["0.150", "24.660", "0.936"]}
     for experiment in (quantitative, ablation):
@@ -121,7 +121,7 @@ def test_published_values_are_the_papers():
     ],
 )
 def test_names_of_the_ablation(folder, name):
-    assert tables.method_name(folder, tables.EXPERIMENTS["ablation"]) == name
+    assert methods.method_name(folder, methods.EXPERIMENTS["ablation"]) == name
 
 
 @pytest.mark.usefixtures("no_lpips")

@@ -8,14 +8,17 @@ import pytest
 from conftest import run_process
 from released_files import make_up_weights, released_names, write_released_file
 
+from historynet.colorizing import choosing
+from historynet.commands import models
 from historynet.errors import InputError
-from historynet.systems import loading as weights
-from historynet.systems import vgg16
+from historynet.systems import loading, vgg16
+from historynet.systems.historynet import start
 from historynet.systems.historynet.classifier import build_classifier
 from historynet.systems.historynet.discriminator import build_discriminator
 from historynet.systems.historynet.generator import build_generator
 from historynet.systems.historynet.variants import VARIANTS, Architecture
 from historynet.weights import reading as weight_files
+from historynet.weights.assigning import assign
 
 TINY = Architecture(image_size=32, width=1 / 32)
 
@@ -24,7 +27,7 @@ TINY = Architecture(image_size=32, width=1 / 32)
 def saved(tmp_path):
     generator = build_generator(TINY)
     path = tmp_path / "my_model_colorizationEpoch0.keras"
-    weights.save(generator, TINY, path)
+    loading.save(generator, "HistoryNet", TINY, path)
     return generator, path
 
 
@@ -33,8 +36,8 @@ def test_a_network_comes_back_equal(tmp_path, build):
     network = build(TINY)
     for variable in network.variables:
         variable.assign(np.random.default_rng(1).random(variable.shape))
-    weights.save(network, TINY, tmp_path / "n.keras")
-    loaded, architecture = weights.load(tmp_path / "n.keras", network.name)
+    loading.save(network, "HistoryNet", TINY, tmp_path / "n.keras")
+    loaded, architecture = loading.load(tmp_path / "n.keras", "HistoryNet", network.name)
     assert architecture == TINY
     for a, b in zip(network.variables, loaded.variables, strict=True):
         np.testing.assert_array_equal(a.numpy(), b.numpy(), err_msg=a.path)
@@ -85,7 +88,7 @@ def replace(group, name, value):
 def test_a_shape_that_does_not_fit_is_named(saved):
     change_arrays(saved[1], lambda file: replace(layer_group(file, "color_conv3"), "0", np.zeros((3, 3, 1, 1))))
     with pytest.raises(InputError, match=r"Epoch0.keras.*color_conv3.*\(3, 3, 1, 1\).*needs \(3, 3, 4, 2\)"):
-        weights.load(saved[1], "generator")
+        loading.load(saved[1], "HistoryNet", "generator")
 
 
 def test_a_missing_and_an_extra_layer_are_named(saved):
@@ -94,7 +97,7 @@ def test_a_missing_and_an_extra_layer_are_named(saved):
 
     change_arrays(saved[1], rename)
     with pytest.raises(InputError, match="something_else"):
-        weights.load(saved[1], "generator")
+        loading.load(saved[1], "HistoryNet", "generator")
 
     def remove(file):
         group = layer_group(file, "something_else")
@@ -102,27 +105,27 @@ def test_a_missing_and_an_extra_layer_are_named(saved):
 
     change_arrays(saved[1], remove)
     with pytest.raises(InputError, match=r"color_conv3.*not in the file"):
-        weights.load(saved[1], "generator")
+        loading.load(saved[1], "HistoryNet", "generator")
 
 
 def test_an_extra_array_is_refused(saved):
     change_arrays(saved[1], lambda file: layer_group(file, "color_conv3").create_dataset("2", data=np.zeros(3)))
     with pytest.raises(InputError, match="color_conv3"):
-        weights.load(saved[1], "generator")
+        loading.load(saved[1], "HistoryNet", "generator")
 
 
 def test_another_kind_or_variant_is_refused(saved):
     with pytest.raises(InputError, match=r"this is a generator; a discriminator is needed"):
-        weights.load(saved[1], "discriminator")
+        loading.load(saved[1], "HistoryNet", "discriminator")
     with pytest.raises(InputError, match=r"this is a HistoryNet model; Baseline needs a Baseline model"):
-        weights.load(saved[1], "generator", "Baseline")
+        loading.load(saved[1], "HistoryNet", "generator", "Baseline")
 
 
 @pytest.mark.parametrize("content", [b"", b"text", b"PK\x03\x04" + bytes(100), b"\x89HDF\r\n\x1a\n" + bytes(100)])
 def test_no_model_file_is_named(tmp_path, content):
     (tmp_path / "x.keras").write_bytes(content)
     with pytest.raises(InputError, match="x.keras"):
-        weights.load(tmp_path / "x.keras", "generator")
+        loading.load(tmp_path / "x.keras", "HistoryNet", "generator")
 
 
 def test_a_truncated_file_is_named(saved):
@@ -130,34 +133,34 @@ def test_a_truncated_file_is_named(saved):
     for part in (0.3, 0.9, 0.999):
         saved[1].write_bytes(data[: int(len(data) * part)])
         with pytest.raises(InputError, match="Epoch0.keras"):
-            weights.load(saved[1], "generator")
+            loading.load(saved[1], "HistoryNet", "generator")
 
 
 @pytest.mark.parametrize("description", ["[]", "{", "{}", '{"network": "generator", "speed": 3}'])
 def test_a_damaged_description_is_named(saved, description):
     rewrite(saved[1], lambda name, data: description if name == "historynet.json" else data)
     with pytest.raises(InputError, match="Epoch0.keras"):
-        weights.load(saved[1], "generator")
+        loading.load(saved[1], "HistoryNet", "generator")
 
 
 def test_another_keras_file_is_no_model_of_ours(tmp_path):
     keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)]).save(tmp_path / "x.keras")
     with pytest.raises(InputError, match="not a model file of HistoryNet"):
-        weights.load(tmp_path / "x.keras", "generator")
+        loading.load(tmp_path / "x.keras", "HistoryNet", "generator")
 
 
 def test_code_in_a_file_is_never_run(saved, tmp_path):
     """Keras' own description of the graph, which could hold a lambda, is not even read."""
     rewrite(saved[1], lambda name, data: b"{ not even JSON" if name == "config.json" else data)
-    weights.load(saved[1], "generator")
+    loading.load(saved[1], "HistoryNet", "generator")
 
 
 def test_names_with_and_without_extension(saved):
     folder = saved[1].parent
     for name in ("my_model_colorizationEpoch0", "my_model_colorizationEpoch0.keras", str(saved[1])):
-        assert weights.find_model(name, folder) == saved[1]
+        assert choosing.find_model(name, folder) == saved[1]
     with pytest.raises(InputError, match=r"Epoch7: no such model.*my_model_colorizationEpoch0.keras"):
-        weights.find_model("my_model_colorizationEpoch7", folder)
+        choosing.find_model("my_model_colorizationEpoch7", folder)
 
 
 def vgg16_file(path, layers, shape=None):
@@ -192,7 +195,7 @@ NOTOP = ["input_1", *vgg16.layer_names(), "block4_pool", "block5_conv1"]
 def test_vgg16_fills_g0_and_nothing_else(tmp_path, full_generator):
     arrays = vgg16_file(tmp_path / "vgg.h5", NOTOP)
     before = {v.path: v.numpy() for v in full_generator.variables if not v.path.startswith("block")}
-    weights.load_vgg16(full_generator, Architecture(), str(tmp_path / "vgg.h5"))
+    start.load_vgg16(full_generator, Architecture(), str(tmp_path / "vgg.h5"))
     for name in vgg16.layer_names():
         for variable, value in zip(full_generator.get_layer(name).weights, arrays[name], strict=True):
             np.testing.assert_array_equal(variable.numpy(), value)
@@ -214,15 +217,15 @@ def test_a_vgg16_file_that_does_not_fit_is_named(tmp_path, full_generator):
     path = tmp_path / "vgg.h5"
     vgg16_file(path, NOTOP, shape=(3, 3, 3, 5))
     with pytest.raises(InputError, match=r"vgg.h5.*block1_conv1.*needs \(3, 3, 3, 64\)"):
-        weights.load_vgg16(full_generator, Architecture(), str(path))
+        start.load_vgg16(full_generator, Architecture(), str(path))
     vgg16_file(path, NOTOP[:5])
     with pytest.raises(InputError, match=r"vgg.h5.*block3_conv1"):
-        weights.load_vgg16(full_generator, Architecture(), str(path))
+        start.load_vgg16(full_generator, Architecture(), str(path))
     path.write_text("no HDF5")
     with pytest.raises(InputError, match=r"vgg.h5.*not a model file"):
-        weights.load_vgg16(full_generator, Architecture(), str(path))
+        start.load_vgg16(full_generator, Architecture(), str(path))
     with pytest.raises(InputError, match=r"none.h5.*No such file"):
-        weights.load_vgg16(full_generator, Architecture(), str(tmp_path / "none.h5"))
+        start.load_vgg16(full_generator, Architecture(), str(tmp_path / "none.h5"))
 
 
 def test_vgg16_that_cannot_be_fetched_stops_with_advice(monkeypatch, full_generator):
@@ -231,7 +234,7 @@ def test_vgg16_that_cannot_be_fetched_stops_with_advice(monkeypatch, full_genera
 
     monkeypatch.setattr(keras.utils, "get_file", no_network)
     with pytest.raises(InputError) as stop:
-        weights.load_vgg16(full_generator, Architecture(), "imagenet")
+        start.load_vgg16(full_generator, Architecture(), "imagenet")
     message = str(stop.value)
     assert "\n" not in message
     for part in ("notop.h5", "https://storage.googleapis.com/", "models", "--vgg16-weights none", "name resolution"):
@@ -240,20 +243,23 @@ def test_vgg16_that_cannot_be_fetched_stops_with_advice(monkeypatch, full_genera
 
 def test_vgg16_wants_full_width():
     with pytest.raises(InputError, match="--width 1"):
-        weights.load_vgg16(build_generator(TINY), TINY, "imagenet")
+        start.load_vgg16(build_generator(TINY), TINY, "imagenet")
 
 
 def test_the_description_is_plain_json(saved):
     with zipfile.ZipFile(saved[1]) as archive:
         description = json.loads(archive.read("historynet.json"))
     assert description == {
+        "system": "HistoryNet",
         "network": "generator",
-        "variant": "HistoryNet",
-        "image_size": 32,
-        "width": 1 / 32,
-        "num_classes": 42,
-        "features_width": 1 / 32,
-        "dense_width": 1 / 32,
+        "architecture": {
+            "variant": "HistoryNet",
+            "image_size": 32,
+            "width": 1 / 32,
+            "num_classes": 42,
+            "features_width": 1 / 32,
+            "dense_width": 1 / 32,
+        },
     }
 
 
@@ -283,7 +289,7 @@ def test_every_form_of_every_network_comes_back_equal(tmp_path, build, variant, 
         write_released_file(
             path, network, variant, whole=form == "whole model", suffix="" if "Base" in variant else "_1"
         )
-    loaded, architecture = weights.load(path, network.name)
+    loaded, architecture = loading.load(path, "HistoryNet", network.name)
     if build is build_generator:
         assert architecture == small(variant)
     for a, b in zip(network.variables, loaded.variables, strict=True):
@@ -295,7 +301,7 @@ def test_an_existing_network_is_filled(tmp_path, build, variant):
     network, other = build(small(variant)), build(small(variant))
     make_up_weights(network)
     write_released_file(tmp_path / "n.h5", network, variant)
-    weights.fill(other, small(variant), tmp_path / "n.h5")
+    start.fill(other, small(variant), tmp_path / "n.h5")
     for a, b in zip(network.variables, other.variables, strict=True):
         np.testing.assert_array_equal(a.numpy(), b.numpy(), err_msg=a.path)
 
@@ -304,7 +310,7 @@ def test_a_network_of_another_width_is_not_filled(tmp_path):
     write_released_file(tmp_path / "n.h5", build_generator(TINY))
     wanted = Architecture(image_size=32, width=1 / 16)
     with pytest.raises(InputError, match=r"n.h5: layer 'block1_conv1'.*made with --width 0.03125, --features-width"):
-        weights.fill(build_generator(wanted), wanted, tmp_path / "n.h5")
+        start.fill(build_generator(wanted), wanted, tmp_path / "n.h5")
 
 
 @pytest.mark.parametrize("build", [build_generator, build_classifier])
@@ -314,8 +320,8 @@ def test_a_network_for_pictures_of_another_size_is_filled(tmp_path, build, size)
     before, after = (Architecture(image_size=side, width=1 / 32) for side in (160, size))
     network, other = build(before), build(after)
     make_up_weights(network)
-    weights.save(network, before, tmp_path / "n.keras")
-    fitted = weights.fill(other, after, tmp_path / "n.keras")
+    loading.save(network, "HistoryNet", before, tmp_path / "n.keras")
+    fitted = start.fill(other, after, tmp_path / "n.keras")
     assert fitted == (["info_dense1", "label_dense1"] if build is build_generator else ["classifier_dense"])
     features = np.random.default_rng(0).normal(size=16)
     for layer in network.layers:
@@ -337,8 +343,8 @@ def test_fitting_to_larger_pictures_keeps_the_places(tmp_path):
     places = np.zeros((2, 2, 16, kernel.shape[1]), np.float32)
     places[:, 0] = 1
     network.get_layer("info_dense1").set_weights([places.reshape(kernel.shape), bias])
-    weights.save(network, before, tmp_path / "n.keras")
-    weights.fill(other, after, tmp_path / "n.keras")
+    loading.save(network, "HistoryNet", before, tmp_path / "n.keras")
+    start.fill(other, after, tmp_path / "n.keras")
     places = other.get_layer("info_dense1").get_weights()[0].reshape(4, 4, 16, -1)
     # Halving a side of four by triangles of twice the width: weights 1/8, 3/8, 3/8, 1/8, less what is outside.
     expected = np.array([3, 3, 1, 0]) / 7
@@ -347,10 +353,10 @@ def test_fitting_to_larger_pictures_keeps_the_places(tmp_path):
 
 def test_a_file_whose_size_is_not_that_of_its_arrays_is_refused(tmp_path):
     network = build_generator(TINY)
-    weights.save(network, Architecture(image_size=96, width=1 / 32), tmp_path / "n.keras")
+    loading.save(network, "HistoryNet", Architecture(image_size=96, width=1 / 32), tmp_path / "n.keras")
     wanted = Architecture(image_size=64, width=1 / 32)
     with pytest.raises(InputError, match=r"n.keras: layer 'info_dense1' has arrays of shape"):
-        weights.fill(build_generator(wanted), wanted, tmp_path / "n.keras")
+        start.fill(build_generator(wanted), wanted, tmp_path / "n.keras")
 
 
 @pytest.fixture
@@ -365,7 +371,7 @@ def test_a_released_file_of_another_variant_is_refused_by_name(tmp_path):
     write_released_file(tmp_path / "x.h5", build_generator(small("HistoryNet_Parsing")), "HistoryNet_Parsing")
     words = "x.h5: this is a HistoryNet_Parsing model; SOURCE_HistoryNet needs a HistoryNet model .SOURCE_Parsing"
     with pytest.raises(InputError, match=words):
-        weights.load(tmp_path / "x.h5", "generator", "HistoryNet")
+        loading.load(tmp_path / "x.h5", "HistoryNet", "generator", "HistoryNet")
 
 
 def edit(path, change):
@@ -478,7 +484,7 @@ def test_a_released_file_that_does_not_fit_is_refused(released_file, change, wor
     path, _ = released_file
     edit(path, change)
     with pytest.raises(InputError, match=f"Epoch7.h5: .*{words}|Epoch7.h5: {words}"):
-        weights.load(path, "generator", "HistoryNet")
+        loading.load(path, "HistoryNet", "generator", "HistoryNet")
 
 
 def test_a_truncated_released_file_is_refused(released_file):
@@ -487,17 +493,17 @@ def test_a_truncated_released_file_is_refused(released_file):
     for part in (0.001, 0.3, 0.999):
         path.write_bytes(data[: int(len(data) * part)])
         with pytest.raises(InputError, match=r"Epoch7.h5: (cannot be read|not a model)"):
-            weights.load(path, "generator")
+            loading.load(path, "HistoryNet", "generator")
 
 
 def test_other_hdf5_files_are_refused(tmp_path):
     with h5py.File(tmp_path / "other.h5", "w") as file:
         file["numbers"] = np.zeros(3)
     with pytest.raises(InputError, match=r"other.h5: an HDF5 file, but not"):
-        weights.load(tmp_path / "other.h5", "generator")
+        loading.load(tmp_path / "other.h5", "HistoryNet", "generator")
     keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)]).save_weights(tmp_path / "o.weights.h5")
-    with pytest.raises(InputError, match=r"o.weights.h5: holds weights, but of no network of HistoryNet"):
-        weights.load(tmp_path / "o.weights.h5", "generator")
+    with pytest.raises(InputError, match=r"o.weights.h5: holds weights, but of no network that this program has"):
+        loading.load(tmp_path / "o.weights.h5", "HistoryNet", "generator")
 
 
 def test_the_other_networks_of_a_release_are_told_apart(tmp_path):
@@ -505,12 +511,12 @@ def test_the_other_networks_of_a_release_are_told_apart(tmp_path):
         network = build(TINY)
         write_released_file(tmp_path / "x.h5", network)
         with pytest.raises(InputError, match=f"x.h5: this is a {network.name}; a generator is needed"):
-            weights.load(tmp_path / "x.h5", "generator", "HistoryNet")
+            loading.load(tmp_path / "x.h5", "HistoryNet", "generator", "HistoryNet")
 
 
 def test_the_teacher_is_vgg16_as_a_whole(tmp_path):
     baseline = small("Baseline")
-    teacher = vgg16.build_teacher(baseline)
+    teacher = start.build_teacher(baseline)
     theirs = keras.applications.VGG16(weights=None)
     layers = [layer for layer in teacher.layers if layer.weights]
     assert [layer.name for layer in layers] == [layer.name for layer in theirs.layers if layer.weights]
@@ -525,20 +531,20 @@ def test_the_teacher_is_vgg16_as_a_whole(tmp_path):
                 file[f"{layer.name}/{name}"] = value + 1
             listed(file[layer.name], names)
     path = tmp_path / "vgg.h5"
-    arrays = weights._vgg16_whole(weight_files.read(path).arrays, [layer.name for layer in layers], path)
+    arrays = vgg16.whole_arrays(weight_files.read(path).arrays, [layer.name for layer in layers], path)
     before = teacher.get_weights()
-    weights.assign(teacher, arrays, tmp_path / "vgg.h5")
+    assign(teacher, arrays, tmp_path / "vgg.h5")
     for a, b in zip(before, teacher.get_weights(), strict=True):
         np.testing.assert_array_equal(a + 1, b)
 
 
 def test_the_teacher_needs_the_whole_file(tmp_path, full_generator):
     vgg16_file(tmp_path / "notop.h5", [*NOTOP, "block5_conv2", "block5_conv3"], shape=(3, 3, 1, 1))
-    teacher = vgg16.build_teacher(small("Baseline"))
+    teacher = start.build_teacher(small("Baseline"))
     with pytest.raises(InputError, match=r"notop.h5: .*no layer 'fc1'.*vgg16_weights_tf_dim_ordering_tf_kernels.h5"):
-        weights.load_vgg16(teacher, Architecture("Baseline"), str(tmp_path / "notop.h5"), whole=True)
+        start.load_vgg16(teacher, Architecture("Baseline"), str(tmp_path / "notop.h5"), whole=True)
     with pytest.raises(InputError, match="--image-size 224"):
-        weights.load_vgg16(teacher, Architecture("Baseline", 32), "imagenet", whole=True)
+        start.load_vgg16(teacher, Architecture("Baseline", 32), "imagenet", whole=True)
 
 
 def test_convert_and_inspect_on_the_command_line(released_file, tmp_path, monkeypatch):
@@ -552,8 +558,8 @@ def test_convert_and_inspect_on_the_command_line(released_file, tmp_path, monkey
 
     result = run("convert", path, tmp_path / "ours.keras")
     assert (result.returncode, result.stderr) == (0, "")
-    ours, _ = weights.load(tmp_path / "ours.keras", "generator", "HistoryNet")
-    theirs, _ = weights.load(path, "generator", "HistoryNet")
+    ours, _ = loading.load(tmp_path / "ours.keras", "HistoryNet", "generator", "HistoryNet")
+    theirs, _ = loading.load(path, "HistoryNet", "generator", "HistoryNet")
     for a, b in zip(ours.variables, theirs.variables, strict=True):
         np.testing.assert_array_equal(a.numpy(), b.numpy())
     result = run("inspect", tmp_path / "ours.keras")
@@ -582,11 +588,11 @@ def test_networks_of_several_widths_come_back(tmp_path, build, architecture, des
     network = build(architecture)
     path = tmp_path / ("n.keras" if described else "n.weights.h5")
     if described:
-        weights.save(network, architecture, path)
-        assert weights.load(path, network.name)[1] == architecture
+        loading.save(network, "HistoryNet", architecture, path)
+        assert loading.load(path, "HistoryNet", network.name)[1] == architecture
     else:
         network.save_weights(path)
-    for a, b in zip(network.variables, weights.load(path, network.name)[0].variables, strict=True):
+    for a, b in zip(network.variables, loading.load(path, "HistoryNet", network.name)[0].variables, strict=True):
         np.testing.assert_array_equal(a.numpy(), b.numpy(), err_msg=a.path)
 
 
@@ -597,15 +603,15 @@ def test_a_file_from_before_the_widths_loads(saved):
         return json.dumps({key: value for key, value in json.loads(data).items() if key[-6:] != "_width"})
 
     rewrite(saved[1], forget)
-    assert weights.load(saved[1], "generator")[1] == TINY
+    assert loading.load(saved[1], "HistoryNet", "generator")[1] == TINY
 
 
 def test_what_widths_a_file_was_made_with_is_said(tmp_path, capsys):
-    weights.save(build_generator(MIXED), MIXED, tmp_path / "n.keras")
+    loading.save(build_generator(MIXED), "HistoryNet", MIXED, tmp_path / "n.keras")
     words = r"made with --width 0.046875, --features-width 0.0625, --dense-width 0.015625$"
     with pytest.raises(InputError, match=words):
-        weights.fill(build_generator(TINY), TINY, tmp_path / "n.keras")
-    weights.inspect(tmp_path / "n.keras")
+        start.fill(build_generator(TINY), TINY, tmp_path / "n.keras")
+    models.inspect(tmp_path / "n.keras")
     shown = capsys.readouterr().out
     for words in ("width          0.046875\n", "features width 0.0625\n", "dense width    0.015625\n"):
         assert words in shown
@@ -616,7 +622,7 @@ def test_a_description_with_a_wrong_width_is_named(saved, widths):
     description = f'{{"network": "generator", "image_size": 32, "width": 0.03125, {widths}}}'
     rewrite(saved[1], lambda name, data: description if name == "historynet.json" else data)
     with pytest.raises(InputError, match="Epoch0.keras: not a model file of HistoryNet"):
-        weights.load(saved[1], "generator")
+        loading.load(saved[1], "HistoryNet", "generator")
 
 
 COMPACT = Architecture(image_size=32, width=1 / 32, features_width=1.0)
@@ -640,7 +646,7 @@ def vgg16_part(tmp_path):
 def test_a_part_of_vgg16_fills_its_layers_and_says_which(vgg16_part):
     network, path, arrays = vgg16_part
     before = {variable.path: variable.numpy() for variable in network.variables}
-    assert weights.load_vgg16(network, COMPACT, str(path)) == SEVEN
+    assert start.load_vgg16(network, COMPACT, str(path)) == SEVEN
     for variable in network.variables:
         expected = arrays.get(variable.path.replace("/", "_"), before[variable.path])
         np.testing.assert_array_equal(variable.numpy(), expected, err_msg=variable.path)
@@ -661,26 +667,26 @@ def test_a_part_of_vgg16_that_does_not_fit_is_named(vgg16_part, change, words):
     network, path, arrays = vgg16_part
     np.savez(path, **arrays | change)
     with pytest.raises(InputError, match=rf"vgg.npz.*{words}"):
-        weights.load_vgg16(network, COMPACT, str(path))
+        start.load_vgg16(network, COMPACT, str(path))
 
 
 def test_a_part_of_vgg16_is_not_the_whole(vgg16_part, tmp_path):
     network, path, _ = vgg16_part
     with pytest.raises(InputError, match="--features-width 1"):
-        weights.load_vgg16(build_generator(TINY), TINY, str(path))
+        start.load_vgg16(build_generator(TINY), TINY, str(path))
     with pytest.raises(InputError, match="--width 1 only.*npz"):
-        weights.load_vgg16(network, COMPACT, "imagenet")
+        start.load_vgg16(network, COMPACT, "imagenet")
     full = Architecture("Baseline", image_size=224)
     with pytest.raises(InputError, match=r"vgg.npz: not VGG16's weights.*block4_conv1"):
-        weights.load_vgg16(vgg16.build_teacher(small("Baseline")), full, str(path), whole=True)
+        start.load_vgg16(start.build_teacher(small("Baseline")), full, str(path), whole=True)
     with pytest.raises(InputError, match="no network of HistoryNet"):
-        weights.load(path, "generator")
+        loading.load(path, "HistoryNet", "generator")
 
 
 def test_vgg16s_preprocessing_in_the_first_layer(vgg16_part):
     """Away from the border, as the first layer alone with Keras' own preprocessing before it."""
     network, path, arrays = vgg16_part
-    weights.load_vgg16(network, COMPACT, str(path), preprocessing=True)
+    start.load_vgg16(network, COMPACT, str(path), preprocessing=True)
     luminance = np.random.default_rng(1).random((1, 32, 32, 1)).astype("f4")
     first = keras.Model(network.input, network.get_layer("block1_conv1").output)
     theirs = keras.layers.Conv2D(64, 3, padding="same", activation="relu")
@@ -700,7 +706,7 @@ def test_an_archive_that_was_packed_again_comes_back_equal(saved, tmp_path, comp
             # As other programs that pack write it, for times of access and so on.
             member.compress_type, member.extra = compression, b"\x01\x99\x03\x00abc"
             again.writestr(member, archive.read(name))
-    loaded, _ = weights.load(tmp_path / "again.keras", "generator")
+    loaded, _ = loading.load(tmp_path / "again.keras", "HistoryNet", "generator")
     for a, b in zip(generator.variables, loaded.variables, strict=True):
         np.testing.assert_array_equal(a.numpy(), b.numpy(), err_msg=a.path)
 
@@ -711,4 +717,4 @@ def test_one_changed_bit_is_noticed(saved):
     data[data.index(generator.get_layer("info_dense1").kernel.numpy().tobytes()) + 5] ^= 1
     path.write_bytes(data)
     with pytest.raises(InputError, match="a damaged or unfinished file"):
-        weights.load(path, "generator", wanted=("ab",))
+        loading.load_colorizing(path)

@@ -3,12 +3,15 @@
 import argparse
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tqdm import tqdm
 
 from historynet import errors, files, settings
 from historynet.errors import InputError
+
+if TYPE_CHECKING:
+    from historynet.comparing.perceptual import Lpips
 
 
 def comparison_parser(description: str) -> settings.Parser:
@@ -34,7 +37,7 @@ def compare_folders(arguments: argparse.Namespace, report: Path | None = None, *
 
     Args:
         arguments: of `comparison_parser`.
-        report: a file for what is printed.
+        report: a file for what is printed; None: no file.
         measures: `convention` or `lpips` of `comparison.compare`.
 
     Raises:
@@ -47,6 +50,8 @@ def compare_folders(arguments: argparse.Namespace, report: Path | None = None, *
     with tqdm(total=len(pairing.pairs), unit="pair", disable=None) as bar:
         comparison = compare(pairing, resize=arguments.resize, progress=bar.update, **measures)
     protocol = "; ".join(map(str, measures.values()))
+
+    # What was left out, then the scores of the others.
     for reason in comparison.unreadable:
         print(f"skipped: {reason}", file=sys.stderr)
     for pair in comparison.different_size:
@@ -55,11 +60,13 @@ def compare_folders(arguments: argparse.Namespace, report: Path | None = None, *
         text = "\n".join([protocol, *comparison.report()])
         print(text, flush=True)
         if report:
-            files.write_atomically(report, lambda path: path.write_text(text + "\n", encoding="utf-8"))
+            files.write_text(report, text + "\n")
         if arguments.csv:
             comparison.write_csv(arguments.csv)
         if arguments.json:
             comparison.write_json(arguments.json, protocol)
+
+    # The exit code.
     if comparison.different_size:
         raise InputError(
             f"{arguments.dir1}: results of another size than their originals: {len(comparison.different_size)}, which "
@@ -72,7 +79,7 @@ def compare_folders(arguments: argparse.Namespace, report: Path | None = None, *
 
 def results_parser(description: str) -> settings.Parser:
     """The options of the scripts that take the results of several methods."""
-    from historynet.comparing.tables import EXPERIMENTS
+    from historynet.comparing.methods import EXPERIMENTS
 
     parser = settings.Parser(description=description, allow_abbrev=False)
     parser.add_argument("experiment", choices=EXPERIMENTS, help="whose methods are recognised by their folders' names")
@@ -91,17 +98,17 @@ def find_results(arguments: argparse.Namespace) -> tuple[Path, dict[str, Path]]:
     Raises:
         InputError: if there are no originals or no method.
     """
-    from historynet.comparing import tables
+    from historynet.comparing import methods
 
-    experiment = tables.EXPERIMENTS[arguments.experiment]
-    named = {tables.ORIGINALS: arguments.originals} if arguments.originals else {}
+    experiment = methods.EXPERIMENTS[arguments.experiment]
+    named = {methods.ORIGINALS: arguments.originals} if arguments.originals else {}
     for text in arguments.method:
         name, _, folder = text.partition("=")
         if not name or not folder:
             raise InputError(f"--method {text}: it takes NAME=DIR")
-        named[tables.method_name(name, experiment)] = Path(folder)
-    folders, others = tables.find_folders(arguments.folder, experiment, named)
-    originals = folders.pop(tables.ORIGINALS, None)
+        named[methods.method_name(name, experiment)] = Path(folder)
+    folders, others = methods.find_folders(arguments.folder, experiment, named)
+    originals = folders.pop(methods.ORIGINALS, None)
     if originals is None:
         raise InputError(f"{arguments.folder}: no folder is called originals; name it with --originals")
     if not folders:
@@ -110,10 +117,10 @@ def find_results(arguments: argparse.Namespace) -> tuple[Path, dict[str, Path]]:
     for path in others:
         if path.resolve() not in used:
             print(f"left out: {path.name} is no known method; --method NAME={path} adds it")
-    return originals, tables.in_order(folders, experiment)
+    return originals, methods.in_order(folders, experiment)
 
 
-def find_lpips(use_gpu: bool) -> Any:
+def find_lpips(use_gpu: bool) -> "Lpips | None":
     """LPIPS with AlexNet, or None with a message where it is not installed."""
     from historynet.comparing.perceptual import Lpips
 

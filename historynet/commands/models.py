@@ -5,28 +5,66 @@ from pathlib import Path
 
 from historynet import backend, errors, settings
 from historynet.commands import running
+from historynet.errors import InputError
 
 
 def main() -> None:
-    """The command line `python -m historynet.weights`; ends the process with one of the exit codes of `errors`."""
-    running.run(_model_files)
+    """Ends the process with one of the exit codes of `errors`."""
+    running.run(_models)
 
 
-def _model_files(argv: Sequence[str]) -> int:
+def _models(argv: Sequence[str]) -> int:
     parser = settings.Parser(prog="python -m historynet.weights", description="Says or changes what model files are.")
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     actions = parser.add_subparsers(dest="action", required=True)
-    inspect = actions.add_parser("inspect", help="say which network a file holds, and list its arrays")
-    inspect.add_argument("file", type=Path)
-    convert = actions.add_parser("convert", help="turn a released .h5, or a .weights.h5, into a .keras file of ours")
-    convert.add_argument("source", metavar="IN", type=Path)
-    convert.add_argument("target", metavar="OUT.keras", type=Path)
+    inspecting = actions.add_parser("inspect", help="say which network a file holds, and list its arrays")
+    inspecting.add_argument("file", type=Path)
+    converting = actions.add_parser("convert", help="turn a released .h5, or a .weights.h5, into a .keras file of ours")
+    converting.add_argument("source", metavar="IN", type=Path)
+    converting.add_argument("target", metavar="OUT.keras", type=Path)
     arguments = parser.parse_args(argv)
     backend.start("cpu")
-    from historynet.systems import loading as weights
-
     if arguments.action == "inspect":
-        weights.inspect(arguments.file)
+        inspect(arguments.file)
     else:
-        weights.convert(arguments.source, arguments.target)
+        convert(arguments.source, arguments.target)
     return errors.DONE
+
+
+def inspect(path: Path) -> None:
+    """Prints which network a file holds, and its arrays.
+
+    Raises:
+        InputError: if it holds none of ours, or does not fit array for array.
+    """
+    from historynet.systems import loading
+
+    contents = loading.identify(path)
+    registration = contents.registration
+    network = loading.build(contents, path)
+    facts = {"file": contents.form, "system": registration.name, "network": contents.network}
+    facts |= registration.facts(contents.network, contents.architecture) if registration.facts else {}
+    facts |= {"parameters": f"{network.count_params():,}"}
+    for name, value in facts.items():
+        print(f"{name:14} {value}")
+    print("layers")
+    for name, values in contents.arrays.items():
+        print(f"  {name:20} {' '.join(str(value.shape) for value in values)}")
+
+
+def convert(source: Path, target: Path) -> None:
+    """Turns a file that holds a network of ours, whatever its form, into a .keras file.
+
+    Raises:
+        InputError: as `inspect`; also if the new file cannot be written.
+    """
+    if target.suffix != ".keras":
+        raise InputError(f"{target}: the new file's name must end with .keras")
+    from historynet.systems import loading
+
+    contents = loading.identify(source)
+    registration = contents.registration
+    loading.save(loading.build(contents, source), registration.name, contents.architecture, target)
+    program = registration.program(contents.architecture)
+    colorizes = registration.colorizing and contents.network == registration.colorizing.network
+    print(f"{target}: {program + ' ' if colorizes else ''}{contents.network}")

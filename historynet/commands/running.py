@@ -8,39 +8,45 @@ from collections.abc import Callable, Sequence
 from historynet import errors
 from historynet.errors import HistoryNetError, StoppedError
 
+_OUT_OF_MEMORY = "out of memory; lower --batch-size, or train with a lower --width or --image-size"
+
 
 def run(command: Callable[[Sequence[str]], int]) -> None:
-    """Runs a command line: arguments -> exit code; ends the process with it, or with one line and the error's code."""
+    """Runs a command line: arguments -> exit code; ends the process with it, or with one line and the error's code.
+
+    With --debug among the arguments an error's traceback is shown, too. A defect of ours always shows its own.
+    """
     argv = sys.argv[1:]
     try:
         code = command(argv)
-    except HistoryNetError as error:
-        if "--debug" in argv:
-            traceback.print_exc()
-        text = one_line(str(error))
-        print(text if isinstance(error, StoppedError) else f"error: {text}", file=sys.stderr)
-        code = error.exit_code
     except BrokenPipeError:
         # Whoever read our output has gone; Python would complain once more when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = errors.BAD_INPUT
-    except OSError as error:
-        if "--debug" in argv:
-            traceback.print_exc()
-        print(f"error: {error.filename or 'a file'}: {error.strerror or error}", file=sys.stderr)
-        code = errors.BAD_INPUT
     except KeyboardInterrupt:
         print("\ninterrupted; what was saved is kept", file=sys.stderr)
         code = errors.INTERRUPTED
-    except Exception as error:
-        # TensorFlow's error by its name: this module does not import it before it must.
-        if not isinstance(error, MemoryError) and type(error).__name__ != "ResourceExhaustedError":
-            raise
-        print(
-            "error: out of memory; lower --batch-size, or train with a lower --width or --image-size", file=sys.stderr
-        )
-        code = errors.BAD_INPUT
+    except (HistoryNetError, OSError, *_memory_errors()) as error:
+        if "--debug" in argv:
+            traceback.print_exc()
+        text, code = _explain(error)
+        print(text if isinstance(error, StoppedError) else f"error: {text}", file=sys.stderr)
     sys.exit(code)
+
+
+def _memory_errors() -> tuple[type[Exception], ...]:
+    """The errors that say that memory is not enough; TensorFlow's only if somebody has imported it."""
+    tensorflow_errors = getattr(sys.modules.get("tensorflow"), "errors", None)
+    return (MemoryError, tensorflow_errors.ResourceExhaustedError) if tensorflow_errors else (MemoryError,)
+
+
+def _explain(error: Exception) -> tuple[str, int]:
+    """One line for the user, and the exit code."""
+    if isinstance(error, HistoryNetError):
+        return one_line(str(error)), error.exit_code
+    if isinstance(error, OSError):
+        return one_line(f"{error.filename or 'a file'}: {error.strerror or error}"), errors.BAD_INPUT
+    return _OUT_OF_MEMORY, errors.BAD_INPUT
 
 
 def one_line(text: str) -> str:

@@ -1,9 +1,9 @@
 """How close a folder of results is to a folder of originals: pair by pair, and on average."""
 
 import csv
-import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -51,7 +51,7 @@ class Comparison:
         return metrics.finite([scores[metric] for scores in self.scores.values()])
 
     def mean(self, metric: str) -> float:
-        """Of the pairs that have the score; NaN if there are none."""
+        """The mean over the pairs that have the score; NaN if there are none."""
         return metrics.finite_mean(self.values(metric))
 
     def deviation(self, metric: str) -> float:
@@ -81,7 +81,7 @@ class Comparison:
         return lines
 
     def write_csv(self, path: Path) -> None:
-        """One line a pair."""
+        """Writes a line for each pair: the original's name and the scores."""
 
         def write(temporary: Path) -> None:
             with temporary.open("w", newline="", encoding="utf-8") as file:
@@ -92,17 +92,22 @@ class Comparison:
         files.write_atomically(path, write)
 
     def write_json(self, path: Path, protocol: str) -> None:
-        """All of it; null stands for what is infinite or undefined."""
+        """Writes scores, averages, counts and names; null stands for a score that is infinite or undefined.
 
-        def known(values: dict[str, float]) -> dict[str, float | None]:
+        Args:
+            path: the file.
+            protocol: how the scores were computed.
+        """
+
+        def finite(values: dict[str, float]) -> dict[str, float | None]:
             return {metric: value if np.isfinite(value) else None for metric, value in values.items()}
 
         content = {
             "protocol": protocol,
             "pairs_found": len(self.pairing.pairs),
             "pairs_compared": len(self.scores),
-            "average": known({metric: self.mean(metric) for metric in self.metrics}),
-            "standard_deviation": known({metric: self.deviation(metric) for metric in self.metrics}),
+            "average": finite({metric: self.mean(metric) for metric in self.metrics}),
+            "standard_deviation": finite({metric: self.deviation(metric) for metric in self.metrics}),
             "averaged": {metric: self.values(metric).size for metric in self.metrics},
             "originals_without_result": self.pairing.without_result,
             "results_without_original": self.pairing.without_original,
@@ -111,10 +116,9 @@ class Comparison:
             "unreadable": self.unreadable,
             "originals_without_colour": self.gray_originals,
             "results_without_colour": self.gray_results,
-            "scores": {name: known(scores) for name, scores in self.scores.items()},
+            "scores": {name: finite(scores) for name, scores in self.scores.items()},
         }
-        text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
-        files.write_atomically(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
+        files.write_json(path, content)
 
 
 def _line(scores: dict[str, float], decimals: int = 6) -> str:
@@ -140,31 +144,19 @@ def compare(
     """Compares each original with its result, a few pairs at a time in memory.
 
     Args:
-        pairing: what to compare with what.
-        convention: of SSIM and PSNR; None leaves them out.
-        lpips: None leaves it out.
-        colorfulness: of the results, as well.
-        resize: results to the size of their originals, bilinearly; otherwise pairs of different size are not compared.
+        pairing: the pairs of original and result.
+        convention: how SSIM and PSNR are computed; None leaves them out.
+        lpips: measures LPIPS; None leaves it out.
+        colorfulness: whether the results' colourfulness is measured as well.
+        resize: whether results get the size of their originals, bilinearly; otherwise pairs of different size are not
+            compared.
         progress: called with the number of pairs just finished.
     """
     wanted = {SSIM: convention, PSNR: convention, LPIPS: lpips, COLORFULNESS: colorfulness}
     comparison = Comparison(pairing, [metric for metric, how in wanted.items() if how])
+    measure = partial(_measure, convention, colorfulness, resize)
 
-    def measure(pair: tuple[Path, Path]) -> "_Compared | PictureError":
-        try:
-            true, picture = map(images.read_rgb, pair)
-        except PictureError as error:
-            return error
-        resized = picture.shape != true.shape
-        if resized and not resize:
-            return _SizeError(f"{pair[0].name}: {_pixels(true)}, its result {pair[1].name}: {_pixels(picture)}")
-        if resized:
-            picture = color.resize(picture, *true.shape[:2])
-        scores = {SSIM: convention.ssim(true, picture), PSNR: convention.psnr(true, picture)} if convention else {}
-        if colorfulness:
-            scores[COLORFULNESS] = metrics.colorfulness(picture)
-        return _Compared(true, picture, scores, resized)
-
+    # All scores but LPIPS, by threads; the pictures go on to LPIPS, which batches them.
     def compared() -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
         outcomes = map_ahead(measure, pairing.pairs, ahead=CORES)
         for (original, _), outcome in zip(pairing.pairs, outcomes, strict=True):
@@ -190,6 +182,8 @@ def compare(
 
 
 class _Compared(NamedTuple):
+    """A pair that was measured: its pictures, uint8 RGB (height, width, 3) of one size, and their scores."""
+
     true: np.ndarray
     picture: np.ndarray
     scores: dict[str, float]
@@ -198,6 +192,25 @@ class _Compared(NamedTuple):
 
 class _SizeError(PictureError):
     """A pair whose pictures differ in size."""
+
+
+def _measure(
+    convention: Convention | None, colorfulness: bool, resize: bool, pair: tuple[Path, Path]
+) -> _Compared | PictureError:
+    """A pair's scores and pictures, or why it cannot be compared."""
+    try:
+        true, picture = map(images.read_rgb, pair)
+    except PictureError as error:
+        return error
+    resized = picture.shape != true.shape
+    if resized and not resize:
+        return _SizeError(f"{pair[0].name}: {_pixels(true)}, its result {pair[1].name}: {_pixels(picture)}")
+    if resized:
+        picture = color.resize(picture, *true.shape[:2])
+    scores = {SSIM: convention.ssim(true, picture), PSNR: convention.psnr(true, picture)} if convention else {}
+    if colorfulness:
+        scores[COLORFULNESS] = metrics.colorfulness(picture)
+    return _Compared(true, picture, scores, resized)
 
 
 def _is_gray(picture: np.ndarray) -> bool:

@@ -4,11 +4,9 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 
+from historynet.colorizing.results import SUFFIX
 from historynet.errors import InputError
 from historynet.pictures import images
-
-SUFFIX = "_reconstructed"
-"""What colorizing adds to a picture's name."""
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ NETS = {"alex": "AlexNet", "vgg": "VGG16", "squeeze": "SqueezeNet1_1"}
 """What LPIPS can compare features of, and torchvision's names of their weights."""
 
 VERSIONS = ("0.1", "0.0")
+"""Of the linear weights that LPIPS was trained with."""
 
 _MIN_SIDE = 32
 """Under this the deepest features of a picture have no pixels."""
@@ -36,8 +37,8 @@ class Lpips:
 
     Args:
         net: one of NETS; published figures are mostly of "alex".
-        version: of the linear weights over the features.
-        use_gpu: instead of the CPU.
+        version: one of VERSIONS, of the linear weights over the features.
+        use_gpu: whether a GPU computes instead of the CPU.
 
     Raises:
         InputError: if the library or the network's weights are missing, or there is no GPU.
@@ -52,7 +53,7 @@ class Lpips:
             raise InputError(
                 f"LPIPS needs the lpips library and PyTorch ({error}): pip install -e '.[lpips]' in the project's "
                 "folder (5.6 GB)"
-            ) from None
+            ) from error
         if use_gpu and not torch.cuda.is_available():
             raise InputError("--use_gpu: PyTorch found no GPU; leave the option out")
         self._name = f"LPIPS {version}, {net}"
@@ -72,18 +73,22 @@ class Lpips:
                 raise InputError(
                     f"the weights of {NETS[net]} could not be loaded ({' '.join(str(error).split())}); fetch {url} and "
                     f"put it into {folder} (it follows the environment variable: TORCH_HOME/hub/checkpoints)"
-                ) from None
+                ) from error
         self._model = model.to(self._device).eval()
 
     def __str__(self) -> str:
         return self._name
 
-    def __call__(self, true: np.ndarray, picture: np.ndarray) -> float:
-        """The distance of two uint8 RGB pictures (height, width, 3): 0 is equal. NaN under 32 pixels a side."""
-        return next(self.distances([(None, true, picture)]))[1]
-
     def distances(self, pairs: Iterable[tuple[Key, np.ndarray, np.ndarray]]) -> Iterator[tuple[Key, float]]:
-        """(key, distance) of each (key, picture, picture); batched by size, so not in order."""
+        """Measures pairs in batches of one size.
+
+        Args:
+            pairs: (key, picture, picture) each; the pictures are uint8 RGB (height, width, 3) of one size.
+
+        Yields:
+            (key, distance) of each pair, not in the order of the pairs. The distance of equal pictures is 0; that of
+            pictures with a side under 32 pixels is NaN.
+        """
         for distances in map_ahead(self._measure, self._batches(pairs), ahead=CORES):
             yield from distances
 

@@ -5,9 +5,6 @@ What is done is recorded, so that a stopped run goes on where it was; the traine
 checkpoints.
 """
 
-import json
-import signal
-import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -16,13 +13,19 @@ from pathlib import Path
 from typing import Any
 
 from historynet import errors, files, settings
-from historynet.comparing import tables
+from historynet.comparing import rendering, tables
+from historynet.comparing.methods import EXPERIMENTS
 from historynet.comparing.metrics import Convention
 from historynet.comparing.perceptual import Lpips
 from historynet.errors import InputError
+from historynet.experiments.processes import run_script
 from historynet.pictures import figures
 from historynet.settings import Settings
+from historynet.systems.historynet.settings import HistoryNetSettings
 from historynet.training import history
+from historynet.training.checkpoints import Checkpoints
+from historynet.training.runs import CHECKPOINTS
+from historynet.weights import run_files
 
 TRAINERS = {
     "Baseline": "Baseline/Baseline.py",
@@ -52,16 +55,20 @@ class Run:
     """One variant of an ablation.
 
     Attributes:
-        name: in the table.
-        trainer: its script; colorization.py stands beside it.
-        folder: of all its files.
-        settings: checked.
+        name: the variant's name in the table.
+        trainer: the variant's training script; colorization.py stands beside it.
+        folder: holds all files of the run.
+        settings: what the variant is trained with, checked.
     """
 
     name: str
     trainer: Path
     folder: Path
     settings: Settings
+
+    @property
+    def model_dir(self) -> Path:
+        return self.folder / "models"
 
     @property
     def settings_file(self) -> Path:
@@ -75,48 +82,63 @@ class Run:
 def plan(root: Path, out: Path, options: Sequence[str]) -> list[Run]:
     """The four runs of the trainers' options, each with its settings file.
 
+    Nothing is written before the settings of all four are found right, together and beside what was trained before.
+
     Args:
         root: the project's folder.
         out: the ablation's folder; a folder for each variant is made in it.
         options: of HistoryNet's trainer; a variant without a part goes without the part's options.
 
     Raises:
-        InputError: if an option is wrong or can't be the same for all, or `out` holds a run of other settings.
+        InputError: if an option is wrong or can't be the same for all, or a variant was trained in `out` with other
+            settings.
     """
-    runs = []
-    for name in reversed(TRAINERS):  # HistoryNet first: it has all options, so its complaints are right
-        trainer = root / TRAINERS[name]
-        config = trainer.with_name("config.py")
-        parser = settings.make_parser(f"Trains {name}.", settings.TRAIN, config)
-        arguments = parser.parse_args(options) if name == "HistoryNet" else parser.parse_known_args(options)[0]
-        for own in _OWN:
-            if getattr(arguments, own, None) is not None:
-                raise InputError(f"--{own.replace('_', '-')}: can't be the same for four variants; leave it out")
-        chosen, written = settings.resolve(arguments, config)
-        folder = out / trainer.stem
-        written |= {
-            "test_name": trainer.stem,
-            "model_dir": str(folder / "models"),
-            "out_dir": str(folder / "training"),
-            "log_dir": str(folder / "logs"),
-            "pretrained": str(folder / f"models/my_model_colorizationEpoch{chosen.num_epochs - 1}.keras"),
-            "test_dir": str(chosen.test_data),
-            "result_dir": str(folder / "colorized"),
-        }
-        run = Run(name, trainer, folder, chosen)
-        _save_settings(run, written)
-        runs.append(run)
-    return runs[::-1]
+    # HistoryNet first: it has all options, so its complaints are right.
+    planned = [_plan_variant(name, root / TRAINERS[name], out, options) for name in reversed(TRAINERS)]
+    for run, written in planned:
+        _check_earlier_settings(run, written)
+    for run, written in planned:
+        files.write_json(run.settings_file, written)
+    return [run for run, _ in reversed(planned)]
 
 
-def _save_settings(run: Run, written: Mapping[str, Any]) -> None:
-    text = json.dumps(written, indent=2) + "\n"
-    if run.settings_file.exists() and run.settings_file.read_text(encoding="utf-8") != text:
+def _plan_variant(name: str, trainer: Path, out: Path, options: Sequence[str]) -> tuple[Run, dict[str, Any]]:
+    """A variant's run, and its settings as they are to be written."""
+    config = trainer.with_name("config.py")
+    parser = settings.make_parser(f"Trains {name}.", settings.TRAIN, config, HistoryNetSettings)
+    arguments = parser.parse_args(options) if name == "HistoryNet" else parser.parse_known_args(options)[0]
+    for own in _OWN:
+        if getattr(arguments, own, None) is not None:
+            raise InputError(f"--{own.replace('_', '-')}: can't be the same for four variants; leave it out")
+    resolved, written = settings.resolve(arguments, config, HistoryNetSettings)
+    run = Run(name, trainer, out / trainer.stem, resolved)
+    written |= {
+        "test_name": trainer.stem,
+        "model_dir": str(run.model_dir),
+        "out_dir": str(run.folder / "training"),
+        "log_dir": str(run.folder / "logs"),
+        "pretrained": str(run_files.model_path(run.model_dir, "colorization", resolved.num_epochs - 1)),
+        "test_dir": str(resolved.test_data),
+        "result_dir": str(run.folder / "colorized"),
+    }
+    return run, written
+
+
+def _check_earlier_settings(run: Run, written: Mapping[str, Any]) -> None:
+    """Refuses to continue what was trained with other settings. A start that trained nothing is in nobody's way."""
+    if not run.settings_file.exists() or not _has_trained(run):
+        return
+    if files.read_json(run.settings_file, dict, "damaged; name another folder with --out") != written:
         raise InputError(
             f"{run.settings_file}: an ablation with other settings; give the same options to continue it, or name "
             "another folder with --out"
         )
-    files.write_atomically(run.settings_file, lambda path: path.write_text(text, encoding="utf-8"))
+
+
+def _has_trained(run: Run) -> bool:
+    """Whether there is anything that the run's trainer would continue from, or has finished."""
+    saved = Checkpoints(run.model_dir / CHECKPOINTS, run.settings.keep_checkpoints)
+    return bool(saved.paths() or run_files.list_models(run.model_dir)) or "training" in _read_record(run)
 
 
 def execute(run: Run) -> int:
@@ -129,14 +151,12 @@ def execute(run: Run) -> int:
             continue
         print(f"\n{run.name}: {step}", flush=True)
         start = time.monotonic()
-        code = _call([sys.executable, script, "--config", run.settings_file, *options])
+        code = run_script(script, "--config", run.settings_file, *options)
         seconds = f"{step}_seconds"
         record[seconds] = record.get(seconds, 0) + round(time.monotonic() - start)
         if code in (errors.DONE, errors.SKIPPED):
             record[step] = code
-        files.write_atomically(
-            run.record_file, lambda path: path.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
-        )
+        files.write_json(run.record_file, record)
         if record.get(step) is None:
             print(
                 f"{run.name}: {step} ended with exit code {code}; the same command continues from here", file=sys.stderr
@@ -146,41 +166,32 @@ def execute(run: Run) -> int:
 
 
 def _read_record(run: Run) -> dict[str, Any]:
-    try:
-        return json.loads(run.record_file.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    """What was done of a run: the exit code of each finished step, and the seconds of each step."""
+    if not run.record_file.exists():
         return {}
-    except ValueError:
-        raise InputError(f"{run.record_file}: damaged; remove it to start {run.name} again") from None
-
-
-def _call(command: Sequence[object]) -> int:
-    """Runs a process to its end, also when we are told to stop: it saves then, and its exit code says so."""
-    process = subprocess.Popen(list(map(str, command)))
-    # A terminal interrupts both of us; other signals come to us alone.
-    handlers = {
-        signal.SIGINT: signal.SIG_IGN,
-        signal.SIGTERM: lambda number, frame: process.send_signal(number),
-    }
-    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
-    try:
-        code = process.wait()
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-    return code if code >= 0 else 128 - code
+    return files.read_json(run.record_file, dict, f"damaged; remove it to start {run.name} again")
 
 
 def report(runs: Sequence[Run], folder: Path, convention: Convention, lpips: Lpips | None, rows: int) -> tables.Table:
     """Writes Table 2, loss curves, test scores, a picture grid and report.md with the settings into a folder.
+
+    Args:
+        runs: of `plan`, all trained and colorized.
+        folder: for the report, made if need be.
+        convention: how PSNR and SSIM are computed.
+        lpips: measures LPIPS; None leaves the column out.
+        rows: number of test pictures in the grid.
+
+    Returns:
+        The measured table.
 
     Raises:
         InputError: if results are missing or nothing can be written.
     """
     test_data = runs[0].settings.test_data
     results = {run.name: run.folder / "colorized" for run in runs}
-    table = tables.measure(tables.EXPERIMENTS["ablation"], test_data, results, convention, lpips, colorfulness=True)
-    tables.write(table, folder, "table")
+    table = tables.measure(EXPERIMENTS["ablation"], test_data, results, convention, lpips, colorfulness=True)
+    rendering.write(table, folder, "table")
     logs = {run.name: run.folder / "logs" for run in runs}
     losses = history.read_runs(logs, history.LOSSES)
     figures.plot_runs(
@@ -193,13 +204,13 @@ def report(runs: Sequence[Run], folder: Path, convention: Convention, lpips: Lpi
     # A horizontal line: what the gray pictures themselves score.
     shown = {name: scores[name] | {"gray": scores[f"{name}_gray"][runs[-1].name]} for name in ("psnr", "ssim")}
     figures.plot_runs(shown | {"colorfulness": scores["colorfulness"]}, folder / "scores.png", "epoch")
-    tables.draw_pictures(test_data, results, [folder / "pictures.png", folder / "pictures.pdf"], rows)
-    text = _describe(runs, table)
-    files.write_atomically(folder / "report.md", lambda path: path.write_text(text, encoding="utf-8"))
+    rendering.draw_pictures(test_data, results, [folder / "pictures.png", folder / "pictures.pdf"], rows)
+    files.write_text(folder / "report.md", _describe(runs, table))
     return table
 
 
 def _describe(runs: Sequence[Run], table: tables.Table) -> str:
+    """The page of the report, in Markdown."""
     hidden = {name.upper() for name in _OWN}
     described = [dict(settings.describe(run.settings, settings.TRAIN)) for run in runs]
     names = [name for name in described[-1] if name not in hidden]
@@ -215,7 +226,7 @@ def _describe(runs: Sequence[Run], table: tables.Table) -> str:
 Four variants, each trained once with the same data, seed and steps; all test pictures colorized by the networks of the
 last epoch.
 
-{table.markdown()}
+{rendering.as_markdown(table)}
 
 ![Means with their standard errors, and the published values](table.png)
 
@@ -223,7 +234,7 @@ last epoch.
 
 ![Losses of training, moving means](losses.png)
 
-![Scores of the sample of test pictures that is looked at after each epoch](scores.png)
+![Scores of the sample of test pictures that is colorized after each epoch](scores.png)
 
 ## Settings
 

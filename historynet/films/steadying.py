@@ -26,7 +26,7 @@ def find_cuts(items: Iterable[Item], luminance: Callable[[Item], np.ndarray]) ->
 
     Args:
         items: frames in order.
-        luminance: of a frame, uint8 (height, width).
+        luminance: gives the L of a frame, uint8 (height, width).
     """
     detector = AdaptiveDetector(min_scene_len=0, window_width=CUT_WINDOW, luma_only=True)
     waiting = deque()
@@ -87,10 +87,10 @@ def align(
     """Moves the chrominance of the frame before to where its things are now.
 
     Args:
-        flow: the method.
-        luminance: of this frame, uint8 (height, width).
-        before: of the frame before.
-        ab: of the frame before, float32 (height, width, 2).
+        flow: the method that finds the motion.
+        luminance: L of this frame, uint8 (height, width).
+        before: luminance of the frame before, uint8 (height, width).
+        ab: chrominance of the frame before, float32 (height, width, 2) in 0..1.
 
     Returns:
         The moved ab (height, width, 2), and for each pixel how far it can be trusted, 0..1 (height, width), float32.

@@ -11,6 +11,8 @@ import math
 import cv2
 import numpy as np
 
+from historynet.pictures.options import BILINEAR, GUIDED
+
 GRAY = 128
 """The 8-bit a and b of a pixel without chroma."""
 
@@ -47,10 +49,6 @@ def network_lab(rgb: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     return rgb_to_lab(to_8_bit(resize(rgb, *size))).astype(np.float32) / np.float32(255)
 
 
-BILINEAR, GUIDED = "bilinear", "guided"
-UPSAMPLINGS = (BILINEAR, GUIDED)
-"""How a predicted chrominance is brought to a picture's size: as the released program does, or along L's edges."""
-
 _STRIP = 1 << 20
 """Pixels that are turned into Lab and back at a time: a picture of 200 megapixels needs no second one beside it."""
 
@@ -71,7 +69,7 @@ def with_chrominance(
         rgb: uint8 or uint16 RGB.
         ab: predicted chrominance.
         strength: factor on the distance from gray: 0 is gray, 1 as predicted.
-        upsampling: one of UPSAMPLINGS.
+        upsampling: one of `options.UPSAMPLINGS`.
         out: the array for the result, which may be rgb itself.
 
     Returns:

@@ -88,7 +88,7 @@ def plot_runs(curves: Mapping[str, Mapping[str, Sequence[float]]], path: Path, s
     Args:
         curves: values by quantity and run, from step 1, NaN before the run begins; a run may lack a quantity.
         path: the file.
-        step: what is counted.
+        step: what the horizontal axis counts, its label: "step", "epoch".
         smoothing: steps of the moving mean that is drawn, as in `plot_curves`.
     """
     import matplotlib.figure

@@ -6,19 +6,18 @@ file is, reads the rest, and knows EXIF data, profiles and transparency.
 
 import contextlib
 import io
-import itertools
-import zlib
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import BinaryIO
 
 import cv2
 import numpy as np
 from PIL import ExifTags, Image, ImageCms, ImageOps, TiffImagePlugin
 
 from historynet import files
-from historynet.errors import PictureError
-from historynet.pictures import color, images
+from historynet.errors import PictureError, reason, translated
+from historynet.pictures import color, images, tiff
+from historynet.pictures.options import MAX_MEGAPIXELS, QUALITY
 
 _OPENCV = ("JPEG", "PNG", "TIFF", "WEBP", "BMP", "DIB", "JPEG2000", "PPM")
 # Formats whose Pillow readers start other programs (EPS) or want fonts (WMF) are left out.
@@ -32,10 +31,6 @@ EXTENSIONS = images.EXTENSIONS | {
 
 _SAME = {".jpg": ".jpg", ".jpeg": ".jpg", ".jpe": ".jpg", ".jfif": ".jpg"} | {".tif": ".tif", ".tiff": ".tif"}
 _SAME |= {".webp": ".webp"}
-
-MAX_MEGAPIXELS = 200
-QUALITY = 95
-"""OpenCV's default for JPEG files."""
 
 _TIFF_TEXTS = frozenset({269, 270, 271, 272, 282, 283, 285, 296, 305, 306, 315, 316, 33432, 34665, 34853})
 """Tags of a TIFF file's first directory that speak of the picture; the others of how the file stores it."""
@@ -112,40 +107,33 @@ def read(path: Path, page: int = 0, deep: bool = False, max_megapixels: float = 
     data = images.read_bytes(path, limit=int(8e6 * max_megapixels))
     image = _identify(io.BytesIO(data), path)
     header = _header(image, path, max_megapixels)
-    picture = Picture(np.empty(0))
-    with _refusing(path):
+    with _decoding(path):
         image.seek(min(page, header.pages - 1))
         bits = _bits(image)
-        # Pillow would decode a PNG file to look for EXIF data behind the pixels.
-        if image.format != "PNG" or b"eXIf" in data or b"Raw profile type exif" in data:
-            picture.exif = _exif(image, picture.notes)
-        picture.icc = image.info.get("icc_profile") or None
-        if image.format in ("GIF", "PNG", "WEBP", "AVIF") and getattr(image, "is_animated", False):
-            picture.notes.append("an animation: only its first frame is colorized")
-    space = picture.icc and _space(picture.icc)
-    has_alpha = image.format not in ("BMP", "DIB") and image.has_transparency_data
+        has_alpha = image.format not in ("BMP", "DIB") and image.has_transparency_data
     if bits > 16 or image.mode == "F":
         raise PictureError(f"{path}: holds {bits}-bit values; save it with 16 or 8 bits")
+    picture = Picture(np.empty(0))
+    _read_metadata(picture, image, data, path)
+    space = picture.icc and _space(picture.icc)
+
+    # The pixels, by Pillow where OpenCV would not read them rightly: its 8-bit TIFF reader multiplies colours by their
+    # transparency.
     by_pillow = image.format in _PILLOW or (image.mode == "CMYK" and space == "CMYK")
-    # OpenCV's 8-bit TIFF reader multiplies colours by their transparency.
     by_pillow |= image.format == "TIFF" and has_alpha and bits <= 8
     if by_pillow or has_alpha:
-        with _refusing(path):
+        with _decoding(path):
             turned = ImageOps.exif_transpose(image)
             if has_alpha:
                 picture.alpha = np.array(turned.convert("RGBA").getchannel("A"))
             if by_pillow:
                 picture.rgb = np.array(_cmyk_to_rgb(turned, picture.icc) if space == "CMYK" else turned.convert("RGB"))
     if not by_pillow:
-        one = page if header.pages > 1 else None
-        if deep and bits == 16:
-            # OpenCV 4.14 returns memory that nothing was written to for IMREAD_COLOR_RGB of a 16-bit TIFF file.
-            bgr = images.decode(data, path, cv2.IMREAD_COLOR_BGR | cv2.IMREAD_ANYDEPTH, one)
-            picture.rgb = cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
-        else:
-            picture.rgb = images.decode(data, path, page=one)
+        picture.rgb = _decode(data, path, page if header.pages > 1 else None, deep and bits == 16)
     if picture.rgb.shape[:2] not in (image.size, image.size[::-1]) or picture.rgb.dtype not in (np.uint8, np.uint16):
         raise PictureError(f"{path}: not a picture that can be read, or a damaged one")
+
+    # What says nothing of these pixels is left out.
     if picture.alpha is not None and (picture.alpha.min() == 255 or picture.alpha.shape != picture.rgb.shape[:2]):
         picture.alpha = None
     if bits == 16 and picture.rgb.dtype == np.uint8 and not deep:
@@ -157,31 +145,55 @@ def read(path: Path, page: int = 0, deep: bool = False, max_megapixels: float = 
     return picture
 
 
-@contextlib.contextmanager
-def _refusing(path: Path) -> Iterator[None]:
-    """Turns whatever a decoder raises on a damaged file into a PictureError; there is no list of what that may be."""
-    try:
-        yield
-    except PictureError:
-        raise
-    except MemoryError:
-        raise PictureError(f"{path}: there is not enough memory for it") from None
-    except Exception as error:
-        reason = " ".join(str(error).split())[:200]
-        raise PictureError(f"{path}: cannot be decoded ({reason or type(error).__name__})") from None
+def _read_metadata(picture: Picture, image: Image.Image, data: bytes, path: Path) -> None:
+    """Sets a picture's EXIF data, profile and notes from an image and the file's content."""
+    # Pillow would decode a PNG file to look for EXIF data behind the pixels.
+    if image.format != "PNG" or b"eXIf" in data or b"Raw profile type exif" in data:
+        picture.exif = _exif(image, path, picture.notes)
+    with _decoding(path):
+        picture.icc = image.info.get("icc_profile") or None
+        if image.format in ("GIF", "PNG", "WEBP", "AVIF") and getattr(image, "is_animated", False):
+            picture.notes.append("an animation: only its first frame is colorized")
 
 
-def _identify(file: io.IOBase, path: Path) -> Image.Image:
-    with _refusing(path):
+def _decode(data: bytes, path: Path, page: int | None, deep: bool) -> np.ndarray:
+    """RGB as OpenCV decodes it: uint16 if `deep`, else uint8."""
+    if not deep:
+        return images.decode(data, path, page=page)
+    # OpenCV 4.14 returns memory that nothing was written to for IMREAD_COLOR_RGB of a 16-bit TIFF file.
+    bgr = images.decode(data, path, cv2.IMREAD_COLOR_BGR | cv2.IMREAD_ANYDEPTH, page)
+    return cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
+
+
+def _decoding(path: Path) -> contextlib.AbstractContextManager[None]:
+    """Within it, whatever Pillow raises on a file becomes a PictureError. For calls of Pillow only.
+
+    There is no list of what that may be: each of its twenty readers trusts the file's numbers and raises what Python
+    raises where they are wrong, from a KeyError to a ZeroDivisionError.
+    """
+    return translated(Exception, lambda error: _refusal(path, error))
+
+
+def _refusal(path: Path, error: Exception) -> PictureError:
+    if isinstance(error, MemoryError):
+        return PictureError(f"{path}: there is not enough memory for it")
+    # The system's errors have a number, Pillow's own OSErrors have none.
+    if isinstance(error, OSError) and error.errno is not None:
+        return PictureError(f"{path}: cannot be read ({reason(error)})")
+    return PictureError(f"{path}: cannot be decoded ({reason(error)})")
+
+
+def _identify(file: BinaryIO, path: Path) -> Image.Image:
+    with _decoding(path):
         try:
             return Image.open(file, formats=_OPENCV + _PILLOW)
-        except Image.UnidentifiedImageError:
-            reason = "not a picture that can be read, or a damaged one" if file.seek(0, 2) else "the file is empty"
-            raise PictureError(f"{path}: {reason}") from None
+        except Image.UnidentifiedImageError as error:
+            what = "not a picture that can be read, or a damaged one" if file.seek(0, 2) else "the file is empty"
+            raise PictureError(f"{path}: {what}") from error
 
 
 def _header(image: Image.Image, path: Path, max_megapixels: float) -> Header:
-    with _refusing(path):
+    with _decoding(path):
         sizes = [image.size]
         if image.format == "TIFF":
             for page in range(1, min(image.n_frames, _MAX_PAGES)):
@@ -204,24 +216,37 @@ def _bits(image: Image.Image) -> int:
     return 16 if "16" in f"{image.mode} {raw_mode}" else 8
 
 
-def _exif(image: Image.Image, notes: list[str]) -> Image.Exif | None:
-    """EXIF data that can be written again; a scan's resolution counts as such."""
+def _exif(image: Image.Image, path: Path, notes: list[str]) -> Image.Exif | None:
+    """EXIF data that can be written again; None, with a note, if it is damaged.
+
+    Raises:
+        PictureError: if there is not enough memory.
+    """
     try:
-        source = image.getexif()
-        exif = Image.Exif()
-        for tag, value in source.items():
-            if tag in _TIFF_TEXTS or (image.format != "TIFF" and tag not in _THUMBNAIL):
-                exif[tag] = source.get_ifd(tag) if tag in (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo) else value
-        exif.pop(ExifTags.Base.Orientation, None)
-        dpi = image.info.get("dpi")
-        if dpi and ExifTags.Base.XResolution not in exif:
-            exif[ExifTags.Base.XResolution], exif[ExifTags.Base.YResolution] = (float(value) for value in dpi)
-            exif[ExifTags.Base.ResolutionUnit] = 2
+        exif = _copy_exif(image)
         exif.tobytes()
-    except Exception:  # damaged EXIF data can raise anything; the picture is sound
+    except MemoryError as error:
+        raise _refusal(path, error) from error
+    # Pillow decodes each value when it is asked for, and encodes it in tobytes, trusting types and counts of the file:
+    # damaged ones raise what Python raises. The picture is sound.
+    except Exception:
         notes.append("its EXIF data is damaged and is left out")
         return None
     return exif if len(exif) else None
+
+
+def _copy_exif(image: Image.Image) -> Image.Exif:
+    """The tags that speak of the picture; a scan's resolution counts as one."""
+    source, exif = image.getexif(), Image.Exif()
+    for tag, value in source.items():
+        if tag in _TIFF_TEXTS or (image.format != "TIFF" and tag not in _THUMBNAIL):
+            exif[tag] = source.get_ifd(tag) if tag in (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo) else value
+    exif.pop(ExifTags.Base.Orientation, None)
+    dpi = image.info.get("dpi")
+    if dpi and ExifTags.Base.XResolution not in exif:
+        exif[ExifTags.Base.XResolution], exif[ExifTags.Base.YResolution] = (float(value) for value in dpi)
+        exif[ExifTags.Base.ResolutionUnit] = 2
+    return exif
 
 
 def _space(icc: bytes) -> str | None:
@@ -261,65 +286,24 @@ def write(path: Path, picture: Picture, quality: int = QUALITY) -> None:
         rgb = color.to_8_bit(rgb)
     if alpha is not None:
         rgb = np.dstack([rgb, alpha if rgb.dtype == np.uint8 else alpha.astype(np.uint16) * 257])
-    data = _encode_tiff(rgb, picture) if path.suffix == ".tif" else _encode(path, rgb, picture, quality)
+    if path.suffix == ".tif":
+        data = tiff.encode(rgb, picture.exif, picture.icc)
+    else:
+        data = _encode(path, rgb, picture, quality)
     files.write_atomically(path, lambda temporary: temporary.write_bytes(data))
 
 
 def _encode(path: Path, pixels: np.ndarray, picture: Picture, quality: int) -> np.ndarray:
-    kinds, blocks = [], []
-    for kind, block in (
-        (cv2.IMAGE_METADATA_EXIF, picture.exif and picture.exif.tobytes().removeprefix(b"Exif\0\0")),
-        (cv2.IMAGE_METADATA_ICCP, picture.icc),
-    ):
-        if block:
-            kinds.append(kind)
-            blocks.append(np.frombuffer(block, np.uint8))
     flag = {".jpg": cv2.IMWRITE_JPEG_QUALITY, ".webp": cv2.IMWRITE_WEBP_QUALITY}.get(path.suffix)
     parameters = [] if flag is None else [flag, quality]
-    pixels = cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR if pixels.shape[-1] == 3 else cv2.COLOR_RGBA2BGRA)
-    try:
-        done, data = cv2.imencodeWithMetadata(path.suffix, pixels, kinds, blocks, parameters)
-        if not done and kinds:
-            # 64 kB are all that a JPEG file holds of each, and damaged profiles are refused.
-            picture.notes.append("its EXIF data or profile does not fit into the result and is left out")
-            done, data = cv2.imencode(path.suffix, pixels, parameters)
-    except cv2.error:
-        done = False
-    if not done:
-        height, width = pixels.shape[:2]
-        raise PictureError(f"{path}: {width}x{height} pixels are too many for a {path.suffix} file")
-    return data
-
-
-def _encode_tiff(pixels: np.ndarray, picture: Picture) -> bytes:
-    """Strips and Pillow's directory: its own TIFF writer knows no 16-bit colours, and OpenCV's no EXIF data."""
-    height, width, channels = pixels.shape
-    rows = min(height, max(1, (1 << 20) // pixels[:1].nbytes))
-    strips = [_deflate(pixels[top : top + rows]) for top in range(0, height, rows)]
-    directory = TiffImagePlugin.ImageFileDirectory_v2()
-    for tag, value in (picture.exif or {}).items():
-        directory[tag] = value
-    tags = {
-        TiffImagePlugin.IMAGEWIDTH: width,
-        TiffImagePlugin.IMAGELENGTH: height,
-        TiffImagePlugin.BITSPERSAMPLE: (pixels.itemsize * 8,) * channels,
-        TiffImagePlugin.COMPRESSION: 8,
-        TiffImagePlugin.PHOTOMETRIC_INTERPRETATION: 2,
-        TiffImagePlugin.SAMPLESPERPIXEL: channels,
-        TiffImagePlugin.ROWSPERSTRIP: rows,
-        TiffImagePlugin.STRIPBYTECOUNTS: tuple(map(len, strips)),
-        TiffImagePlugin.PLANAR_CONFIGURATION: 1,
-    }
-    if channels == 4:
-        tags[TiffImagePlugin.EXTRASAMPLES] = 2
+    metadata = []
+    if picture.exif:
+        metadata.append((cv2.IMAGE_METADATA_EXIF, picture.exif.tobytes().removeprefix(b"Exif\0\0")))
     if picture.icc:
-        tags[TiffImagePlugin.ICCPROFILE] = picture.icc
-    for tag, value in tags.items():
-        directory[tag] = value
-    # Pillow moves these offsets to where its directory ends.
-    directory[TiffImagePlugin.STRIPOFFSETS] = tuple(itertools.accumulate(map(len, strips[:-1]), initial=0))
-    return b"".join([b"II*\0\x08\0\0\0", directory.tobytes(8), *strips])
-
-
-def _deflate(rows: np.ndarray) -> bytes:
-    return zlib.compress(rows.astype(rows.dtype.newbyteorder("<"), copy=False).tobytes(), 6)
+        metadata.append((cv2.IMAGE_METADATA_ICCP, picture.icc))
+    data = images.encode(path, pixels, parameters, metadata)
+    if data is None:
+        # 64 kB are all that a JPEG file holds of each, and damaged profiles are refused.
+        picture.notes.append("its EXIF data or profile does not fit into the result and is left out")
+        data = images.encode(path, pixels, parameters)
+    return data

@@ -1,15 +1,16 @@
 """Files <-> arrays: pictures in, pictures out, and the pictures of a folder."""
 
+import math
 import os
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import cv2
 import numpy as np
 
 from historynet import files
-from historynet.errors import InputError, PictureError
+from historynet.errors import InputError, PictureError, reason, translated
 
 EXTENSIONS = frozenset({".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp"})
 
@@ -33,44 +34,50 @@ def read_rgb(path: Path) -> np.ndarray:
 def read_bytes(path: Path, limit: int | None = None) -> bytes:
     """A file's content.
 
+    Args:
+        path: the file.
+        limit: bytes that it may have; None for any number.
+
     Raises:
         PictureError: if the file cannot be read, is empty, or longer than `limit` bytes.
     """
-    with files.open_regular(path) as file:
-        try:
-            if limit is not None and os.fstat(file.fileno()).st_size > limit:
-                raise PictureError(f"{path}: a file of more than {limit / 1e6:.0f} MB")
-            data = file.read()
-        except OSError as error:
-            raise PictureError(f"{path}: cannot be read ({error.strerror})") from None
+    with files.open_regular(path) as file, files.reading(path, PictureError):
+        if limit is not None and os.fstat(file.fileno()).st_size > limit:
+            raise PictureError(f"{path}: a file of more than {limit / 1e6:.0f} MB")
+        data = file.read()
     if not data:
         raise PictureError(f"{path}: the file is empty")
     return data
 
 
 def decode(data: bytes, path: Path, flags: int = cv2.IMREAD_COLOR_RGB, page: int | None = None) -> np.ndarray:
-    """A picture file's content as OpenCV decodes it with the flags.
+    """A picture file's content as OpenCV decodes it.
 
     Args:
         data: the content.
         path: the file, for the messages.
-        flags: of cv2.imdecode.
-        page: which of several pictures, from 0; None if the file holds one.
+        flags: cv2.imdecode's, which choose channels and depth.
+        page: the number, from 0, of the picture in a file of several; None if the file holds one.
+
+    Returns:
+        (height, width, channels), by default uint8 RGB.
 
     Raises:
-        PictureError: if it is no picture, or ends early.
+        PictureError: if it is no picture, or ends early, or there is not enough memory.
     """
     if data.startswith(b"\xff\xd8") and not _jpeg_is_whole(data):
         raise PictureError(f"{path}: the JPEG file ends early")
     buffer = np.frombuffer(data, np.uint8)
-    try:
+
+    def translate(error: cv2.error | MemoryError) -> PictureError:
+        return _refusal(path, error, f"cannot be decoded ({' '.join(str(getattr(error, 'err', '')).split())})")
+
+    with translated((cv2.error, MemoryError), translate):
         if page is None:
             picture = cv2.imdecode(buffer, flags)
         else:
             done, pages = cv2.imdecodemulti(buffer, flags, range=(page, page + 1))
             picture = pages[0] if done and pages else None
-    except cv2.error as error:
-        raise PictureError(f"{path}: cannot be decoded ({' '.join(str(error.err).split())})") from None
     if picture is None:
         raise PictureError(f"{path}: not a picture that can be read, or a damaged one")
     return picture
@@ -103,6 +110,55 @@ def _end_of_scan(data: bytes, place: int) -> int:
     return mark.start() if mark else len(data)
 
 
+def _refusal(path: Path, error: cv2.error | MemoryError, otherwise: str) -> PictureError:
+    """What is said of a picture on which OpenCV failed, `otherwise` if that was not for lack of memory."""
+    # The last is what its Python module says if NumPy has no memory for the result.
+    if isinstance(error, MemoryError) or error.code == cv2.Error.StsNoMem or "numpy array" in error.err:
+        otherwise = "there is not enough memory for it"
+    return PictureError(f"{path}: {otherwise}")
+
+
+_LONGEST_SIDE = {".jpg": 65_500, ".jpeg": 65_500, ".webp": 16_383}
+"""Pixels; what OpenCV writes besides holds larger pictures than a memory does."""
+
+
+def encode(
+    path: Path,
+    rgb: np.ndarray,
+    parameters: Sequence[int] = (),
+    metadata: Sequence[tuple[int, bytes]] = (),
+) -> np.ndarray | None:
+    """A picture file's content as OpenCV encodes it, in the format of the name's extension.
+
+    Args:
+        path: the file, for its extension and the messages.
+        rgb: uint8 or uint16 (height, width, 3), or 4 with transparency.
+        parameters: cv2.imencode's flags and their values, one behind the other.
+        metadata: blocks of EXIF data or profiles, each with OpenCV's flag for it (cv2.IMAGE_METADATA_EXIF, ...).
+
+    Returns:
+        The bytes; None if there is metadata, and it does not fit into a file of this format.
+
+    Raises:
+        PictureError: if the format cannot hold a picture of this size, or there is not enough memory.
+    """
+    height, width, channels = rgb.shape
+    failure = "it cannot be encoded, perhaps for lack of memory"
+    if max(height, width) > _LONGEST_SIDE.get(path.suffix.lower(), math.inf):
+        failure = f"{width}x{height} pixels are too many for a {path.suffix} file"
+    with translated((cv2.error, MemoryError), lambda error: _refusal(path, error, failure)):
+        bgr = cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR if channels == 3 else cv2.COLOR_RGBA2BGRA)
+        if metadata:
+            kinds = [kind for kind, _ in metadata]
+            blocks = [np.frombuffer(block, np.uint8) for _, block in metadata]
+            done, data = cv2.imencodeWithMetadata(path.suffix, bgr, kinds, blocks, parameters)
+            return data if done else None
+        done, data = cv2.imencode(path.suffix, bgr, parameters)
+    if not done:
+        raise PictureError(f"{path}: {failure}")
+    return data
+
+
 def write_rgb(path: Path, rgb: np.ndarray) -> None:
     """Writes uint8 RGB (height, width, 3) in the format of the name's extension, at OpenCV's default quality.
 
@@ -112,12 +168,7 @@ def write_rgb(path: Path, rgb: np.ndarray) -> None:
         PictureError: if the format cannot hold a picture of this size, or the file system no such name.
         InputError: if nothing can be written there.
     """
-    try:
-        done, data = cv2.imencode(path.suffix, cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR))
-    except cv2.error:
-        done = False
-    if not done:
-        raise PictureError(f"{path}: {rgb.shape[1]}x{rgb.shape[0]} pixels are too many for a {path.suffix} file")
+    data = encode(path, rgb)
     files.write_atomically(path, lambda temporary: temporary.write_bytes(data))
 
 
@@ -126,14 +177,20 @@ def list_pictures(folder: Path, or_none: bool = False, extensions: Collection[st
 
     Names that start with a dot are left out: hidden files, and what an interrupted run left unfinished.
 
+    Args:
+        folder: the folder.
+        or_none: whether a folder without pictures is allowed.
+        extensions: those of pictures, in lower case with the dot.
+
     Raises:
         InputError: if the folder cannot be read, or, unless `or_none`, it holds no picture.
     """
-    try:
-        with os.scandir(folder) as entries:
-            names = [entry.name for entry in entries if os.path.splitext(entry.name)[1].lower() in extensions]
-    except OSError as error:
-        raise InputError(f"{folder}: the folder cannot be read ({error.strerror})") from None
+
+    def translate(error: OSError) -> InputError:
+        return InputError(f"{folder}: the folder cannot be read ({reason(error)})")
+
+    with translated(OSError, translate), os.scandir(folder) as entries:
+        names = [entry.name for entry in entries if os.path.splitext(entry.name)[1].lower() in extensions]
     names = sorted(name for name in names if not name.startswith("."))
     if not names and not or_none:
         raise InputError(f"{folder}: no pictures in this folder ({', '.join(sorted(extensions))})")

@@ -1,25 +1,43 @@
-"""VGG16 (Simonyan and Zisserman 2014): its lower part, which the generator begins with, and the whole of it."""
+"""VGG16 (Simonyan and Zisserman 2014): its lower part, the whole of it, and its ImageNet weights."""
+
+import os
+import urllib.error
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import keras
+import numpy as np
 from keras import layers
 
-from historynet.systems.historynet.variants import Architecture
+from historynet.errors import InputError
+from historynet.weights import reading
+from historynet.weights.reading import Arrays
 
 BLOCKS = ((64, 2), (128, 2), (256, 3), (512, 3))
 """(channels, convolutions) of the four blocks up to block4_conv3."""
 
+# The files that Keras downloads, and their MD5.
+_WHOLE = ("vgg16_weights_tf_dim_ordering_tf_kernels.h5", "64373286793e3c8b2b4e3219cbf3544b")
+_NOTOP = ("vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5", "6d6bbae143d832006294945121d1f1fc")
 
-def features(rgb: keras.KerasTensor, architecture: Architecture) -> keras.KerasTensor:
-    """The output of block4_conv3, (batch, size / 8, size / 8, 512 * width), under the layer names of Keras' VGG16."""
+_IMAGENET_MEAN = np.array([103.939, 116.779, 123.68], np.float32)
+"""Blue, green, red of 0..255: what VGG16's pictures had subtracted."""
+
+
+def features(rgb: keras.KerasTensor, channels: Sequence[int]) -> keras.KerasTensor:
+    """The output of block4_conv3, (batch, height / 8, width / 8, channels), under the layer names of Keras' VGG16.
+
+    Args:
+        rgb: pictures (batch, height, width, 3).
+        channels: of each of the four blocks.
+    """
     x = rgb
-    # The fourth block takes part in the paths' width.
-    counts = [architecture.feature_channels] * 3 + [architecture.channels]
-    for block, (channels, convolutions) in enumerate(BLOCKS, start=1):
+    for block, (count, (_, convolutions)) in enumerate(zip(channels, BLOCKS, strict=True), start=1):
         if block > 1:
             x = layers.MaxPooling2D(2, name=f"block{block - 1}_pool")(x)
         for i in range(1, convolutions + 1):
             name = f"block{block}_conv{i}"
-            x = layers.Conv2D(counts[block - 1](channels), 3, padding="same", activation="relu", name=name)(x)
+            x = layers.Conv2D(count, 3, padding="same", activation="relu", name=name)(x)
     return x
 
 
@@ -28,23 +46,95 @@ def layer_names(blocks: int = len(BLOCKS)) -> list[str]:
     return [f"block{block}_conv{i + 1}" for block, (_, n) in enumerate(BLOCKS[:blocks], start=1) for i in range(n)]
 
 
-def build_teacher(architecture: Architecture) -> keras.Model:
-    """The whole network, which the Baseline learns its labels from.
+def build_whole(size: tuple[int, int], channels: Sequence[int], units: int, classes: int) -> keras.Model:
+    """The whole network, which sees L three times as the systems' networks do.
+
+    Args:
+        size: (height, width) of the pictures.
+        channels: of each of the five blocks.
+        units: of the two hidden dense layers.
+        classes: ImageNet's are 1000.
 
     Returns:
-        A model from L (batch, size, size, 1) in 0..1, which it sees three times as the generator does, to the classes
-        of ImageNet (batch, 1000), in 0..1 with sum 1. It is not trainable.
+        A model from L (batch, height, width, 1) in 0..1 to the classes (batch, classes), in 0..1 with sum 1.
     """
-    size, channels = architecture.image_size, architecture.channels
-    luminance = keras.Input((size, size, 1), name="L")
-    x = features(layers.Concatenate(name="L_three_times")([luminance] * 3), architecture)
+    luminance = keras.Input((*size, 1), name="L")
+    x = features(layers.Concatenate(name="L_three_times")([luminance] * 3), channels[:-1])
     x = layers.MaxPooling2D(2, name="block4_pool")(x)
     for i in (1, 2, 3):
-        x = layers.Conv2D(channels(512), 3, padding="same", activation="relu", name=f"block5_conv{i}")(x)
+        x = layers.Conv2D(channels[-1], 3, padding="same", activation="relu", name=f"block5_conv{i}")(x)
     x = layers.Flatten(name="flatten")(layers.MaxPooling2D(2, name="block5_pool")(x))
-    x = layers.Dense(channels(4096), activation="relu", name="fc1")(x)
-    x = layers.Dense(channels(4096), activation="relu", name="fc2")(x)
-    x = layers.Dense(architecture.num_classes, activation="softmax", dtype=keras.config.floatx(), name="predictions")(x)
-    model = keras.Model(luminance, x, name="teacher")
-    model.trainable = False
-    return model
+    x = layers.Dense(units, activation="relu", name="fc1")(x)
+    x = layers.Dense(units, activation="relu", name="fc2")(x)
+    x = layers.Dense(classes, activation="softmax", dtype=keras.config.floatx(), name="predictions")(x)
+    return keras.Model(luminance, x, name="vgg16")
+
+
+def weights_file(source: str, whole: bool) -> Path:
+    """The file of VGG16's weights: the one that is named, or, for "imagenet", the one that Keras downloads once.
+
+    Args:
+        source: a path, or "imagenet".
+        whole: whether the dense layers are needed, too.
+
+    Raises:
+        InputError: if it cannot be downloaded.
+    """
+    if source != "imagenet":
+        return Path(source)
+    name, digest = _WHOLE if whole else _NOTOP
+    address = f"https://storage.googleapis.com/tensorflow/keras-applications/vgg16/{name}"
+    try:
+        return Path(keras.utils.get_file(name, address, cache_subdir="models", file_hash=digest))
+    except Exception as error:
+        # Of a failed download Keras raises Exception itself.
+        if type(error) is not Exception and not isinstance(error, (OSError, ValueError, urllib.error.URLError)):
+            raise
+        folder = Path(os.environ.get("KERAS_HOME", Path.home() / ".keras")) / "models"
+        lines = str(error).splitlines() or [type(error).__name__]
+        reason = lines[0].split(": ")[-1].removeprefix("None -- ")
+        raise InputError(
+            f"VGG16's ImageNet weights could not be downloaded ({reason}): put {name} from {address} into {folder}, "
+            "or name it with --vgg16-weights FILE, or give --vgg16-weights none to start from random weights"
+        ) from error
+
+
+def whole_arrays(arrays: Arrays, needed: Sequence[str], path: Path) -> dict[str, list[np.ndarray]]:
+    """Kernel and bias of the layers that are needed, from Keras' VGG16 file.
+
+    Raises:
+        InputError: naming the first layer that the file does not have.
+    """
+    missing = [name for name in needed if name not in arrays]
+    if missing:
+        hint = f"; {_WHOLE[0]} is needed" if missing[0] == "fc1" else ""
+        raise InputError(f"{path}: not VGG16's weights (there is no layer {missing[0]!r}){hint}")
+    return {name: arrays[name] for name in needed}
+
+
+def part_arrays(arrays: Arrays, path: Path) -> dict[str, list[np.ndarray]]:
+    """Kernel and bias of layers of `features`, of which a file must hold nothing but some.
+
+    Raises:
+        InputError: naming the first array of another layer.
+    """
+    for name, values in arrays.items():
+        if name not in layer_names() or len(values) != 2:
+            raise InputError(f"{path}: {name!r} is not a layer of G0 with kernel and bias, as block1_conv1 is one")
+    return dict(arrays)
+
+
+def fold_preprocessing(arrays: Mapping[str, list[np.ndarray]], path: Path) -> dict[str, list[np.ndarray]]:
+    """The arrays with VGG16's first layer for L three times in 0..1 instead of 0..255 less the mean.
+
+    It gives the same but at the picture's border, whose padding was the mean and is black now.
+
+    Args:
+        arrays: by layer; nothing is changed if the first layer is not among them.
+        path: the file they came from, for the messages.
+    """
+    if "block1_conv1" not in arrays:
+        return dict(arrays)
+    kernel, bias = reading.values(arrays["block1_conv1"], path)
+    folded = [kernel * np.float32(255), bias - np.einsum("hwio,i->o", kernel, _IMAGENET_MEAN)]
+    return {**arrays, "block1_conv1": folded}

@@ -5,20 +5,24 @@ optimisers), with one more member, `state.json`, that says where the training st
 need no place in it: they follow from the seed and the step. Each member carries a checksum.
 """
 
+import contextlib
 import dataclasses
+import io
 import json
 import os
 import re
+import struct
+import tokenize
 import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
 from historynet import files
-from historynet.errors import InputError, NotFiniteError
+from historynet.errors import InputError, NotFiniteError, reason, translated
 
 if TYPE_CHECKING:
     import keras
@@ -27,6 +31,8 @@ if TYPE_CHECKING:
 
 _STATE = "state.json"
 _NAME = re.compile(r"step\d{9}\.npz")
+_ASIDE = ".damaged"
+"""What is added to the name of a damaged checkpoint."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +57,7 @@ class Position:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A whole checkpoint.
+    """What a whole checkpoint says of itself; its arrays stay in the file.
 
     Attributes:
         path: the file.
@@ -64,21 +70,38 @@ class Checkpoint:
     run: dict[str, Any]
 
 
+class _DamagedError(InputError):
+    """A checkpoint that the system could read does not hold what was written."""
+
+
 class Checkpoints:
     """The checkpoints of a run: a folder with the newest few of them.
 
+    One that is found to be damaged is never deleted. When the training that goes on without it saves its own, the
+    damaged one gets the name `step000001234.npz.damaged`: memory or a cable may be what is damaged, and most of the
+    arrays of a damaged file can be taken out of it.
+
     Args:
         folder: made when the first one is saved.
-        keep: how many stay.
+        keep: how many whole ones stay.
     """
 
     def __init__(self, folder: Path, keep: int):
         self.folder = folder
         self._keep = keep
+        self._damaged: set[Path] = set()
 
     def paths(self) -> list[Path]:
-        """The files, newest first."""
-        return sorted((path for path in self.folder.glob("*") if _NAME.fullmatch(path.name)), reverse=True)
+        """The files, newest first, without those that `newest` found to be damaged.
+
+        Raises:
+            InputError: if the folder is there and cannot be read.
+        """
+        # Not Path.glob, which takes a folder that cannot be read for an empty one.
+        with files.reading(self.folder), contextlib.suppress(FileNotFoundError):
+            paths = {path for path in self.folder.iterdir() if _NAME.fullmatch(path.name)}
+            return sorted(paths - self._damaged, reverse=True)
+        return []
 
     def path(self, position: Position) -> Path:
         """Where the checkpoint of a position is."""
@@ -96,35 +119,33 @@ class Checkpoints:
             NotFiniteError: if a variable is NaN or infinite; nothing is saved then.
             InputError: if the file cannot be written. The earlier checkpoints stay in both cases.
         """
-        state = json.dumps({"position": dataclasses.asdict(position), "run": run})
 
         def write(temporary: Path) -> None:
-            with temporary.open("wb") as file:
-                with zipfile.ZipFile(file, "w") as archive:
-                    archive.writestr(_STATE, state)
-                    # One variable at a time: all of them would be as much memory once more as the training takes.
-                    for name, variable in _variables(system).items():
-                        array = variable.numpy()
-                        if not np.isfinite(array).all():
-                            raise NotFiniteError(f"{name} is not finite after {position}; {self._kept()}")
-                        with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
-                            np.lib.format.write_array(member, array, allow_pickle=False)
-                file.flush()
-                os.fsync(file.fileno())
+            _write(temporary, system, position, run)
+            # Only now, when there is something to go on from; and before the new one, which may have the same name.
+            self._set_damaged_aside()
 
         path = self.path(position)
         try:
             files.write_atomically(path, write)
-        except InputError as error:
-            raise InputError(f"{error}; {self._kept()}") from None
-        _sync_folder(self.folder)
-        # What is newer than this one was damaged: a training that goes on from an older one passes it by.
+        except (InputError, NotFiniteError) as error:
+            raise type(error)(f"{error}; {self._latest()}") from error
+        with files.writing(path):
+            _sync_folder(self.folder)
+        # Newer ones, which this training does not come from, are not its to remove.
         older = [other for other in self.paths() if other <= path]
-        for other in set(self.paths()) - set(older[: self._keep]):
-            other.unlink()
+        for other in older[self._keep :]:
+            with files.writing(other, "removed"):
+                other.unlink(missing_ok=True)
         return path
 
-    def _kept(self) -> str:
+    def _set_damaged_aside(self) -> None:
+        for path in sorted(self._damaged):
+            with files.writing(path, "renamed"), contextlib.suppress(FileNotFoundError):
+                path.replace(path.with_name(path.name + _ASIDE))
+            self._damaged.remove(path)
+
+    def _latest(self) -> str:
         paths = self.paths()
         return f"{paths[0]} is kept, start again to continue from it" if paths else "there is no earlier checkpoint"
 
@@ -135,41 +156,59 @@ class Checkpoints:
             report_damaged: told of each newer one that is not.
 
         Raises:
-            InputError: if there are checkpoints, but every one is damaged.
+            InputError: if there are checkpoints, but every one is damaged; or if one cannot be read to its end, by the
+                disk's fault or for lack of memory: it may be whole, and nobody wants to lose what was trained since
+                the one before it.
         """
+        self._damaged.clear()
         paths = self.paths()
         for path in paths:
             try:
                 return _read(path)
-            except Exception as error:  # a damaged zip raises a dozen kinds
-                report_damaged(f"{path}: a damaged checkpoint ({error})")
+            except _DamagedError as error:
+                self._damaged.add(path)
+                report_damaged(
+                    f"{path}: a damaged checkpoint ({error}), passed by; when a new one is saved, it is renamed to "
+                    f"{path.name}{_ASIDE}"
+                )
         if paths:
             raise InputError(f"{self.folder}: all checkpoints are damaged; --fresh starts over")
         return None
 
     def clear(self) -> None:
-        """Removes the checkpoints of an earlier run."""
+        """Removes the checkpoints of an earlier run, but for the damaged ones that got another name.
+
+        Raises:
+            InputError: if one cannot be removed.
+        """
         for path in self.paths():
-            path.unlink()
+            with files.writing(path, "removed"):
+                path.unlink(missing_ok=True)
 
 
 def restore(checkpoint: Checkpoint, system: "System") -> None:
     """Gives a system's variables the values that they had.
 
     Raises:
-        InputError: naming the first variable that is missing, left over, or of another shape or type.
+        InputError: if the file cannot be read; naming the first variable that is missing, left over, or of another
+            shape or type.
     """
-    variables = _variables(system)
-    with np.load(checkpoint.path, allow_pickle=False) as arrays:
-        apart = sorted((set(arrays.files) - {_STATE}) ^ set(variables))
-        if apart:
-            where = "networks" if apart[0] in variables else "file"
-            raise InputError(f"{checkpoint.path}: does not fit these networks: {apart[0]} is in the {where} alone")
+    path, variables = checkpoint.path, _variables(system)
+
+    def translate(error: Exception) -> InputError:
+        return InputError(f"{path}: cannot be read ({reason(error)})")
+
+    with files.reading(path), translated(zipfile.BadZipFile, translate), np.load(path, allow_pickle=False) as arrays:
+        unmatched = sorted((set(arrays.files) - {_STATE}) ^ set(variables))
+        if unmatched:
+            where = "networks" if unmatched[0] in variables else "file"
+            raise InputError(f"{path}: does not fit these networks: {unmatched[0]} is in the {where} alone")
         for name, variable in variables.items():
-            array = arrays[name]
+            with translated(ValueError, translate):
+                array = arrays[name]
             if array.shape != tuple(variable.shape) or array.dtype != variable.dtype:
                 raise InputError(
-                    f"{checkpoint.path}: does not fit these networks: {name} is {array.dtype} {array.shape} there and "
+                    f"{path}: does not fit these networks: {name} is {array.dtype} {array.shape} there and "
                     f"{variable.dtype} {tuple(variable.shape)} here"
                 )
             variable.assign(array)
@@ -182,13 +221,107 @@ def size(system: "System") -> int:
     )
 
 
+def _write(path: Path, system: "System", position: Position, run: Mapping[str, Any]) -> None:
+    """Writes a checkpoint and puts it on the disk."""
+    state = json.dumps({"position": dataclasses.asdict(position), "run": run})
+    with path.open("wb") as file:
+        with zipfile.ZipFile(file, "w") as archive:
+            archive.writestr(_STATE, state)
+            # One variable at a time: all of them would be as much memory once more as the training takes.
+            for name, variable in _variables(system).items():
+                array = variable.numpy()
+                if not np.isfinite(array).all():
+                    raise NotFiniteError(f"{name} is not finite after {position}")
+                with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+                    np.lib.format.write_array(member, array, allow_pickle=False)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+class _WatchedFile:
+    """A file that remembers the error with which the system refused to read it: `zipfile` takes some for damage."""
+
+    def __init__(self, file: BinaryIO):
+        self.error: OSError | None = None
+        self._file = file
+        self.seek, self.tell, self.seekable = file.seek, file.tell, file.seekable
+
+    def read(self, size: int = -1) -> bytes:
+        try:
+            return self._file.read(size)
+        except OSError as error:
+            self.error = error
+            raise
+
+
+# What `zipfile`, `json` and NumPy raise where the content is not what was written: an OSError where an offset is
+# negative, a RuntimeError where something is nested too deeply. Not a MemoryError, which says nothing of the file.
+_DAMAGE = (zipfile.BadZipFile, struct.error, EOFError, OSError, LookupError, ValueError, OverflowError, RuntimeError)
+
+
 def _read(path: Path) -> Checkpoint:
-    with zipfile.ZipFile(path) as archive:
-        damaged = archive.testzip()
-        if damaged is not None:
-            raise zipfile.BadZipFile(f"wrong checksum of {damaged}")
-        state = json.loads(archive.read(_STATE))
-        return Checkpoint(path, Position(**state["position"]), state["run"])
+    """Reads a checkpoint to its end.
+
+    Raises:
+        _DamagedError: if it does not hold what was written.
+        InputError: if the system cannot read it; that says nothing of what it holds.
+    """
+    with files.reading(path), path.open("rb") as file:
+        watched = _WatchedFile(file)
+        try:
+            with zipfile.ZipFile(watched) as archive:
+                for member in archive.infolist():
+                    _check_member(archive, member, os.fstat(file.fileno()).st_size)
+                state = json.loads(archive.read(_STATE))
+        except _DAMAGE as error:
+            raise watched.error or _DamagedError(reason(error)) from error
+    return Checkpoint(path, *_position_and_run(state))
+
+
+def _check_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, size: int) -> None:
+    """Reads a member to its end, where its checksum is compared, and sees that an array begins like one.
+
+    Args:
+        archive: the checkpoint.
+        member: one of it.
+        size: of the checkpoint, bytes.
+
+    Raises:
+        _DamagedError: or one of _DAMAGE, if it is damaged.
+    """
+    # Nothing is compressed, so a larger one cannot be there; and memory would be taken for as much as it claims.
+    if member.compress_type != zipfile.ZIP_STORED or max(member.file_size, member.compress_size) > size:
+        raise _DamagedError(f"wrong header of {member.filename}")
+    with archive.open(member) as content:
+        start = content.read(1 << 20)
+        while content.read(1 << 20):
+            pass
+    if member.filename != _STATE:
+        # NumPy reads the header as an expression of Python.
+        with translated(
+            (ValueError, TypeError, SyntaxError, tokenize.TokenError),
+            lambda error: _DamagedError(f"{member.filename} is no array: {reason(error)}"),
+        ):
+            header = io.BytesIO(start)
+            if np.lib.format.read_magic(header) != (1, 0):
+                raise _DamagedError(f"{member.filename} is an array of a later kind")
+            np.lib.format.read_array_header_1_0(header)
+
+
+def _position_and_run(state: Any) -> tuple[Position, dict[str, Any]]:
+    """Position and run out of a checkpoint's state.json.
+
+    Raises:
+        _DamagedError: if it holds something else.
+    """
+    position, run = (state.get("position"), state.get("run")) if isinstance(state, dict) else (None, None)
+    names = {field.name for field in dataclasses.fields(Position)}
+    if not isinstance(position, dict) or not position.keys() <= names or not isinstance(run, dict):
+        raise _DamagedError(f"{_STATE} holds no position, or no run")
+    # Not isinstance, to which a truth value is a number.
+    if not all(type(count) is int and count >= 0 for count in position.values()):
+        raise _DamagedError(f"{_STATE} holds a position that is none")
+    return Position(**position), run
 
 
 def _variables(system: "System") -> dict[str, "keras.Variable"]:

@@ -1,4 +1,4 @@
-"""The tables of a run: losses.csv has a line for each step, epochs.csv one for each look at the test pictures.
+"""The tables of a run: losses.csv has a line for each step, epochs.csv one for each epoch's evaluation.
 
 A continued run goes on behind the lines that were there when its checkpoint was saved.
 """
@@ -7,10 +7,11 @@ import contextlib
 import math
 import os
 from array import array
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
-from historynet.errors import InputError
+from historynet import files
+from historynet.errors import InputError, translated
 
 LOSSES, EPOCHS = "losses.csv", "epochs.csv"
 KEYS = {LOSSES: "step", EPOCHS: "epoch"}
@@ -34,25 +35,27 @@ def read(path: Path, below: float = math.inf) -> tuple[Columns, int]:
         InputError: if the file cannot be read, or is no such table.
     """
     columns, size, key = {}, 0, KEYS[path.name]
-    try:
-        with path.open("rb") as file:
-            header = file.readline()
-            names = header.decode().strip().split(",")
-            for line in file:
-                if not line.endswith(b"\n"):
-                    break
-                row = dict(zip(names, map(float, line.split(b",")), strict=True))
-                if row[key] >= below:
-                    break
-                size = (size or len(header)) + len(line)
-                for name, value in row.items():
-                    columns.setdefault(name, array("d")).append(value)
-    except FileNotFoundError:
-        pass
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
-    except (ValueError, KeyError):
-        raise InputError(f"{path}: not the table of an earlier start; move it away") from None
+
+    def not_ours(_: Exception) -> InputError:
+        return InputError(f"{path}: not the table of an earlier start; move it away")
+
+    with (
+        files.reading(path),
+        contextlib.suppress(FileNotFoundError),
+        path.open("rb") as file,
+        translated((ValueError, KeyError), not_ours),
+    ):
+        header = file.readline()
+        names = header.decode().strip().split(",")
+        for line in file:
+            if not line.endswith(b"\n"):
+                break
+            row = dict(zip(names, map(float, line.split(b",")), strict=True))
+            if row[key] >= below:
+                break
+            size = (size or len(header)) + len(line)
+            for name, value in row.items():
+                columns.setdefault(name, array("d")).append(value)
     return columns, size
 
 
@@ -60,25 +63,25 @@ def read_runs(logs: Mapping[str, Path], name: str) -> dict[str, dict[str, array]
     """A table of several runs, by column and run; the columns in the order of the run that has most of them.
 
     Args:
-        logs: the runs' folders of tables.
+        logs: the folder of each run's tables, by the run's name.
         name: LOSSES or EPOCHS.
 
     Raises:
         InputError: as `read`; or if a run has no such table.
     """
-    found = {run: read(folder / name)[0] for run, folder in logs.items()}
-    for run, columns in found.items():
+    tables = {run: read(folder / name)[0] for run, folder in logs.items()}
+    for run, columns in tables.items():
         if not columns:
             raise InputError(f"{logs[run] / name}: not there, or empty; {run} has not been trained yet")
-    fullest = sorted(found.values(), key=len, reverse=True)
+    fullest = sorted(tables.values(), key=len, reverse=True)
     return {
-        column: {run: columns[column] for run, columns in found.items() if column in columns}
+        column: {run: columns[column] for run, columns in tables.items() if column in columns}
         for column in dict.fromkeys(column for columns in fullest for column in columns)
     }
 
 
 def is_finished(epochs: Columns, epoch: int) -> bool:
-    """Whether an epoch's networks are saved and were looked at, by the columns of epochs.csv."""
+    """Whether an epoch's networks are saved and evaluated, by the columns of epochs.csv."""
     return epoch in epochs.get("epoch", ())
 
 
@@ -99,13 +102,13 @@ class Table:
     def __init__(self, path: Path, below: int):
         self.columns, size = read(path, below) if below else ({}, 0)
         self._path = path
-        with self._named():
-            self._file = path.open("a")
+        with files.writing(path):
+            self._file = path.open("a", encoding="utf-8")
             self._file.truncate(size)
 
     def add(self, row: Mapping[str, float]) -> None:
         """Adds a line, the header first if it is the first one."""
-        with self._named():
+        with files.writing(self._path):
             if not self.columns:
                 self.columns |= {name: array("d") for name in row}
                 self._file.write(",".join(row) + "\n")
@@ -115,7 +118,7 @@ class Table:
 
     def flush(self) -> None:
         """Puts all lines on the disk."""
-        with self._named():
+        with files.writing(self._path):
             self._file.flush()
             os.fsync(self._file.fileno())
 
@@ -124,16 +127,9 @@ class Table:
 
     def __exit__(self, kind: type | None, *_: object) -> None:
         try:
-            with self._named():
+            with files.writing(self._path):
                 self._file.close()
         except InputError:
             # What made the training stop matters more.
             if kind is None:
                 raise
-
-    @contextlib.contextmanager
-    def _named(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            raise InputError(f"{self._path}: cannot be written ({error.strerror})") from None

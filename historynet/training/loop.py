@@ -1,34 +1,24 @@
-"""Epochs and steps of any system: progress, logs, curves, a look at the test pictures, saved networks, checkpoints."""
+"""Epochs and steps of any system: logs, curves, evaluations, saved networks, checkpoints."""
 
-import contextlib
-import math
-import shutil
-import sys
 import time
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
-import tensorflow as tf
-from tensorboard.compat.proto import event_pb2
-from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
 from historynet import files
 from historynet.errors import InputError, NotFiniteError
 from historynet.pictures import figures, images
-from historynet.systems.system import System
+from historynet.systems.system import Evaluation, System
 from historynet.training.averaging import averaged
 from historynet.training.checkpoints import Position
 from historynet.training.history import EPOCHS, LOSSES, Table, is_finished
+from historynet.training.progress import SMOOTHING, Progress
 from historynet.training.stopping import Stop
-from historynet.training.tensorflow_step import Step
-
-_SMOOTHING = 100
-"""Steps over which the shown losses and the drawn curves are averaged; fewer in short curves."""
+from historynet.training.tensorboard_log import TensorBoardLog
 
 _SCALARS_EVERY = 10
 """Steps between two TensorBoard scalars."""
@@ -50,57 +40,90 @@ class Batch(Protocol):
     fields: Mapping[str, np.ndarray]
 
 
-class Looks(Protocol):
-    """What a look at the test pictures gives: scores by name, of which "psnr" chooses the best epoch, and a picture."""
+class Step(Protocol):
+    """One update of the system, by whichever engine.
 
-    scores: Mapping[str, float]
-    grid: np.ndarray
+    Attributes:
+        workers: the processes that train together (`historynet.training.strategy.Workers`).
+    """
+
+    workers: "Workers"
+
+    def __call__(self, fields: Mapping[str, np.ndarray], step: int, samples: int | None = None) -> dict[str, float]:
+        """Updates the networks; the losses by name.
+
+        Args:
+            fields: of this process's samples.
+            step: number of the update.
+            samples: of the whole batch.
+        """
+
+
+class Workers(Protocol):
+    """The processes that train together, mostly one.
+
+    Attributes:
+        is_chief: whether this is the process that writes files.
+    """
+
+    is_chief: bool
+
+    def exchange(self, numbers: Sequence[int]) -> np.ndarray:
+        """Waits for all workers to come here; everybody's numbers, (workers, len(numbers)), the chief's first."""
+
+    def wait(self) -> None:
+        """Waits for all workers to come here."""
+
+
+class Run(Protocol):
+    """What surrounds the updates: the data, and what becomes of the networks.
+
+    Of several processes that train together, the chief alone evaluates and saves the networks; all of them go through
+    `save_checkpoint` after the same updates.
+    """
+
+    def batches(self, epoch: int, used: int) -> Iterable[Batch]:
+        """The batches of an epoch, without those of the first `used` samples of its order."""
+
+    def evaluate(self, epoch: int) -> Evaluation:
+        """Evaluates the networks as they are after an epoch."""
+
+    def save_networks(self, epoch: int) -> None:
+        """Saves the networks after an epoch, if they are to be saved after this one."""
+
+    def save_checkpoint(self, position: Position) -> Path:
+        """Saves all that is needed to go on from there; says where."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """What to do besides updating.
+    """How long to train, and what to do when.
 
     Attributes:
         epochs: passes over the data.
         steps_per_epoch: batches in a pass, at most.
-        batches: (epoch, used) -> its batches, without those of the first `used` samples of its order.
-        evaluate: epoch -> a look at the test pictures.
-        save: epoch -> saves the networks.
-        checkpoint: position -> saves all that is needed to go on from there; says where.
         save_every: updates from one checkpoint to the next; None: the time alone counts.
         save_minutes: time from one checkpoint to the next; None: the updates alone count.
         log_dir: TensorBoard's files, losses.csv, epochs.csv and losses.png.
-        out_dir: the grids EpochN.png.
-        seed: of the phases' random numbers.
-        accumulate: parts that a batch is computed in.
-        jit: whether XLA compiles the updates.
-
-    Of several processes that train together, the chief alone evaluates and saves the networks; all of them go through
-    `checkpoint` after the same updates.
+        out_dir: the pictures EpochN.png.
     """
 
     epochs: int
     steps_per_epoch: int
-    batches: Callable[[int, int], Iterable[Batch]]
-    evaluate: Callable[[int], Looks]
-    save: Callable[[int], None]
-    checkpoint: Callable[[Position], Path]
     save_every: int | None
     save_minutes: float | None
     log_dir: Path
     out_dir: Path
-    seed: int
-    accumulate: int = 1
-    jit: bool = False
 
 
-def train(system: System, plan: Plan, start: Position = _BEGINNING) -> None:
+def train(system: System, step: Step, plan: Plan, run: Run, start: Position = _BEGINNING) -> None:
     """Trains a system, epoch after epoch, numbered from 0.
 
     Args:
         system: what to train; of a continued training, as its checkpoint left it.
-        plan: what to do besides.
+        step: updates it.
+        plan: how long.
+        run: the data, and what becomes of the networks.
         start: where the checkpoint was saved.
 
     Raises:
@@ -109,173 +132,134 @@ def train(system: System, plan: Plan, start: Position = _BEGINNING) -> None:
         WorkerLostError: if another process of the training has ended.
         InputError: if an epoch has no batch, or something cannot be written.
     """
-    step = Step(system, plan.seed, plan.accumulate, plan.jit)
-    workers = step.workers
     for folder in (plan.log_dir, plan.out_dir):
         files.make_folder(folder)
-    _log_start(plan.log_dir, start.steps)
-    writer = tf.summary.create_file_writer(str(plan.log_dir))
     with (
-        writer.as_default(),
-        Table(plan.log_dir / LOSSES, start.steps) as curves,
-        Table(plan.log_dir / EPOCHS, start.epoch) as looks,
+        TensorBoardLog(plan.log_dir, start.steps) as log,
+        Table(plan.log_dir / LOSSES, start.steps) as losses,
+        Table(plan.log_dir / EPOCHS, start.epoch) as evaluations,
         Stop() as stop,
     ):
-        checkpoints = _Schedule(plan, curves, start)
-        if start.epoch and not start.epoch_steps and not is_finished(looks.columns, start.epoch - 1):
-            with stop.at_once(checkpoints.kept):
-                if workers.is_chief:
-                    with averaged(system):
-                        _end_epoch(start.epoch - 1, plan, curves, looks)
-        position = start
-        for epoch in range(start.epoch, plan.epochs):
-            progress = Progress(epoch, plan, position.epoch_steps)
-            left = max(0, plan.steps_per_epoch - position.epoch_steps)
-            for batch in islice(plan.batches(epoch, position.samples), left):
-                try:
-                    losses = step(batch.fields, position.steps, len(batch.names))
-                except NotFiniteError as error:
-                    raise NotFiniteError(
-                        f"{error}; its pictures: {', '.join(batch.names)}; {checkpoints.kept}. A lower "
-                        "--learning-rate may help"
-                    ) from None
-                curves.add({"epoch": epoch, "step": position.steps} | losses)
-                if position.steps % _SCALARS_EVERY == 0:
-                    with _writing(plan.log_dir):
-                        for name, value in losses.items():
-                            tf.summary.scalar(f"losses/{name}", value, position.steps)
-                position = Position(epoch, position.epoch_steps + 1, batch.end, position.steps + 1)
-                progress.show(losses, len(batch.names))
-                requested, due = workers.exchange([stop.requested or 0, checkpoints.due(position)]).max(axis=0)
-                stop.heed(requested)
-                # The last one of an epoch is saved as the start of the next.
-                if position.epoch_steps < plan.steps_per_epoch and (requested or due):
-                    checkpoints.save(position)
-                    if requested:
-                        stop.check(checkpoints.kept)
-            progress.close()
-            if not progress.steps:
-                raise InputError("there is no training picture that can be read")
-            position = Position(epoch + 1, 0, 0, position.steps)
-            checkpoints.save(position)
-            with stop.at_once(checkpoints.kept):
-                if workers.is_chief:
-                    with averaged(system):
-                        _end_epoch(epoch, plan, curves, looks)
-        # A worker that ends before the chief's last look is a lost one.
-        workers.wait()
+        _Training(system, step, plan, run, log, losses, evaluations, stop, start).go_on(start)
+        # A worker that ends before the chief's last evaluation is a lost one.
+        step.workers.wait()
 
 
-class _Schedule:
-    """Saves checkpoints when they are due, and the table of losses with them."""
+class _Training:
+    """A training under way: its files are open, its signals are noted."""
 
-    def __init__(self, plan: Plan, curves: Table, start: Position):
-        self._plan = plan
-        self._curves = curves
-        self._saved = time.monotonic()
-        self.kept = f"what this start continued from ({start}) is kept" if start.steps else "nothing was saved yet"
+    def __init__(
+        self,
+        system: System,
+        step: Step,
+        plan: Plan,
+        run: Run,
+        log: TensorBoardLog,
+        losses: Table,
+        evaluations: Table,
+        stop: Stop,
+        start: Position,
+    ):
+        self._system, self._step, self._plan, self._run = system, step, plan, run
+        self._log, self._losses, self._evaluations, self._stop = log, losses, evaluations, stop
+        self._last_save = time.monotonic()
+        self._saved = f"what this start continued from ({start}) is kept" if start.steps else "nothing was saved yet"
 
-    def due(self, position: Position) -> bool:
+    def go_on(self, position: Position) -> None:
+        """Trains from a position to the end."""
+        between_epochs = position.epoch and not position.epoch_steps
+        if between_epochs and not is_finished(self._evaluations.columns, position.epoch - 1):
+            self._end_epoch(position.epoch - 1)
+        for epoch in range(position.epoch, self._plan.epochs):
+            position = self._train_epoch(epoch, position)
+            self._save_checkpoint(position)
+            self._end_epoch(epoch)
+
+    def _train_epoch(self, epoch: int, position: Position) -> Position:
+        """Makes the updates of an epoch that are still to be made; where the next epoch begins."""
+        plan = self._plan
+        progress = Progress(epoch, plan.epochs, plan.steps_per_epoch, position.epoch_steps)
+        remaining = max(0, plan.steps_per_epoch - position.epoch_steps)
+        for batch in islice(self._run.batches(epoch, position.samples), remaining):
+            losses = self._update(batch, position)
+            position = Position(epoch, position.epoch_steps + 1, batch.end, position.steps + 1)
+            progress.show(losses, len(batch.names))
+            # All workers save, or stop, after the same update.
+            requested, due = self._step.workers.exchange([self._stop.requested or 0, self._is_due(position)]).max(
+                axis=0
+            )
+            self._stop.heed(requested)
+            # The last one of an epoch is saved as the start of the next.
+            if position.epoch_steps < plan.steps_per_epoch and (requested or due):
+                self._save_checkpoint(position)
+                if requested:
+                    self._stop.check(self._saved)
+        progress.close()
+        if not progress.steps:
+            raise InputError("there is no training picture that can be read")
+        return Position(epoch + 1, 0, 0, position.steps)
+
+    def _update(self, batch: Batch, position: Position) -> dict[str, float]:
+        try:
+            losses = self._step(batch.fields, position.steps, len(batch.names))
+        except NotFiniteError as error:
+            raise NotFiniteError(
+                f"{error}; its pictures: {', '.join(batch.names)}; {self._saved}. A lower --learning-rate may help"
+            ) from error
+        self._losses.add({"epoch": position.epoch, "step": position.steps} | losses)
+        if position.steps % _SCALARS_EVERY == 0:
+            self._log.add_scalars({f"losses/{name}": value for name, value in losses.items()}, position.steps)
+        return losses
+
+    def _is_due(self, position: Position) -> bool:
         every, minutes = self._plan.save_every, self._plan.save_minutes
         return bool(every and position.steps % every == 0) or bool(
-            minutes and time.monotonic() - self._saved >= 60 * minutes
+            minutes and time.monotonic() - self._last_save >= 60 * minutes
         )
 
-    def save(self, position: Position) -> None:
+    def _save_checkpoint(self, position: Position) -> None:
         # A continued run finds the losses of all steps before its checkpoint.
-        self._curves.flush()
-        self.kept = f"{self._plan.checkpoint(position)} ({position}) is kept, start again to continue"
-        self._saved = time.monotonic()
-        with _writing(self._plan.log_dir):
-            tf.summary.flush()
+        self._losses.flush()
+        self._saved = f"{self._run.save_checkpoint(position)} ({position}) is kept, start again to continue"
+        self._last_save = time.monotonic()
+        self._log.flush()
 
+    def _end_epoch(self, epoch: int) -> None:
+        """Saves the networks, draws the curves, evaluates, logs; a signal need not wait for it."""
+        with self._stop.at_once(self._saved):
+            if not self._step.workers.is_chief:
+                return
+            with averaged(self._system):
+                self._run.save_networks(epoch)
+                losses = {
+                    name: values for name, values in self._losses.columns.items() if name not in ("epoch", "step")
+                }
+                figures.plot_curves(losses, self._plan.log_dir / "losses.png", SMOOTHING)
+                self._note(epoch, self._run.evaluate(epoch))
 
-@contextlib.contextmanager
-def _writing(log_dir: Path) -> Iterator[None]:
-    """Names the folder if TensorFlow cannot write its logs there: to TensorFlow a full disk is an exhausted memory."""
-    try:
-        yield
-    except tf.errors.OpError as error:
-        reason = error.message.splitlines()[0].split("; ")[-1]
-        raise InputError(f"{log_dir}: TensorBoard's files cannot be written ({reason})") from None
+    def _note(self, epoch: int, evaluation: Evaluation) -> None:
+        """Writes, logs and prints an evaluation."""
+        if evaluation.picture is not None:
+            images.write_rgb(self._plan.out_dir / f"Epoch{epoch}.png", evaluation.picture)
+            self._log.add_picture("test/pictures", evaluation.picture, epoch)
+        best, best_value = self._best(epoch, evaluation.scores)
+        scores = {**evaluation.scores, "best_epoch": best}
+        self._log.add_scalars({f"test/{name}": value for name, value in scores.items()}, epoch)
+        self._log.flush()
+        self._evaluations.add({"epoch": epoch} | scores)
+        self._evaluations.flush()
+        shown = "  ".join(f"{name} {value:.4g}" for name, value in evaluation.scores.items())
+        name = self._system.score.name
+        mark = "best so far" if best == epoch else f"best: Epoch{best} with {name} {best_value:.4g}"
+        print(f"Epoch{epoch}: {shown}  ({mark})", flush=True)
 
-
-def _log_start(log_dir: Path, step: int) -> None:
-    """Tells TensorBoard that what earlier starts, if any, logged from this step on is lost or will be logged again."""
-    writer = EventFileWriter(str(log_dir))
-    start = event_pb2.SessionLog(status=event_pb2.SessionLog.START)
-    writer.add_event(event_pb2.Event(wall_time=time.time(), step=step, session_log=start))
-    writer.close()
-
-
-def _end_epoch(epoch: int, plan: Plan, curves: Table, looks: Table) -> None:
-    """Saves the networks, draws the curves, logs, writes and prints a look at the test pictures."""
-    plan.save(epoch)
-    losses = {name: values for name, values in curves.columns.items() if name not in ("epoch", "step")}
-    figures.plot_curves(losses, plan.log_dir / "losses.png", _SMOOTHING)
-    look = plan.evaluate(epoch)
-    images.write_rgb(plan.out_dir / f"Epoch{epoch}.png", look.grid)
-    best, psnr = epoch, look.scores["psnr"]
-    if looks.columns:
-        earlier = int(looks.columns["best_epoch"][-1])
-        earlier_psnr = looks.columns["psnr"][looks.columns["epoch"].index(earlier)]
-        if psnr <= earlier_psnr:
-            best, psnr = earlier, earlier_psnr
-    with _writing(plan.log_dir):
-        for name, value in (dict(look.scores) | {"best_epoch": best}).items():
-            tf.summary.scalar(f"test/{name}", value, epoch)
-        tf.summary.image("test/pictures", look.grid[None], epoch)
-        tf.summary.flush()
-    looks.add({"epoch": epoch} | dict(look.scores) | {"best_epoch": best})
-    looks.flush()
-    scores = "  ".join(f"{name} {value:.4g}" for name, value in look.scores.items())
-    mark = "best so far" if best == epoch else f"best: Epoch{best} with PSNR {psnr:.4g}"
-    print(f"Epoch{epoch}: {scores}  ({mark})", flush=True)
-
-
-class Progress:
-    """The line that shows how far an epoch is: rewritten in place on a terminal, else a new one every ten seconds."""
-
-    def __init__(self, epoch: int, plan: Plan, steps: int = 0):
-        self.steps = steps
-        self._epoch = epoch
-        self._plan = plan
-        self._recent = deque(maxlen=_SMOOTHING)
-        self._times = deque([(time.monotonic(), 0)], maxlen=20)
-        self._terminal = sys.stdout.isatty()
-        self._shown = -math.inf
-        self._shown_step = steps
-
-    def show(self, losses: Mapping[str, float], pictures: int) -> None:
-        self.steps += 1
-        self._recent.append(losses)
-        self._times.append((time.monotonic(), self._times[-1][1] + pictures))
-        now = self._times[-1][0]
-        if now - self._shown >= (0.2 if self._terminal else 10):
-            self._shown = now
-            self._print()
-
-    def close(self) -> None:
-        if self._shown_step < self.steps:
-            self._print()
-        if self._terminal:
-            print()
-
-    def _print(self) -> None:
-        self._shown_step = self.steps
-        (first, before), (last, after) = self._times[0], self._times[-1]
-        rate = (after - before) / (last - first)
-        epochs, steps = self._plan.epochs, self._plan.steps_per_epoch
-        seconds = ((epochs - self._epoch) * steps - self.steps) * (last - first)
-        left = round(seconds / max(1, len(self._times) - 1))
-        means = {name: np.mean([losses[name] for losses in self._recent]) for name in self._recent[-1]}
-        line = (
-            f"Epoch{self._epoch} ({self._epoch + 1}/{epochs})  step {self.steps}/{steps}"
-            f"  {rate:.1f} images/s  {left // 3600}:{left // 60 % 60:02}:{left % 60:02} left  "
-            + "  ".join(f"{name} {value:.4g}" for name, value in means.items())
-        )
-        if self._terminal:
-            # A line that wraps could not be rewritten.
-            print("\r\033[K" + line[: shutil.get_terminal_size().columns - 1], end="", flush=True)
-        else:
-            print(line, flush=True)
+    def _best(self, epoch: int, scores: Mapping[str, float]) -> tuple[int, float]:
+        """The best epoch so far, and the value of its score."""
+        score, columns = self._system.score, self._evaluations.columns
+        value = scores[score.name]
+        if columns:
+            best = int(columns["best_epoch"][-1])
+            best_value = columns[score.name][columns["epoch"].index(best)]
+            if not score.is_better(value, best_value):
+                return best, best_value
+        return epoch, value

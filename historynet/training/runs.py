@@ -5,7 +5,7 @@ settings.json holds the settings as they are now, run.json a record of each star
 
 import contextlib
 import importlib.metadata
-import json
+import math
 import platform
 import shutil
 import subprocess
@@ -14,27 +14,25 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import historynet
-from historynet import files, settings
+from historynet import files
 from historynet.errors import InputError
-from historynet.settings import Settings
+from historynet.settings import Settings, changes
+from historynet.systems.system import System
 from historynet.training import checkpoints, history
 from historynet.training.checkpoints import Checkpoint, Checkpoints, Position
-
-if TYPE_CHECKING:
-    from historynet.systems.system import System
+from historynet.weights import run_files
 
 CHECKPOINTS = "checkpoints"
 """The checkpoints' folder in MODEL_DIR."""
 
-_MODELS = "my_model_*Epoch*.keras"
 _LIBRARIES = ("tensorflow", "keras", "numpy", "opencv-python-headless", "h5py", "tensorboard")
 
 
-def alone(folder: Path) -> contextlib.AbstractContextManager[None]:
-    """Sees that no other process trains in a folder, which is made if need be. A process that is killed lets go of it.
+def lock(folder: Path) -> contextlib.AbstractContextManager[None]:
+    """Sees that no other process trains in a folder, which is made if need be. A killed process releases its lock.
 
     Raises:
         InputError: if one does, or the folder cannot be written to.
@@ -47,7 +45,7 @@ def alone(folder: Path) -> contextlib.AbstractContextManager[None]:
 
 
 @dataclass(frozen=True)
-class Start:
+class StartingPoint:
     """How a run starts: anew, or from a checkpoint.
 
     Attributes:
@@ -61,13 +59,13 @@ class Start:
     notes: list[str]
 
 
-def find_start(saved: Checkpoints, chosen: Settings, about: Mapping[str, Any], fresh: bool) -> Start:
+def find_start(saved: Checkpoints, settings: Settings, run: Mapping[str, Any], fresh: bool) -> StartingPoint:
     """From where a run is to start: from its newest checkpoint that is whole, unless a fresh start is wanted.
 
     Args:
         saved: the run's checkpoints.
-        chosen: the settings of this start.
-        about: of this run, as its checkpoints hold it: "program", "settings" and "pictures".
+        settings: of this start.
+        run: the description of this run that its checkpoints hold: "program", "settings" and "pictures".
         fresh: whether the run is to start over.
 
     Raises:
@@ -75,35 +73,35 @@ def find_start(saved: Checkpoints, chosen: Settings, about: Mapping[str, Any], f
             are models of an earlier run, but no checkpoint.
     """
     if fresh:
-        return Start(None, Position(), [])
+        return StartingPoint(None, Position(), [])
     checkpoint = saved.newest(lambda message: print(message, file=sys.stderr))
     if checkpoint is None:
-        there = sorted(chosen.model_dir.glob(_MODELS))
-        if there:
+        models = run_files.list_models(settings.model_dir)
+        if models:
             raise InputError(
-                f"{there[-1]}: there are trained models already, and no checkpoint to continue from; name another "
+                f"{models[-1]}: there are trained models already, and no checkpoint to continue from; name another "
                 "folder with --model-dir (or another run with --test-name), or replace them with --fresh"
             )
-        return Start(None, Position(), [])
+        return StartingPoint(None, Position(), [])
     position, before = checkpoint.position, checkpoint.run
-    if before["program"] != about["program"]:
+    if before["program"] != run["program"]:
         raise InputError(
             f"{checkpoint.path}: a run of {before['program']}; name another run with --test-name or --model-dir, or "
             "start over with --fresh"
         )
-    changed = settings.changes(before["settings"], chosen, within_epoch=position.epoch_steps > 0)
+    changed = changes(before["settings"], settings, within_epoch=position.epoch_steps > 0)
     notes = [f"changed since: {name} {then} -> {now}" for name, (then, now) in changed.items()]
-    if before["pictures"] != about["pictures"]:
+    if before["pictures"] != run["pictures"]:
         notes.append("changed since: the training pictures")
         if position.epoch_steps:
             notes[-1] += f"; epoch {position.epoch} begins again with those of now"
             position = Position(position.epoch, steps=position.steps)
-    return Start(checkpoint, position, notes)
+    return StartingPoint(checkpoint, position, notes)
 
 
-def is_looked_at(chosen: Settings, epoch: int) -> bool:
-    """Whether an epoch's networks are saved and its look at the test pictures is done."""
-    return history.is_finished(history.read(chosen.log_dir / history.EPOCHS)[0], epoch)
+def is_evaluated(settings: Settings, epoch: int) -> bool:
+    """Whether an epoch's networks are saved and evaluated."""
+    return history.is_finished(history.read(settings.log_dir / history.EPOCHS)[0], epoch)
 
 
 @dataclass(frozen=True)
@@ -113,37 +111,39 @@ class Space:
     Attributes:
         models: of the networks of all epochs.
         checkpoints: of those that are kept, and of one more, since the newest is whole before the oldest goes.
-        there: what models and checkpoints take already, which they leave or replace.
+        existing: of models and checkpoints that are there already, which they leave or replace.
         free: what is free.
     """
 
     models: int
     checkpoints: int
-    there: int
+    existing: int
     free: int
 
     @property
     def needed(self) -> int:
-        return max(0, self.models + self.checkpoints - self.there)
+        return max(0, self.models + self.checkpoints - self.existing)
 
     @property
     def enough(self) -> bool:
         return self.needed <= self.free
 
 
-def disk_space(chosen: Settings, system: "System") -> Space:
+def disk_space(settings: Settings, system: System) -> Space:
     """What a run takes on the disk, and what there is."""
-    folder = next(parent for parent in (chosen.model_dir, *chosen.model_dir.parents) if parent.exists())
-    saved = Checkpoints(chosen.model_dir / CHECKPOINTS, chosen.keep_checkpoints)
+    folder = next(parent for parent in (settings.model_dir, *settings.model_dir.parents) if parent.exists())
+    saved = Checkpoints(settings.model_dir / CHECKPOINTS, settings.keep_checkpoints)
+    parameters = sum(network.count_params() for network in system.networks.values())
+    existing = (*run_files.list_models(settings.model_dir), *saved.paths())
     return Space(
-        models=4 * sum(network.count_params() for network in system.networks.values()) * chosen.num_epochs,
-        checkpoints=checkpoints.size(system) * (chosen.keep_checkpoints + 1),
-        there=sum(path.stat().st_size for path in (*chosen.model_dir.glob(_MODELS), *saved.paths())),
+        models=4 * parameters * math.ceil(settings.num_epochs / settings.save_networks_every),
+        checkpoints=checkpoints.size(system) * (settings.keep_checkpoints + 1),
+        existing=sum(path.stat().st_size for path in existing),
         free=shutil.disk_usage(folder).free,
     )
 
 
-def record_start(folder: Path, as_written: Mapping[str, Any], device: str, start: Start) -> None:
+def record_start(folder: Path, as_written: Mapping[str, Any], device: str, start: StartingPoint) -> None:
     """Writes settings.json and adds to run.json: date, command line, versions, device, checkpoint, what changed.
 
     Args:
@@ -156,14 +156,8 @@ def record_start(folder: Path, as_written: Mapping[str, Any], device: str, start
         InputError: if they cannot be written, or run.json is not of an earlier start.
     """
     path = folder / "run.json"
-    try:
-        starts = json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
-    except ValueError:
-        starts = None
-    if not isinstance(starts, list):
-        raise InputError(f"{path}: not the record of earlier starts; move it away")
+    otherwise = "not the record of earlier starts; move it away"
+    starts = files.read_json(path, list, otherwise) if path.exists() else []
     versions = {name: importlib.metadata.version(name) for name in _LIBRARIES}
     starts.append(
         {
@@ -176,13 +170,8 @@ def record_start(folder: Path, as_written: Mapping[str, Any], device: str, start
             "continues": start.checkpoint and {"file": start.checkpoint.path.name, "notes": start.notes},
         }
     )
-    _write_json(folder / "settings.json", as_written)
-    _write_json(path, starts)
-
-
-def _write_json(path: Path, content: Any) -> None:
-    text = json.dumps(content, indent=2) + "\n"
-    files.write_atomically(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
+    files.write_json(folder / "settings.json", as_written)
+    files.write_json(path, starts)
 
 
 def _git_version() -> str | None:

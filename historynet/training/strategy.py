@@ -127,12 +127,7 @@ def synchronized(networks: Iterable[keras.Model]) -> Iterator[None]:
 
     Only within it: saved networks are those of one process.
     """
-    layers = [
-        layer
-        for network in networks
-        for layer in network._flatten_layers()
-        if isinstance(layer, keras.layers.BatchNormalization)
-    ]
+    layers = [layer for network in networks for layer in _normalizations(network)]
     before = [layer.synchronized for layer in layers]
     for layer in layers:
         layer.synchronized = True
@@ -141,3 +136,12 @@ def synchronized(networks: Iterable[keras.Model]) -> Iterator[None]:
     finally:
         for layer, value in zip(layers, before, strict=True):
             layer.synchronized = value
+
+
+def _normalizations(network: keras.Model) -> Iterator[keras.layers.BatchNormalization]:
+    """A network's layers of batch normalisation, those of networks within it, too."""
+    for layer in network.layers:
+        if isinstance(layer, keras.Model):
+            yield from _normalizations(layer)
+        elif isinstance(layer, keras.layers.BatchNormalization):
+            yield layer

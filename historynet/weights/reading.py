@@ -11,7 +11,8 @@ import json
 import re
 import struct
 import zipfile
-from collections.abc import Iterable, Mapping
+import zlib
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -86,12 +87,12 @@ def read(path: Path) -> WeightFile:
         OverflowError,
         zipfile.BadZipFile,
         zipfile.LargeZipFile,
-        zipfile.zlib.error,
+        zlib.error,
     ) as error:
         reason = getattr(error, "strerror", None) or "a damaged or unfinished file"
-        raise InputError(f"{path}: cannot be read ({reason})") from None
-    except (KeyError, ValueError, TypeError, AttributeError):
-        raise InputError(f"{path}: not a model file of HistoryNet, or a damaged one") from None
+        raise InputError(f"{path}: cannot be read ({reason})") from error
+    except (KeyError, ValueError, TypeError, AttributeError) as error:
+        raise InputError(f"{path}: not a model file of HistoryNet, or a damaged one") from error
     raise InputError(f"{path}: not a model file (neither .keras nor HDF5)")
 
 
@@ -149,33 +150,6 @@ def _npz_arrays(path: Path) -> Arrays:
                 raise InputError(f"{path}: holds an array {name!r}; LAYER_{' or LAYER_'.join(_ORDER[:2])} is needed")
             found.setdefault(name.removesuffix(f"_{variable}"), {})[variable] = _array(arrays[name], name, path)
     return {layer: [variables[name] for name in _ORDER if name in variables] for layer, variables in found.items()}
-
-
-def halved(data: bytes) -> bytes:
-    """The content of a .weights.h5 with its kernels, which are nearly all of it, in float16.
-
-    Vectors stay as they are: variances can be larger than float16 holds.
-
-    Raises:
-        OverflowError: naming the first kernel with a value that float16 does not hold.
-    """
-    half = io.BytesIO()
-    with h5py.File(io.BytesIO(data), "r") as source, h5py.File(half, "w") as target:
-
-        def copy(name: str, item: h5py.Group | h5py.Dataset) -> None:
-            if isinstance(item, h5py.Group):
-                made = target.require_group(name)
-            else:
-                values = item[()]
-                if values.ndim > 1:
-                    if np.abs(values).max() > np.finfo(np.float16).max:
-                        raise OverflowError(f"{item.parent.attrs['name']} has values beyond float16")
-                    values = values.astype(np.float16)
-                made = target.create_dataset(name, data=values)
-            made.attrs.update(item.attrs)
-
-        source.visititems(copy)
-    return half.getvalue()
 
 
 def _read_hdf5(file: h5py.File, path: Path) -> WeightFile:
@@ -257,6 +231,18 @@ def _layer_and_variable(group: str, name: str, path: Path) -> tuple[str, str]:
     if not re.fullmatch(re.escape(group) + r"(_\d+)?", layer):
         raise InputError(f"{path}: under the layer {group!r} stands an array of another layer, {name!r}")
     return group, variable
+
+
+def values(arrays: Sequence[h5py.Dataset | np.ndarray], path: Path) -> list[np.ndarray]:
+    """Arrays of a file, which may be read only now, as float32.
+
+    Raises:
+        InputError: if they cannot be read.
+    """
+    try:
+        return [array[()].astype(np.float32, copy=False) for array in arrays]
+    except (OSError, RuntimeError) as error:
+        raise InputError(f"{path}: cannot be read (a damaged or unfinished file)") from error
 
 
 def _array(array: object, name: str, path: Path) -> h5py.Dataset | np.ndarray:

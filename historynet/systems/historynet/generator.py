@@ -44,7 +44,7 @@ def build_generator(architecture: Architecture, wanted: Collection[str] | None =
     full_precision = keras.config.floatx()
     luminance = keras.Input((size, size, 1), name="L")
     # G0 (yellow): low-level features. VGG16 wants three channels.
-    features = vgg16.features(layers.Concatenate(name="L_three_times")([luminance] * 3), architecture)
+    features = vgg16.features(layers.Concatenate(name="L_three_times")([luminance] * 3), architecture.vgg16_channels)
 
     # G2 (red): what the picture is about, as a vector that the colour path and D2 get, and as labels.
     x = conv_bn(features, 512, "global_conv1", strides=2)

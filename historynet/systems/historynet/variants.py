@@ -1,6 +1,8 @@
-"""The networks, as functional Keras graphs in which every layer has a name a person chose."""
+"""What tells the variants of the paper's ablation apart, and what all networks of one system must agree upon."""
 
 from dataclasses import dataclass
+
+from historynet.systems import vgg16
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,16 @@ class Architecture:
     dense_width: float | None = None
 
     def __post_init__(self):
-        if self.num_classes is None and self.variant in VARIANTS:
+        widths = [factor for factor in (self.width, self.features_width, self.dense_width) if factor is not None]
+        if self.variant not in VARIANTS:
+            raise ValueError(f"a model of {self.variant!r}, which this version does not know")
+        if not 16 <= self.image_size <= 4096 or self.image_size % 8:
+            raise ValueError(f"{self.image_size} is no side of its pictures: 16 to 4096, a multiple of 8")
+        if not all(0 < factor <= 16 for factor in widths):
+            raise ValueError("its widths must be above 0 and at most 16")
+        if self.num_classes is not None and not 0 < self.num_classes < 10**6:
+            raise ValueError(f"{self.num_classes} is no number of classes")
+        if self.num_classes is None:
             object.__setattr__(self, "num_classes", VARIANTS[self.variant].num_classes)
         for factor in ("features_width", "dense_width"):
             if getattr(self, factor) is None:
@@ -81,6 +92,12 @@ class Architecture:
     def dense_units(self, full: int) -> int:
         """The size of a dense layer of G2 or D2 that has `full` units in the paper."""
         return scaled(full, self.dense_width)
+
+    @property
+    def vgg16_channels(self) -> list[int]:
+        """The channel counts of VGG16's four blocks; the last one takes part in the width of the paths."""
+        counts = [channels for channels, _ in vgg16.BLOCKS]
+        return [*map(self.feature_channels, counts[:3]), self.channels(counts[3])]
 
     @property
     def outputs(self) -> tuple[str, ...]:

@@ -1,0 +1,286 @@
+"""A folder -> a folder: many files through one network, in order, with bounded memory."""
+
+import contextlib
+import errno
+import hashlib
+import itertools
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from historynet.colorizing.colorizer import Colorizer
+from historynet.colorizing.options import Options
+from historynet.colorizing.results import name_comparison, name_page
+from historynet.errors import InputError, PictureError
+from historynet.parallel import batched, map_ahead
+from historynet.pictures import color, figures, formats, images
+
+_COMPARISON_HEIGHT = 1024
+"""Pixels, at most, of a picture beside its result."""
+
+_MEGAPIXELS_AT_ONCE = 24
+"""About as many are read ahead, in the network's batch, and being written; a larger picture goes alone."""
+
+_OF_THE_DISK = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS})
+"""Errors of writing that every further result would meet, too."""
+
+
+@dataclass
+class Report:
+    """What became of the files of a run.
+
+    Attributes:
+        done: number of results; each page of a document counts.
+        skipped: why others were not made: messages that name the file.
+        colored: number of pictures that were left as they are because they have colour.
+        existing: number of files that were passed over because their results exist.
+        damaged: what could not be read of films whose rest is done: messages that name the film.
+        notes: what else there is to say -> the files it is said of.
+    """
+
+    done: int = 0
+    skipped: list[str] = field(default_factory=list)
+    colored: int = 0
+    existing: int = 0
+    damaged: list[str] = field(default_factory=list)
+    notes: dict[str, list[Path]] = field(default_factory=dict)
+
+    def note(self, path: Path, notes: Iterable[str]) -> None:
+        """Adds what there is to say of a file."""
+        for note in notes:
+            self.notes.setdefault(note, []).append(path)
+
+
+def provenance(model: Path, version: str) -> str:
+    """The line that says what a picture was colorized with; reads the whole model file."""
+    with model.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return f"colourised by HistoryNet {version} with {model.name} (SHA-256 {digest[:16]})"
+
+
+def reason_to_skip(path: Path, error: InputError | MemoryError) -> str:
+    """Why a run skips a file and goes on with the next.
+
+    Args:
+        path: the file.
+        error: why it cannot be read, or its result not be made or written.
+
+    Raises:
+        InputError: the same, if every further result would meet it, too: a full disk.
+    """
+    if isinstance(error, MemoryError):
+        return f"{path}: there is not enough memory for it"
+    cause = error.__cause__ or error.__context__
+    if not isinstance(error, PictureError) and getattr(cause, "errno", None) in _OF_THE_DISK:
+        raise error
+    return str(error)
+
+
+def colorize_files(
+    colorizer: Colorizer,
+    paths: Sequence[Path],
+    results: Sequence[Path],
+    batch_size: int,
+    progress: Callable[[int], object] = lambda count: None,
+    options: Options | None = None,
+    report: Report | None = None,
+) -> Report:
+    """Colorizes files, in order, with bounded memory: reading and writing run beside the network.
+
+    A file that cannot be read, or whose result cannot be written, is reported with its reason and left out.
+
+    Args:
+        colorizer: the trained network.
+        paths: pictures.
+        results: the file to write for each; the pages of a document become NAME_p001_reconstructed.jpg and so on.
+        batch_size: number of pictures that go through the network together.
+        progress: called with the number of files just finished or skipped.
+        options: how the files are colorized; None: `Options()`.
+        report: a report to add to, which is right also if an exception (a stop, a full disk) ends the run; None: a new
+            one.
+
+    Returns:
+        The report.
+
+    Raises:
+        InputError: if no result can be written any more, as on a full disk.
+    """
+    report = Report() if report is None else report
+    planned = {str(result).casefold() for result in results}
+    run = _Run(colorizer, batch_size, progress, options or Options(), report, planned)
+    run.colorize(zip(paths, results, strict=True))
+    return report
+
+
+@dataclass
+class _Job:
+    """One picture of a file on its way through the stages.
+
+    Attributes:
+        path: the file.
+        result: the file to write.
+        page: the picture's number in its file, from 0.
+        last: whether it is the file's last picture.
+        megapixels: its size by the file's header; 0 if that cannot be read.
+        picture: its content, from reading to writing.
+        luminance: L as the network sees it, float32 (height, width, 1) in 0..1.
+        ab: as predicted, float32 (height, width, 2) in 0..1.
+        existing: whether it is passed over because its result exists.
+        colored: whether it is left as it is because it has colour.
+        written: whether its result is written.
+        skipped: why it is skipped.
+    """
+
+    path: Path
+    result: Path
+    page: int = 0
+    last: bool = True
+    megapixels: float = 0.0
+    picture: formats.Picture | None = None
+    luminance: np.ndarray | None = None
+    ab: np.ndarray | None = None
+    existing: bool = False
+    colored: bool = False
+    written: bool = False
+    skipped: str | None = None
+
+
+@dataclass
+class _Run:
+    """A run over files. The methods stand in the order in which a picture meets them.
+
+    Attributes:
+        planned: the results of all files, casefolded.
+        unfinished: the pictures that the network has seen and nobody has counted yet, in order.
+        The others are as in `colorize_files`.
+    """
+
+    colorizer: Colorizer
+    batch_size: int
+    progress: Callable[[int], object]
+    options: Options
+    report: Report
+    planned: set[str]
+    unfinished: deque[_Job] = field(default_factory=deque)
+
+    def colorize(self, files: Iterable[tuple[Path, Path]]) -> None:
+        """Takes (file, result) pairs through all stages; opening, reading and writing have threads of their own."""
+        with contextlib.ExitStack() as stages:
+
+            def beside(work: Callable, items: Iterable, *cost: Callable[[_Job], float]) -> Iterator:
+                # Whatever ends the run, the threads of the last stage end first.
+                return stages.enter_context(contextlib.closing(map_ahead(work, items, self.batch_size, *cost)))
+
+            # At the very end, after a stop, too: what the other threads have written by then counts.
+            stages.callback(self._count_unfinished)
+            opened = itertools.chain.from_iterable(beside(self._open, files))
+            read = beside(partial(self._attempt, self._read), opened, self._cost)
+            predicted = self._predict(self._pass_on(read))
+            for job in beside(partial(self._attempt, self._write), predicted, self._cost):
+                self.unfinished.popleft()
+                self._finish(job)
+
+    def _cost(self, job: _Job) -> float:
+        """The pictures of usual size that it counts as."""
+        return max(1, self.batch_size * job.megapixels / _MEGAPIXELS_AT_ONCE)
+
+    def _attempt(self, work: Callable[[_Job], None], job: _Job) -> _Job:
+        """Does a stage's work on a picture; one that fails is skipped, and the run goes on."""
+        try:
+            work(job)
+        except (InputError, MemoryError) as error:
+            job.picture = None
+            job.skipped = reason_to_skip(job.path, error)
+        return job
+
+    def _open(self, file: tuple[Path, Path]) -> list[_Job]:
+        """A file's pictures, by its header."""
+        path, result = file
+        if self.options.existing == "skip" and result.exists():
+            return [_Job(path, result, existing=True)]
+        try:
+            header = formats.read_header(path, self.options.max_megapixels)
+        except (PictureError, MemoryError) as error:
+            return [_Job(path, result, skipped=reason_to_skip(path, error))]
+        pages, megapixels = header.pages, header.megapixels
+        results = [result] if pages == 1 else [name_page(path, result, page, self.planned) for page in range(pages)]
+        return [_Job(path, made, page, page == pages - 1, megapixels) for page, made in enumerate(results)]
+
+    def _read(self, job: _Job) -> None:
+        if job.skipped or job.existing:
+            return
+        if self.options.existing != "overwrite" and job.result.exists():
+            job.existing = self.options.existing == "skip"
+            if not job.existing:
+                job.skipped = f"{job.path}: {job.result} is there already (--overwrite, --skip-existing)"
+            return
+        deep = job.result.suffix in (".png", ".tif")
+        job.picture = formats.read(job.path, job.page, deep, self.options.max_megapixels)
+        lab = color.network_lab(job.picture.rgb, self.colorizer.size)
+        job.luminance = lab[..., :1]
+        job.colored = self.options.keep_colored and color.tint(lab) > color.COLORED
+
+    def _pass_on(self, jobs: Iterable[_Job]) -> Iterator[_Job]:
+        """What the network is needed for; the others are finished."""
+        for job in jobs:
+            if job.skipped or job.existing or job.colored:
+                job.picture = None
+                self._finish(job)
+            else:
+                yield job
+
+    def _predict(self, jobs: Iterable[_Job]) -> Iterator[_Job]:
+        for batch in batched(jobs, self.batch_size, self._cost):
+            colours = self.colorizer.predict_ab(np.stack([job.luminance for job in batch]))
+            for job, ab in zip(batch, colours, strict=True):
+                job.ab = ab
+                self.unfinished.append(job)
+                yield job
+
+    def _write(self, job: _Job) -> None:
+        _write(job.picture, job.ab, job.result, self.options)
+        # The notes stay; the pixels have done their work.
+        job.picture.rgb = job.picture.alpha = None
+        job.written = True
+
+    def _finish(self, job: _Job) -> None:
+        self._count(job)
+        if job.last:
+            self.progress(1)
+
+    def _count(self, job: _Job) -> None:
+        report = self.report
+        if job.skipped:
+            report.skipped.append(job.skipped)
+        elif job.existing:
+            report.existing += 1
+        elif job.colored:
+            report.colored += 1
+        else:
+            report.done += 1
+            report.note(job.path, job.picture.notes)
+
+    def _count_unfinished(self) -> None:
+        for job in self.unfinished:
+            if job.written or job.skipped:
+                self._count(job)
+
+
+def _write(picture: formats.Picture, ab: np.ndarray, result: Path, options: Options) -> None:
+    """Colours a picture by its ab and writes it, and beside it what it was if that is wanted."""
+    rgb = picture.rgb
+    before = figures.scale(color.to_8_bit(rgb), min(len(rgb), _COMPARISON_HEIGHT)) if options.compare else None
+    if color.chroma(ab) < color.NEARLY_GRAY:
+        picture.notes.append("the predicted colours are nearly gray: an untrained network, or the wrong one?")
+    picture.rgb = color.with_chrominance(rgb, ab, options.strength, options.upsampling, out=rgb)
+    if options.provenance:
+        formats.add_provenance(picture, options.provenance)
+    formats.write(result, picture, options.quality)
+    if options.compare:
+        after = figures.scale(color.to_8_bit(picture.rgb), len(before))
+        pair = figures.grid([[before, after]], ["original", "colorized"], len(before))
+        images.write_rgb(name_comparison(result), pair)

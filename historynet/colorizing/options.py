@@ -1,0 +1,31 @@
+"""How pictures are colorized; imports next to nothing, so that `--help` is quick."""
+
+from dataclasses import dataclass
+
+from historynet.pictures.options import BILINEAR, MAX_MEGAPIXELS, QUALITY
+
+
+@dataclass(frozen=True)
+class Options:
+    """How picture files are colorized.
+
+    Attributes:
+        strength: factor on the predicted chrominance: 0 is gray, 1 as predicted.
+        upsampling: one of `pictures.options.UPSAMPLINGS`.
+        keep_colored: leave pictures as they are that have colour already (`color.tint`).
+        compare: also write NAME_comparison.jpg, the picture beside its result.
+        quality: of JPEG and WebP files, 1 to 100.
+        provenance: a line for the results' EXIF data; None: none.
+        max_megapixels: files that claim more are refused.
+        existing: what becomes of a picture whose result exists: "overwrite" makes it again, "skip" passes the picture
+            over, "refuse" reports it with this reason.
+    """
+
+    strength: float = 1.0
+    upsampling: str = BILINEAR
+    keep_colored: bool = False
+    compare: bool = False
+    quality: int = QUALITY
+    provenance: str | None = None
+    max_megapixels: float = MAX_MEGAPIXELS
+    existing: str = "overwrite"

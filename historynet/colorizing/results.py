@@ -1,0 +1,125 @@
+"""How results are called and where they go; what must not be written over."""
+
+import hashlib
+import itertools
+import os
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Sequence
+from pathlib import Path
+
+from historynet.errors import InputError
+from historynet.pictures import formats
+
+SUFFIX = "_reconstructed"
+"""Of the results of pictures and films."""
+
+COMPARISON_SUFFIX = "_comparison"
+"""Of a picture beside its result."""
+
+PREVIEW_SUFFIX = "_preview"
+"""Of the first seconds of films."""
+
+SUFFIXES = (SUFFIX, COMPARISON_SUFFIX, PREVIEW_SUFFIX)
+
+_LONGEST_NAME = 255
+"""Bytes that file systems take."""
+
+
+def name_results(
+    paths: Sequence[Path],
+    result_dir: Path,
+    roots: Sequence[Path] = (),
+    format: str = "jpg",
+    same: Callable[[Path], str] = formats.same_format,
+    end: str = SUFFIX,
+) -> list[Path]:
+    """RESULT_DIR/NAME_reconstructed.jpg for each picture; where two would share a name, it is told apart.
+
+    First by the picture's extension, which stays in the name, then by its folder's name, then by a number. Names that
+    differ in case alone are told apart, too: not every file system does.
+
+    Args:
+        paths: the pictures.
+        result_dir: the folder of all results.
+        roots: folders whose tree is mirrored below `result_dir`.
+        format: extension of the results without its dot, or "same".
+        same: the extension, with its dot, that "same" stands for, by the input's name.
+        end: the suffix of the results' names, one of SUFFIXES.
+    """
+    folders = [_mirrored(path, roots) for path in paths]
+    count = Counter((folder, path.stem.casefold()) for folder, path in zip(folders, paths, strict=True))
+    taken = {key for key, number in count.items() if number == 1}
+    results = []
+    for folder, path in zip(folders, paths, strict=True):
+        name = path.stem
+        if count[folder, name.casefold()] > 1:
+            name = next(name for name in _longer_names(path) if (folder, name.casefold()) not in taken)
+            taken.add((folder, name.casefold()))
+        extension = same(path) if format == "same" else f".{format}"
+        results.append(result_dir / folder / fitting_name(name, end + extension))
+    return results
+
+
+def _mirrored(path: Path, roots: Sequence[Path]) -> Path:
+    return next((path.parent.relative_to(root) for root in roots if path.is_relative_to(root)), Path())
+
+
+def _longer_names(path: Path) -> Iterator[str]:
+    """What a result can be called if its picture's stem is another's, too; the last kind never ends."""
+    yield path.name
+    yield f"{path.parent.name}_{path.name}"
+    for number in itertools.count(2):
+        yield f"{path.parent.name}_{path.name}_{number}"
+
+
+def name_page(path: Path, result: Path, page: int, planned: Collection[str]) -> Path:
+    """The result of a page of a document: RESULT_DIR/NAME_p001_reconstructed.jpg, but no other picture's result.
+
+    Args:
+        path: the document.
+        result: its result if it had a single page.
+        page: the page's number from 0.
+        planned: the results of all files of the run, casefolded.
+    """
+    end = f"_p{page + 1:03}{SUFFIX}{result.suffix}"
+    stem = result.stem.removesuffix(SUFFIX)
+    names = (fitting_name(name, end) for name in itertools.chain([stem], _longer_names(path)))
+    return next(result.with_name(name) for name in names if str(result.with_name(name)).casefold() not in planned)
+
+
+def name_comparison(result: Path) -> Path:
+    """The file for a picture beside its result."""
+    return result.with_name(fitting_name(result.stem.removesuffix(SUFFIX), f"{COMPARISON_SUFFIX}.jpg"))
+
+
+def fitting_name(name: str, end: str) -> str:
+    """A file's name with another end; cut where a file system would refuse it, and then told apart by a digest."""
+    room = _LONGEST_NAME - len(end)
+    encoded = os.fsencode(name)
+    if len(encoded) > room:
+        digest = hashlib.sha256(encoded).hexdigest()[:8]
+        name = f"{encoded[: room - len(digest) - 1].decode(errors='ignore')}~{digest}"
+    return name + end
+
+
+def check_results(paths: Sequence[Path], results: Sequence[Path], existing: str) -> None:
+    """Sees that no input is written over, and no earlier result unless that is wanted.
+
+    Args:
+        paths: all inputs of the run.
+        results: the files to be written.
+        existing: as in `Options`.
+
+    Raises:
+        InputError: naming the first result that would be.
+    """
+    inputs = set(map(os.path.realpath, paths))
+    for result in results:
+        if os.path.realpath(result) in inputs:
+            raise InputError(f"{result}: is one of the pictures, and would be a result; name another --result-dir")
+    earlier = [result for result in results if os.path.lexists(result)] if existing == "refuse" else []
+    if earlier:
+        raise InputError(
+            f"{earlier[0]}: is there already ({len(earlier)} of {len(results)} results are); --skip-existing leaves "
+            "such pictures out, --overwrite makes them again"
+        )

@@ -1,0 +1,162 @@
+"""What the command line of the colorizers starts: pictures, then films, and a report however that ends."""
+
+import argparse
+import dataclasses
+import sys
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+from tqdm import tqdm
+
+from historynet import __version__, backend, errors, films
+from historynet.colorizing import choosing
+from historynet.colorizing.colorizer import Colorizer
+from historynet.colorizing.folder import Report, colorize_files, provenance, reason_to_skip
+from historynet.colorizing.inputs import list_inputs
+from historynet.colorizing.options import Options
+from historynet.colorizing.results import PREVIEW_SUFFIX, SUFFIX, check_results, name_results
+from historynet.commands.running import one_line
+from historynet.errors import InputError, translated
+from historynet.films.options import FilmOptions
+from historynet.pictures import formats
+from historynet.settings import Settings
+from historynet.training.stopping import Stop
+
+_STOPPED = "what is finished, of a film too, is kept; the same command with --skip-existing goes on from there"
+
+
+@dataclasses.dataclass(frozen=True)
+class _Plan:
+    """What the run makes of what: pairs of a file and its result.
+
+    Attributes:
+        pictures: in the order of the inputs.
+        films: the same.
+        existing_films: what becomes of films whose results exist, as in `Options`.
+    """
+
+    pictures: Sequence[tuple[Path, Path]]
+    films: Sequence[tuple[Path, Path]]
+    existing_films: str
+
+
+def run(arguments: argparse.Namespace, settings: Settings, variant: str | None, device: str) -> int:
+    """Colorizes what a command line names.
+
+    Args:
+        arguments: of the command line.
+        settings: the resolved ones.
+        variant: the variant that the model must be of; any if None.
+        device: one line that says what the program runs on.
+
+    Returns:
+        The exit code.
+
+    Raises:
+        InputError: if the inputs, the results' names or the model will not do, or no result can be written any more.
+        StoppedError: at SIGTERM or Ctrl-C.
+    """
+    # --max-megapixels is our own limit, checked before a picture is decoded.
+    Image.MAX_IMAGE_PIXELS = None
+    plan = _make_plan(arguments, settings.result_dir)
+    model = choosing.find_model(settings.pretrained, settings.model_dir, variant or "HistoryNet")
+    shipped = "the shipped model, " if model == choosing.SHIPPED else ""
+    print(f"{device}; colorizing with {shipped}{model}", flush=True)
+    report = Report()
+    with backend.quiet():
+        colorizer, line = _load(model, variant, settings, arguments.provenance)
+        try:
+            with Stop() as stop, stop.at_once(_STOPPED):
+                options = _options(Options, arguments, provenance=line)
+                _colorize_pictures(colorizer, plan, settings.colorizing_batch_size, options, report)
+                end = arguments.end if arguments.preview is None else arguments.start + arguments.preview
+                film_options = _options(FilmOptions, arguments, provenance=line, end=end)
+                _colorize_films(colorizer, plan, film_options, report)
+        finally:
+            # Also of a run that was stopped, or that a full disk ended.
+            _print_report(report, settings.result_dir)
+    return errors.SKIPPED if report.skipped or report.damaged else errors.DONE
+
+
+def _make_plan(arguments: argparse.Namespace, result_dir: Path) -> _Plan:
+    """Which files there are, and which result each has.
+
+    Raises:
+        InputError: if there are none, or a result would replace an input or, unasked, an earlier result.
+    """
+    found = list_inputs(arguments.inputs, result_dir, arguments.recursive, formats.EXTENSIONS | films.EXTENSIONS)
+    pictures = [path for path in found if path.suffix.lower() not in films.EXTENSIONS]
+    film_files = [path for path in found if path.suffix.lower() in films.EXTENSIONS]
+    roots = [given for given in arguments.inputs if arguments.recursive and given.is_dir()]
+    results = name_results(pictures, result_dir, roots, arguments.format)
+    suffix = SUFFIX if arguments.preview is None else PREVIEW_SUFFIX
+    film_results = name_results(film_files, result_dir, roots, arguments.film_format, films.same_container, suffix)
+    # A preview is there to be made again with other options.
+    existing_films = arguments.existing if arguments.preview is None else "overwrite"
+    check_results(found, results, arguments.existing)
+    check_results(found, film_results, existing_films)
+    return _Plan(
+        list(zip(pictures, results, strict=True)), list(zip(film_files, film_results, strict=True)), existing_films
+    )
+
+
+def _load(model: Path, variant: str | None, settings: Settings, with_provenance: bool) -> tuple[Colorizer, str | None]:
+    """The network, and the line that says what was used, for which the file is read meanwhile; None if unwanted."""
+    with ThreadPoolExecutor(max_workers=1) as hasher:
+        line = hasher.submit(provenance, model, __version__) if with_provenance else None
+        return Colorizer(model, variant, settings.precision, settings.decoding), line and line.result()
+
+
+def _options(kind: type, arguments: argparse.Namespace, **others: Any) -> Any:
+    """Options or FilmOptions, of the arguments that have their fields' names, and of others."""
+    names = [field.name for field in dataclasses.fields(kind) if field.name not in others]
+    return kind(**{name: getattr(arguments, name) for name in names}, **others)
+
+
+def _colorize_pictures(colorizer: Colorizer, plan: _Plan, batch_size: int, options: Options, report: Report) -> None:
+    if not plan.pictures:
+        return
+    paths, results = zip(*plan.pictures, strict=True)
+    with tqdm(total=len(paths), unit="picture", disable=None) as bar:
+        colorize_files(colorizer, paths, results, batch_size, bar.update, options, report)
+
+
+def _colorize_films(colorizer: Colorizer, plan: _Plan, options: FilmOptions, report: Report) -> None:
+    for path, result in plan.films:
+        if plan.existing_films == "skip" and result.exists():
+            report.existing += 1
+            continue
+        try:
+            _colorize_film(colorizer, path, result, options, report)
+        except (InputError, MemoryError) as error:
+            report.skipped.append(reason_to_skip(path, error))
+
+
+def _colorize_film(colorizer: Colorizer, path: Path, result: Path, options: FilmOptions, report: Report) -> None:
+    # What disappears meanwhile is this film's own trouble.
+    system_errors = translated(OSError, lambda error: InputError(f"{error.filename or path}: {error.strerror}"))
+    with system_errors, tqdm(total=films.count_frames(path, options), unit="frame", disable=None) as bar:
+        of_film = films.colorize_film(colorizer, path, result, options, bar.update)
+    report.done += 1
+    if of_film.continued:
+        print(one_line(f"{result}: {of_film.continued} of its {of_film.frames} frames were there already"))
+    report.note(path, of_film.notes)
+    report.damaged += [f"{path}: {what}" for what in of_film.damage]
+
+
+def _print_report(report: Report, result_dir: Path) -> None:
+    """Prints a summary, and on standard error a line for each note and each file that is not, or not wholly, done."""
+    counts = [f"{report.done} colorized into {result_dir}", f"{len(report.skipped)} skipped"]
+    counts += [f"{report.existing} there already"] if report.existing else []
+    counts += [f"{report.colored} left alone, which have colour"] if report.colored else []
+    print(one_line(", ".join(counts)), flush=True)
+    for note, paths in report.notes.items():
+        more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
+        print(one_line(f"note: {paths[0]}{more}: {note}"), file=sys.stderr)
+    for reason in report.damaged:
+        print(one_line(f"damaged: {reason}; the rest is done"), file=sys.stderr)
+    for reason in report.skipped:
+        print(one_line(f"skipped: {reason}"), file=sys.stderr)

@@ -1,0 +1,160 @@
+"""The samples of a training: their names, and who reads which of their fields."""
+
+import hashlib
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from historynet.errors import InputError
+from historynet.pictures import color, images
+from historynet.settings import Settings
+
+
+@dataclass(frozen=True)
+class Crop:
+    """A rectangular part of a picture that has been resized.
+
+    Attributes:
+        resized: (height, width) of the whole, pixels.
+        size: (height, width) of the part.
+        top: row of the part's first pixel.
+        left: column of it.
+        mirrored: whether left and right are then exchanged.
+    """
+
+    resized: tuple[int, int]
+    size: tuple[int, int]
+    top: int = 0
+    left: int = 0
+    mirrored: bool = False
+
+    def __call__(self, rgb: np.ndarray) -> np.ndarray:
+        """The part of a uint8 RGB picture as networks see it: Lab in 0..1, float32 (height, width, 3)."""
+        lab = color.network_lab(rgb, self.resized)[self.top :, self.left :][: self.size[0], : self.size[1]]
+        return lab[:, ::-1] if self.mirrored else lab
+
+
+def whole_picture(size: tuple[int, int]) -> Crop:
+    """All of the picture, resized to (height, width), as released."""
+    return Crop(size, size)
+
+
+def random_crop(resized: tuple[int, int], size: tuple[int, int], seed: int, epoch: int, index: int) -> Crop:
+    """The part of a sample that an epoch sees: the same for the same seed, epoch and sample, on any machine.
+
+    Args:
+        resized: (height, width) of the whole picture.
+        size: (height, width) of the part.
+        seed: of the run.
+        epoch: its number.
+        index: of the sample.
+    """
+    rng = np.random.default_rng((seed, epoch, index))
+    top, left = (int(rng.integers(0, whole - part + 1)) for whole, part in zip(resized, size, strict=True))
+    return Crop(resized, size, top, left, bool(rng.integers(2)))
+
+
+class Reader(Protocol):
+    """Reads some fields of a folder's samples.
+
+    Attributes:
+        fields: their names.
+        noun: what a sample has that they are read from, for people: "label", "parsing picture".
+        present: bool (samples,), which samples have it; None: all. If it is given, batches also hold FIELD_weight.
+        remarks: what else there is to say of the files, for people; mostly empty.
+    """
+
+    fields: tuple[str, ...]
+    noun: str
+    present: np.ndarray | None
+    remarks: str
+
+    def shape(self, field: str, size: tuple[int, int]) -> tuple[int, ...]:
+        """The shape of a field of one sample, whose pictures have (height, width) `size`."""
+
+    def read(self, index: int, crop: Crop) -> dict[str, np.ndarray]:
+        """The fields of a sample, float32; of one that does not have them, nothing.
+
+        Raises:
+            PictureError: if a file cannot be read.
+        """
+
+    def picture(self, index: int) -> Path | None:
+        """The picture file that the sample's fields are read from; None if there is none."""
+
+
+OpenReader = Callable[[Settings, Path, Sequence[str], bool], Reader]
+"""(settings, folder, names of the samples, whether a missing one is an error) -> the reader."""
+
+
+@dataclass(frozen=True)
+class Samples:
+    """The samples of a folder, and the readers of their fields.
+
+    Attributes:
+        names: file names, sorted.
+        readers: who reads their fields.
+    """
+
+    names: Sequence[str]
+    readers: Sequence[Reader]
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def read(self, index: int, crop: Crop) -> dict[str, np.ndarray]:
+        """The fields of one sample, float32, but for those that it does not have.
+
+        Raises:
+            PictureError: if a file cannot be read.
+        """
+        return {name: value for reader in self.readers for name, value in reader.read(index, crop).items()}
+
+
+def open_samples(settings: Settings, fields: Mapping[str, OpenReader]) -> Samples:
+    """Lists TRAIN_DATA's pictures and checks that each has what training needs; no picture is opened.
+
+    Args:
+        settings: of the run.
+        fields: what a batch is to hold, and who reads it.
+
+    Raises:
+        InputError: naming the file or the line and what to do.
+    """
+    folder = settings.train_data
+    if not folder.is_dir():
+        raise InputError(f"{folder}: no such folder; put the training pictures there or name another with --train-data")
+    names = images.list_pictures(folder)
+    # A reader of several fields is opened once.
+    return Samples(
+        names, [open_reader(settings, folder, names, True) for open_reader in dict.fromkeys(fields.values())]
+    )
+
+
+def epoch_order(samples: int, seed: int, epoch: int) -> np.ndarray:
+    """The order of an epoch's samples: the same for the same seed and epoch, on any machine."""
+    return np.random.default_rng((seed, epoch)).permutation(samples)
+
+
+def fingerprint(names: Sequence[str]) -> str:
+    """A text that differs where the names or their order do, and then `epoch_order` means other samples."""
+    return hashlib.sha256("\n".join(names).encode(errors="surrogateescape")).hexdigest()
+
+
+def steps_per_epoch(settings: Settings, samples: Samples) -> int:
+    """Batches in an epoch.
+
+    Raises:
+        InputError: if the samples do not fill a batch.
+    """
+    steps = (math.floor if settings.drop_last else math.ceil)(len(samples) / settings.batch_size)
+    if not steps:
+        raise InputError(
+            f"{settings.train_data}: {len(samples)} pictures do not fill a batch of {settings.batch_size}; lower "
+            "--batch-size, or take them with --no-drop-last"
+        )
+    return min(steps, settings.steps_per_epoch or steps)

@@ -1,0 +1,35 @@
+"""How a film is colorized; imports next to nothing, so that `--help` is quick."""
+
+from dataclasses import dataclass
+
+from historynet.pictures.options import BILINEAR, MAX_MEGAPIXELS
+
+CODECS = ("libx264", "libvpx-vp9")
+"""The encoders of libav that have a constant rate factor: H.264 and VP9."""
+
+
+@dataclass(frozen=True)
+class FilmOptions:
+    """How a film is colorized.
+
+    Attributes:
+        strength: factor on the predicted chrominance: 0 is gray, 1 as predicted.
+        upsampling: one of `pictures.options.UPSAMPLINGS`.
+        steadiness: of the colours over time, 0..1 (`steadying.Steadier`).
+        codec: one of `CODECS`.
+        crf: the encoder's constant rate factor: lower is better and larger.
+        start: seconds; what comes before is left out.
+        end: seconds; what comes after is left out; None: nothing.
+        provenance: a line for the container's comment; None: none.
+        max_megapixels: films with larger frames are refused.
+    """
+
+    strength: float = 1.0
+    upsampling: str = BILINEAR
+    steadiness: float = 0.9
+    codec: str = CODECS[0]
+    crf: float = 18
+    start: float = 0.0
+    end: float | None = None
+    provenance: str | None = None
+    max_megapixels: float = MAX_MEGAPIXELS

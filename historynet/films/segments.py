@@ -1,0 +1,213 @@
+"""The folder of a result that is being made: finished segments of video, what they were made of, where to go on.
+
+A segment is a part of the result that can be decoded without the others. A stopped run keeps those it has finished.
+"""
+
+import contextlib
+import hashlib
+import itertools
+import json
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import av
+import numpy as np
+from av.codec.context import Flags
+
+import historynet
+from historynet import files
+from historynet.films.reading import Film
+
+Item = TypeVar("Item")
+
+SHORTEST, LONGEST = 120, 240
+"""Frames of a segment: it ends at the first cut after the shortest, or at the longest."""
+
+
+def number_segments(frames: Iterable[tuple[Item, bool]], first: int) -> Iterator[tuple[Item, bool, int]]:
+    """Yields each frame and whether it is the first of a shot, as given, with the number of its segment.
+
+    Args:
+        frames: frames in order, each with whether it is the first of a shot.
+        first: number of the segment that begins with the first of them.
+    """
+    number, length = first, 0
+    for frame, cut in frames:
+        if length == LONGEST or (cut and length >= SHORTEST):
+            number, length = number + 1, 0
+        length += 1
+        yield frame, cut, number
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a continued run goes on.
+
+    Attributes:
+        segment: number of the first segment that is still to be made.
+        frames: number of frames that are made.
+        look_back: time in ticks of the frame `steadying.LOOK_BACK` before the next one; None at the beginning.
+        luminance: of the last frame, uint8 (height, width) as the network sees it; None at the beginning.
+        ab: of the last frame, as steadied, float32 (height, width, 2) in 0..1; None at the beginning.
+        damage: what of the film could not be read so far, as in `reading.Film`.
+    """
+
+    segment: int = 0
+    frames: int = 0
+    look_back: int | None = None
+    luminance: np.ndarray | None = None
+    ab: np.ndarray | None = None
+    damage: tuple[str, ...] = ()
+
+
+class WorkFolder:
+    """Finished segments, 000000.nut and so on, and the place behind the last.
+
+    Args:
+        folder: an existing folder, which no other process may use (`files.lock`).
+        record: all that the segments depend on; segments with another record are removed.
+
+    Attributes:
+        folder: the folder.
+        place: where to go on.
+
+    Raises:
+        InputError: if the folder cannot be written to.
+    """
+
+    def __init__(self, folder: Path, record: dict[str, Any]):
+        self.folder = folder
+        path = folder / "record.json"
+        text = json.dumps(record, indent=2) + "\n"
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
+            for old in folder.iterdir():
+                old.unlink()
+            files.write_text(path, text)
+        files.remove_unfinished(folder)
+        self.place = self._find_place()
+
+    def _segment(self, number: int) -> Path:
+        # NUT keeps every time base.
+        return self.folder / f"{number:06}.nut"
+
+    def segments(self) -> list[Path]:
+        """The files of the finished segments, in order."""
+        return list(itertools.takewhile(Path.exists, map(self._segment, itertools.count())))
+
+    def add(self, write: Callable[[Place, Path], Place]) -> None:
+        """Adds a segment.
+
+        Args:
+            write: writes the segment that begins at a place into a file, and returns the place behind it.
+
+        Raises:
+            InputError: if the folder cannot be written to.
+        """
+        path = self._segment(self.place.segment)
+
+        def write_both(temporary: Path) -> None:
+            self.place = write(self.place, temporary)
+            state = {name: value for name, value in vars(self.place).items() if name != "segment"}
+            # The place appears before its segment, so that the last segment always has it.
+            files.write_atomically(path.with_suffix(".npz"), lambda file: np.savez(file, **state))
+
+        files.write_atomically(path, write_both)
+        for old in self.folder.glob("*.npz"):
+            if old.stem != path.stem:
+                old.unlink()
+
+    def _find_place(self) -> Place:
+        number = len(self.segments()) - 1
+        if number < 0:
+            return Place()
+        with np.load(self._segment(number).with_suffix(".npz")) as state:
+            return Place(
+                segment=number + 1,
+                frames=int(state["frames"]),
+                look_back=int(state["look_back"]),
+                luminance=state["luminance"],
+                ab=state["ab"],
+                damage=tuple(map(str, state["damage"])),
+            )
+
+
+def make_record(film: Path, network: str, options: dict[str, Any]) -> dict[str, Any]:
+    """All that the segments of a result depend on, as JSON holds it.
+
+    Args:
+        film: the film's file.
+        network: the network's digest.
+        options: by name, how the film is colorized.
+    """
+    status = film.stat()
+    digest = hashlib.sha256()
+    with film.open("rb") as file:
+        # The whole of a long film would be minutes; the first and last megabyte hold headers and indices.
+        digest.update(file.read(1 << 20))
+        file.seek(max(0, status.st_size - (1 << 20)))
+        digest.update(file.read())
+    return {
+        "version": historynet.__version__,
+        "libav": av.__version__,
+        "film": {"bytes": status.st_size, "modified": status.st_mtime_ns, "ends": digest.hexdigest()},
+        "network": network,
+        "options": options,
+    }
+
+
+def add_video(container: av.container.OutputContainer, film: Film, codec: str, crf: float) -> av.VideoStream:
+    """Adds a stream to a container that encodes a film's frames with its size, times, aspect and colour tags.
+
+    Args:
+        container: opened to be written.
+        film: the film.
+        codec: one of libav's encoders that have a constant rate factor: libx264 or libvpx-vp9.
+        crf: the constant rate factor.
+    """
+    # With its macroblock tree x264 does not give the same twice.
+    own = {"mbtree": "0"} if codec == "libx264" else {}
+    stream = container.add_stream(codec, film.rate, {"crf": f"{crf:g}"} | own)
+    stream.height, stream.width = film.shape
+    context = stream.codec_context
+    context.time_base = stream.time_base = film.time_base
+    if film.aspect:
+        context.sample_aspect_ratio = film.aspect
+    context.color_range, context.colorspace, context.color_primaries, context.color_trc = film.tags
+    context.flags |= Flags.global_header
+    return stream
+
+
+@contextlib.contextmanager
+def writing(path: Path, film: Film, codec: str, crf: float) -> Iterator[Callable[[av.VideoFrame], None]]:
+    """Opens a segment's file; gives the function that encodes one frame after the other into it.
+
+    Args:
+        path: the file.
+        film: whose frames they are.
+        codec: as `add_video` takes it.
+        crf: as `add_video` takes it.
+    """
+    with av.open(f"file:{path}", "w", format="nut") as container:
+        stream = add_video(container, film, codec, crf)
+
+        def write(frame: av.VideoFrame) -> None:
+            frame.pts += _headroom(film)
+            container.mux(stream.encode(frame))
+
+        yield write
+        container.mux(stream.encode())
+
+
+def read_packets(path: Path, film: Film) -> Iterator[tuple[int, av.Packet]]:
+    """The packets of a segment in the order of decoding, each with the time it is shown at, in the film's ticks."""
+    with av.open(f"file:{path}") as container:
+        for packet in container.demux(video=0):
+            if packet.size:
+                yield round(packet.pts * packet.time_base / film.time_base) - _headroom(film), packet
+
+
+def _headroom(film: Film) -> int:
+    """Added to the times in segments: an encoder's first are before the first frame's, and NUT holds none below 0."""
+    return film.ticks(3600)

@@ -1,0 +1,256 @@
+"""Every parameter that all systems have, declared once; a system adds its own in a subclass, in its own folder.
+
+A declaration says what a parameter accepts, which of the two commands reads it, what it means and in which unit, and
+whether a continued run may change it. config.py's FOO_BAR is `--foo-bar` on the command line and `foo_bar` here.
+"""
+
+import dataclasses
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from historynet.errors import InputError
+from historynet.settings import accepting
+from historynet.settings.accepting import boolean, integer, number, size, text, word
+
+TRAIN = "train"
+COLORIZE = "colorize"
+BOTH = f"{TRAIN} {COLORIZE}"
+"""The commands that read a setting."""
+
+RUN, EPOCH = "run", "epoch"
+"""What a continued run cannot change: what made its networks and random numbers; within an epoch, its batches."""
+
+PRECISIONS = ("float32", "bfloat16", "float16")
+"""What PRECISION can be."""
+
+DEFAULT = "default"
+"""What PRETRAINED can be besides a file or a name."""
+
+STRATEGIES = ("none", "mirrored", "multiworker")
+"""Devices that train together: one, several of one machine, or those of several machines."""
+
+
+def setting(
+    accept: accepting.Accept,
+    commands: str,
+    group: str,
+    meaning: str,
+    more: str = "",
+    *,
+    path: bool | Callable[[str, Path], bool] = False,
+    optional: bool = False,
+    part: str | None = None,
+    fixed: str | None = None,
+) -> Any:
+    """Declares a setting: a field of a dataclass of settings.
+
+    Args:
+        accept: what it accepts (`historynet.settings.accepting`).
+        commands: the commands that read it, TRAIN, COLORIZE or BOTH.
+        group: heading under which `--help` lists it.
+        meaning: what it is, with its unit, in a few words; the comment behind the constant in config.py.
+        more: the rest of what `--help` says.
+        path: whether it is the path of a file or folder; of what can be a path or a word, (value, folder that relative
+            paths start at) -> whether it is a path.
+        optional: whether it can be None.
+        part: the part of a network or data set that it belongs to; the config.py of a variant without that part has
+            none of its constants.
+        fixed: RUN or EPOCH, if a continued run cannot change it, or not in the middle of an epoch.
+    """
+    metadata = {"accept": accept, "commands": commands, "group": group, "meaning": meaning, "more": more}
+    metadata |= {"path": path, "optional": optional, "part": part, "fixed": fixed}
+    return dataclasses.field(metadata=metadata) if part is None else dataclasses.field(default=None, metadata=metadata)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """The parameters of a run, checked. Paths are absolute; what belongs to a part the variant lacks is None."""
+
+    test_name: str = setting(text, BOTH, "run", "name of the run", "{TEST_NAME} in a path stands for it")
+    gpu_id: str = setting(accepting.gpu_id, BOTH, "run", "number of the GPU to use, or 'cpu'")
+    seed: int = setting(
+        integer(0, 2**32 - 1),
+        TRAIN,
+        "run",
+        "seed of all random numbers",
+        "of the initial weights, the order and the crops of the pictures, the choice of test pictures, and what the "
+        "losses draw",
+        fixed=RUN,
+    )
+
+    train_data: Path = setting(text, TRAIN, "data", "folder of the training pictures", path=True)
+    test_data: Path = setting(text, TRAIN, "data", "folder of the pictures for evaluation after each epoch", path=True)
+    skip_broken: bool = setting(boolean, TRAIN, "data", "leave out training pictures that cannot be read")
+
+    image_size: int | str = setting(
+        size(16),
+        TRAIN,
+        "network",
+        "pixels, side of the networks' pictures",
+        "or HEIGHTxWIDTH",
+        fixed=RUN,
+    )
+
+    batch_size: int = setting(integer(1), BOTH, "training", "pictures in one batch", fixed=EPOCH)
+    accumulate: int = setting(
+        integer(1),
+        TRAIN,
+        "training",
+        "parts that a batch is computed in",
+        "one after the other, which takes less memory",
+    )
+    strategy: str = setting(
+        word(STRATEGIES),
+        TRAIN,
+        "training",
+        "devices that share a batch",
+        "'mirrored': all GPUs of this machine, 'multiworker': those of the machines in TF_CONFIG, 'none': one device",
+    )
+    jit: bool = setting(boolean, TRAIN, "training", "compile the update with XLA", "on one device only")
+    num_epochs: int = setting(integer(1), TRAIN, "training", "passes over the training pictures")
+    steps_per_epoch: int | None = setting(
+        integer(1),
+        TRAIN,
+        "training",
+        "batches in one epoch",
+        "none: all pictures, the last batch smaller",
+        optional=True,
+    )
+    shuffle: bool = setting(
+        boolean,
+        TRAIN,
+        "training",
+        "a new order of the pictures each epoch",
+        "no: the folder's order, as released",
+        fixed=EPOCH,
+    )
+    drop_last: bool = setting(
+        boolean, TRAIN, "training", "leave out an epoch's incomplete last batch", "as the released program does"
+    )
+    crop_from: int | str | None = setting(
+        size(16),
+        TRAIN,
+        "training",
+        "pixels, side before random cropping",
+        "training pictures are resized to it (or HEIGHTxWIDTH), then a random part of IMAGE_SIZE is cut out of them "
+        "and mirrored half of the time; none: the whole picture, as released",
+        optional=True,
+        fixed=EPOCH,
+    )
+    precision: str = setting(
+        word(PRECISIONS),
+        BOTH,
+        "training",
+        "'float32', 'bfloat16' or 'float16'",
+        "what the networks compute in; outputs, losses and files stay in float32",
+        fixed=RUN,
+    )
+    num_test_images: int | str = setting(
+        integer(1, word="all"), TRAIN, "training", "test pictures for evaluation, or 'all'", "after each epoch"
+    )
+
+    save_every: int | None = setting(
+        integer(1),
+        TRAIN,
+        "checkpoints",
+        "steps from checkpoint to checkpoint",
+        "besides SAVE_MINUTES and the end of each epoch",
+        optional=True,
+    )
+    save_minutes: float | None = setting(
+        number(above=True),
+        TRAIN,
+        "checkpoints",
+        "minutes from checkpoint to checkpoint",
+        "besides SAVE_EVERY and the end of each epoch",
+        optional=True,
+    )
+    keep_checkpoints: int = setting(integer(1), TRAIN, "checkpoints", "checkpoints that stay, the newest ones")
+    save_networks_every: int = setting(
+        integer(1),
+        TRAIN,
+        "checkpoints",
+        "epochs from saved networks to saved networks",
+        "those of the last epoch are always saved",
+    )
+
+    model_dir: Path = setting(text, BOTH, "results", "folder of the trained networks and checkpoints", path=True)
+    out_dir: Path = setting(text, TRAIN, "results", "folder of the test pictures colorized while training", path=True)
+    log_dir: Path = setting(text, TRAIN, "results", "folder of the logs and loss curves", path=True)
+
+    pretrained: str = setting(
+        text,
+        COLORIZE,
+        "colorizing",
+        "network to colorize with",
+        "a file, or a name in MODEL_DIR with or without extension; 'default': my_model_colorizationEpoch7 in MODEL_DIR "
+        "or, for HistoryNet where no model is in it, the shipped compact one",
+        path=lambda value, folder: (folder / value).is_file(),
+    )
+    test_dir: Path = setting(text, COLORIZE, "colorizing", "folder of the pictures to colorize", path=True)
+    result_dir: Path = setting(text, COLORIZE, "colorizing", "folder of the colorized pictures", path=True)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(height, width) of the networks' pictures."""
+        return accepting.sides(self.image_size)
+
+    @property
+    def crop_size(self) -> tuple[int, int] | None:
+        """(height, width) to which training pictures are resized before they are cropped; None: no cropping."""
+        return None if self.crop_from is None else accepting.sides(self.crop_from)
+
+    @property
+    def onednn(self) -> bool:
+        """Whether a CPU may sum in any order; a system that repeats an older program's arithmetic may say no."""
+        return True
+
+    @property
+    def colorizing_batch_size(self) -> int:
+        """Pictures that go through the network together when colorizing."""
+        return self.batch_size
+
+    @property
+    def decoding(self) -> Mapping[str, Any]:
+        """What the system's `decode` is to know besides a network's outputs, as a temperature."""
+        return {}
+
+    def check(self, command: str) -> None:
+        """Refuses settings that exclude each other.
+
+        Args:
+            command: TRAIN or COLORIZE, which reads them.
+
+        Raises:
+            InputError: naming the first of them.
+        """
+        for wrong, message in self.contradictions(command):
+            if wrong:
+                raise InputError(message)
+
+    def contradictions(self, command: str) -> Iterator[tuple[bool, str]]:
+        """(whether it is so, what is said then) of each contradiction that is looked for; a system adds its own."""
+        if command != TRAIN:
+            return
+        several = self.strategy != "none"
+        cropped, network = self.crop_size or self.size, self.size
+        yield (
+            cropped[0] < network[0] or cropped[1] < network[1],
+            f"--crop-from {self.crop_from}: smaller than --image-size {self.image_size}",
+        )
+        yield (
+            self.accumulate > self.batch_size,
+            f"--accumulate {self.accumulate}: more parts than the {self.batch_size} pictures of a batch (--batch-size)",
+        )
+        yield self.jit and several, "--jit: with --strategy none only; XLA does not compile what devices exchange"
+        yield (
+            self.skip_broken and self.strategy == "multiworker",
+            "--skip-broken: not with --strategy multiworker, whose workers do not read each other's pictures; "
+            "leave it out, and mend or remove the pictures that are named",
+        )
+        yield (
+            self.precision == "float16" and several,
+            "--precision float16: with --strategy none only; scaled losses were not tried on several devices",
+        )

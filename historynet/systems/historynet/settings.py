@@ -1,0 +1,277 @@
+"""The parameters that HistoryNet and its variants have besides those of every system. No TensorFlow is needed here."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from historynet.settings.accepting import boolean, integer, number, number_for_each, text, word
+from historynet.settings.declared import BOTH, RUN, TRAIN, Settings, setting
+
+VGG16_WORDS = ("imagenet", "none")
+"""What VGG16_WEIGHTS can be besides a file."""
+
+LOSS_PRESETS = ("paper", "released")
+"""What LOSSES can be; config.py gives a loss weight as one number, or as one for each of these."""
+
+# Parts that some variants do not have.
+_LABELS, _PARSING, _INFO = "labels", "parsing", "info"
+
+
+@dataclass(frozen=True, kw_only=True)
+class HistoryNetSettings(Settings):
+    """The parameters of a run of HistoryNet or one of its variants; see `Settings`."""
+
+    released_arithmetic: bool = setting(
+        boolean,
+        BOTH,
+        "run",
+        "sum as the released program did",
+        "on a CPU without oneDNN, and colorize pictures one by one: as close to its numbers as can be, and slower",
+    )
+
+    train_parsing: Path | None = setting(
+        text,
+        TRAIN,
+        "data",
+        "folder of the parsing pictures",
+        "named NAME_seg.*; none: <TRAIN_DATA>_seg",
+        path=True,
+        optional=True,
+        part=_PARSING,
+    )
+    sign_name: str | None = setting(
+        text, TRAIN, "data", "name of the label file", "in the training folder", part=_LABELS
+    )
+    num_classes: int | None = setting(
+        integer(1),
+        TRAIN,
+        "data",
+        "labels of a picture",
+        "integers on a line of the label file",
+        part=_LABELS,
+        fixed=RUN,
+    )
+    allow_missing_labels: bool | None = setting(
+        boolean,
+        TRAIN,
+        "data",
+        "train with pictures without labels",
+        "those that have no line in the label file are left out of L_cls",
+        part=_LABELS,
+    )
+    allow_missing_parsing: bool | None = setting(
+        boolean,
+        TRAIN,
+        "data",
+        "train with pictures without a parsing picture",
+        "they are left out of L_par",
+        part=_PARSING,
+    )
+
+    # In place of the rectangles of other systems.
+    image_size: int = setting(
+        integer(16, multiple_of=8),
+        TRAIN,
+        "network",
+        "pixels, side of the networks' pictures",
+        "they are square",
+        fixed=RUN,
+    )
+    width: float = setting(
+        number(above=True),
+        TRAIN,
+        "network",
+        "factor on every channel count",
+        "1.0 is the paper's network, which alone VGG16's whole weights fit",
+        fixed=RUN,
+    )
+    features_width: float | None = setting(
+        number(above=True),
+        TRAIN,
+        "network",
+        "WIDTH of VGG16's blocks 1 to 3 in G0",
+        "where its weights fit 1.0 only; none: WIDTH",
+        optional=True,
+        fixed=RUN,
+    )
+    dense_width: float | None = setting(
+        number(above=True),
+        TRAIN,
+        "network",
+        "WIDTH of G2's and D2's dense layers",
+        "which hold the most parameters; none: WIDTH",
+        optional=True,
+        fixed=RUN,
+    )
+    vgg16_weights: str = setting(
+        text,
+        TRAIN,
+        "network",
+        "initial weights of G0",
+        "'imagenet' (downloaded by Keras), 'none' (random), a .h5 file, or a .npz of some layers' arrays "
+        "(block1_conv1_kernel, block1_conv1_bias, ...)",
+        path=lambda value, folder: value not in VGG16_WORDS,
+        fixed=RUN,
+    )
+    vgg16_preprocessing: bool = setting(
+        boolean,
+        TRAIN,
+        "network",
+        "let VGG16 see L as it was trained to",
+        "in 0..255 less ImageNet's mean, by a change of its first layer; no: in 0..1, as released",
+        fixed=RUN,
+    )
+    frozen_features: bool = setting(
+        boolean,
+        TRAIN,
+        "network",
+        "keep VGG16's blocks 1 to 3 in G0",
+        "as INIT_GENERATOR has them, or what VGG16_WEIGHTS fills of them, which is much faster; no: they are trained "
+        "along, as in the paper",
+        fixed=RUN,
+    )
+    init_generator: Path | None = setting(
+        text,
+        TRAIN,
+        "network",
+        "generator to go on training from",
+        "also of another IMAGE_SIZE: a .keras, .weights.h5 or released .h5 file; G0 needs no VGG16 then",
+        path=True,
+        optional=True,
+        fixed=RUN,
+    )
+    init_discriminator: Path | None = setting(
+        text, TRAIN, "network", "the same for the discriminator D1", path=True, optional=True, fixed=RUN
+    )
+    init_classifier: Path | None = setting(
+        text,
+        TRAIN,
+        "network",
+        "the same for the classifier network D2",
+        path=True,
+        optional=True,
+        part=_INFO,
+        fixed=RUN,
+    )
+
+    learning_rate: float = setting(number(above=True), TRAIN, "optimiser", "step size of Adam", "section 5.1")
+    decay_steps: int | None = setting(
+        integer(1),
+        TRAIN,
+        "optimiser",
+        "batches over which LEARNING_RATE falls to zero",
+        "along half a cosine; none: it stays",
+        optional=True,
+    )
+    warmup_steps: int | None = setting(
+        integer(1),
+        TRAIN,
+        "optimiser",
+        "batches over which LEARNING_RATE rises from zero",
+        "before DECAY_STEPS; none: it begins as it is",
+        optional=True,
+    )
+    ema_momentum: float | None = setting(
+        number(above=True, below=1.0),
+        TRAIN,
+        "optimiser",
+        "share kept by the average of G's weights",
+        "at each step, of an exponential moving average, which is what is saved and evaluated; training goes on "
+        "without it; none: no average",
+        optional=True,
+        fixed=RUN,
+    )
+    shared_adam_steps: bool = setting(
+        boolean,
+        TRAIN,
+        "optimiser",
+        "count Adam's steps over all networks",
+        "over the updates of all of them together, as released",
+    )
+    released_statistics: bool = setting(
+        boolean, TRAIN, "optimiser", "move batch normalisation's statistics as released", "those that are stored"
+    )
+
+    losses: str = setting(
+        word(LOSS_PRESETS),
+        TRAIN,
+        "losses",
+        "loss weights, 'paper' or 'released'",
+        "Eq. (1)'s or the released program's; a LAMBDA_... that is set to one number, in config.py or here, wins",
+    )
+    lambda_rec: float = setting(
+        number_for_each(LOSS_PRESETS), TRAIN, "losses", "weight of the colour loss L_r, Eq. (2)"
+    )
+    huber_delta: float | None = setting(
+        number(above=True),
+        TRAIN,
+        "losses",
+        "error from which L_r grows linearly",
+        "of ab in 0..1; below, L_r is half the square (Huber); none: the whole square always, Eq. (2)",
+        optional=True,
+    )
+    chroma_weight: float = setting(
+        number(),
+        TRAIN,
+        "losses",
+        "how much more colourful pixels count in L_r",
+        "a pixel's weight is 1 + CHROMA_WEIGHT * its chroma, which is 0 for gray and about 1 for the most colourful",
+    )
+    log_error: bool = setting(
+        boolean,
+        TRAIN,
+        "losses",
+        "L_r is the logarithm of a picture's error",
+        "as PSNR takes it: a picture of little colour counts as much as a colourful one; it is thousands of times "
+        "larger then, and LAMBDA_REC has to make up for it",
+    )
+    lambda_cls: float = setting(
+        number_for_each(LOSS_PRESETS), TRAIN, "losses", "weight of the classification loss L_cls, Eq. (4)"
+    )
+    lambda_par: float | None = setting(
+        number_for_each(LOSS_PRESETS), TRAIN, "losses", "weight of the parsing loss L_par, Eq. (3)", part=_PARSING
+    )
+    lambda_g: float = setting(
+        number_for_each(LOSS_PRESETS), TRAIN, "losses", "weight of the adversarial loss L_g, Eq. (6)"
+    )
+    lambda_info: float | None = setting(
+        number_for_each(LOSS_PRESETS), TRAIN, "losses", "weight of D2's loss L_info, Eq. (5)", part=_INFO
+    )
+    lambda_gp: float = setting(
+        number_for_each(LOSS_PRESETS), TRAIN, "losses", "weight of the gradient penalty in Eq. (6)"
+    )
+
+    @property
+    def onednn(self) -> bool:
+        return not self.released_arithmetic
+
+    @property
+    def colorizing_batch_size(self) -> int:
+        # What a sum is rounded to depends on how many pictures are in the batch.
+        return 1 if self.released_arithmetic else self.batch_size
+
+    def contradictions(self, command: str) -> Iterator[tuple[bool, str]]:
+        yield from super().contradictions(command)
+        yield (
+            self.released_arithmetic and self.precision != "float32",
+            "--released-arithmetic: with --precision float32 only, which the released program computes in",
+        )
+        if command != TRAIN:
+            return
+        several = self.strategy != "none"
+        yield (
+            self.warmup_steps is not None and self.decay_steps is None,
+            f"--warmup-steps {self.warmup_steps}: with --decay-steps only",
+        )
+        yield (
+            self.frozen_features and self.init_generator is None and self.vgg16_weights == "none",
+            "--frozen-features: with --vgg16-weights none there is nothing to keep",
+        )
+        yield (
+            self.released_statistics and (several or self.accumulate > 1),
+            "--released-statistics: with --strategy none and --accumulate 1 only, as the released program trained",
+        )
+        yield (
+            self.ema_momentum is not None and several,
+            "--ema-momentum: with --strategy none only; averages of weights were not tried on several devices",
+        )

@@ -1,0 +1,172 @@
+"""A system of a few lines (`toy.Painter`) moves in: no line of the house knows it."""
+
+import dataclasses
+import re
+
+import keras
+import numpy as np
+import pytest
+from conftest import ROOT, write_picture
+from test_films import make_film
+from toy import PALETTE, PainterArchitecture, build_painter, mean_color
+
+from historynet import Colorizer
+from historynet.errors import InputError
+from historynet.films import FilmOptions, colorize_film
+from historynet.pictures import color, images
+from historynet.settings import Settings
+from historynet.systems import loading
+from historynet.systems.system import Registration, register
+
+TRAINER = """
+from historynet.commands import train
+from toy import Painter, PainterSettings
+if __name__ == "__main__":
+    train.main(__file__, PainterSettings, Painter)
+"""
+COLORIZER = """
+from historynet.commands import colorize
+from toy import PainterSettings
+if __name__ == "__main__":
+    colorize.main(__file__, PainterSettings, "Painter")
+"""
+FIELDS = """
+from historynet.data import mhmd
+FIELDS = {"L": mhmd.Pictures, "ab": mhmd.Pictures}
+"""
+
+
+@pytest.fixture
+def house(tmp_path):
+    """A folder of the system's scripts as SOURCE_HistoryNet is one, with small pictures beside it."""
+    names = {field.name.upper() for field in dataclasses.fields(Settings)}
+    lines = (ROOT / "SOURCE_HistoryNet/config.py").read_text().splitlines()
+    constants = [line for line in lines if re.match(r"[A-Z0-9_]+ = ", line) and line.split(" = ")[0] in names]
+    source = tmp_path / "SOURCE_Painter"
+    source.mkdir()
+    changed = 'TEMPERATURE = 2.0\nTEST_NAME = "Painter"\nIMAGE_SIZE = (24, 40)\nCROP_FROM = "30x48"\nGPU_ID = "cpu"'
+    (source / "config.py").write_text("\n".join([*constants, changed]) + "\n")
+    (source / "dataclass.py").write_text(FIELDS)
+    (source / "Painter.py").write_text(TRAINER)
+    (source / "colorization.py").write_text(COLORIZER)
+    for i in range(5):
+        write_picture(tmp_path / f"DATASET/dataset_train/{i}.jpg", i)
+    for i in range(2):
+        write_picture(tmp_path / f"DATASET/dataset_second/{i}.png", 10 + i, (33, 47))
+    return tmp_path
+
+
+@pytest.mark.slow
+def test_it_is_trained_checkpointed_saved_inspected_loaded_and_colorizes(house, run):
+    trainer, models = house / "SOURCE_Painter/Painter.py", house / "MODEL/Painter"
+    arguments = ("--batch-size", 2, "--num-epochs", 3, "--save-networks-every", 2)
+    code, out, err = run(trainer, *arguments)
+    assert code == 0, err
+    # Of epoch 1, the second, and of the last; no others.
+    assert sorted(path.name for path in models.glob("*.keras")) == [
+        "my_model_colorizationEpoch1.keras",
+        "my_model_colorizationEpoch2.keras",
+    ]
+    assert len(list((models / "checkpoints").iterdir())) == 2
+    assert "Epoch2: psnr" in out
+    assert {path.name for path in (house / "RESULT/Painter/training/Epoch2").iterdir()} == {
+        "0_reconstructed.jpg",
+        "1_reconstructed.jpg",
+    }
+    code, out, err = run(trainer, "--batch-size", 2, "--num-epochs", 4)
+    assert code == 0, err
+    assert "continuing from" in out
+
+    model = models / "my_model_colorizationEpoch3.keras"
+    code, out, err = run("historynet/weights/__main__.py", "inspect", model)
+    assert code == 0, err
+    assert re.search(r"^system +Painter$", out, re.MULTILINE)
+    assert "logits               (1, 1, 3, 4) (4,)" in out
+
+    colorize = Colorizer(model, decoding={"temperature": 2.0})
+    assert colorize.size == (24, 40)
+    picture = images.read_rgb(house / "DATASET/dataset_second/0.png")
+    luminance = color.network_lab(picture, (24, 40))[None, ..., :1]
+    logits = keras.models.load_model(model)(luminance)["logits"]
+    expected = color.with_chrominance(picture, mean_color({"logits": np.asarray(logits)}, {"temperature": 2.0})[0])
+    assert np.abs(colorize(picture).astype(int) - expected).max() <= 1
+
+    code, out, err = run(
+        house / "SOURCE_Painter/colorization.py", house / "DATASET/dataset_second", "--pretrained", model
+    )
+    assert code == 0, err
+    assert "2 colorized" in out
+    result = images.read_rgb(house / "RESULT/Painter/colorized/0_reconstructed.jpg")
+    assert np.abs(result.astype(int) - expected).mean() < 2
+
+
+def test_it_colorizes_films_and_decodes_again_without_another_pass(tmp_path, monkeypatch):
+    network, architecture = build_painter(PainterArchitecture((24, 40))), PainterArchitecture((24, 40))
+    loading.save(network, "Painter", architecture, tmp_path / "painter.keras")
+    colorizer = Colorizer(tmp_path / "painter.keras")
+    make_film(tmp_path / "film.mp4")
+    report = colorize_film(colorizer, tmp_path / "film.mp4", tmp_path / "result.mp4", FilmOptions())
+    assert report.frames > 0
+
+    outputs = colorizer.predict(np.random.default_rng(0).random((3, 24, 40, 1), np.float32))
+    monkeypatch.setattr(colorizer, "predict", lambda luminance: pytest.fail("another pass"))
+    mode = colorizer.decode(outputs, temperature=1e-7)
+    logits = np.sort(outputs["logits"], axis=-1)
+    single = logits[..., -1] - logits[..., -2] > 1e-5  # no tie
+    assert single.mean() > 0.9
+    np.testing.assert_allclose(mode[single], PALETTE[outputs["logits"].argmax(-1)][single], atol=1e-3)
+    assert np.abs(colorizer.decode(outputs) - mode).max() > 0.01
+
+
+@dataclasses.dataclass(frozen=True)
+class SorterArchitecture:
+    classes: int
+
+
+def build_sorter(architecture):
+    return keras.Sequential([keras.Input((3,)), keras.layers.Dense(architecture.classes, name="d")], name="sorter")
+
+
+def test_a_system_that_does_not_colorize_is_refused_by_name(tmp_path):
+    register(Registration("Sorter", SorterArchitecture, {"sorter": build_sorter}))
+    loading.save(build_sorter(SorterArchitecture(2)), "Sorter", SorterArchitecture(2), tmp_path / "s.keras")
+    loaded, architecture = loading.load(tmp_path / "s.keras", "Sorter", "sorter")
+    assert architecture == SorterArchitecture(2)
+    assert loaded.count_params() == 8
+    with pytest.raises(InputError, match=r"s.keras: a network of Sorter, which does not colorize pictures"):
+        Colorizer(tmp_path / "s.keras")
+
+
+def test_a_network_of_another_or_an_unknown_system_is_refused(tmp_path, monkeypatch):
+    path = tmp_path / "p.keras"
+    loading.save(build_painter(PainterArchitecture()), "Painter", PainterArchitecture(), path)
+    with pytest.raises(InputError, match=r"this is a Painter model; SOURCE_HistoryNet needs a HistoryNet model$"):
+        Colorizer(path, "HistoryNet")
+    with pytest.raises(InputError, match=r"p.keras: a network of Painter; one of HistoryNet is needed"):
+        loading.load(path, "HistoryNet", "generator")
+    monkeypatch.setattr("historynet.systems.system._REGISTERED", {})
+    with pytest.raises(
+        InputError, match=r"p.keras: a network of the system 'Painter', which this version does not know"
+    ):
+        Colorizer(path)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"size": [24], "hidden": 3},
+        {"size": [24, "40"], "hidden": 3},
+        {"size": 24, "hidden": 3},
+        {"size": [24, 40], "hidden": 3.5},
+        {"size": [24, 40], "hidden": True},
+        {"size": [24, 40], "width": 3},
+    ],
+)
+def test_an_architecture_of_wrong_values_is_damage(values):
+    with pytest.raises((TypeError, ValueError)):
+        loading._from_json(PainterArchitecture, values)
+
+
+def test_an_architecture_comes_back_from_json():
+    assert loading._from_json(PainterArchitecture, {"size": [24, 40], "hidden": None}) == PainterArchitecture((24, 40))
+    assert loading._from_json(PainterArchitecture, {"size": [8, 9], "hidden": 2}) == PainterArchitecture((8, 9), 2)
