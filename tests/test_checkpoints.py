@@ -13,7 +13,7 @@ import zipfile
 
 import numpy as np
 import pytest
-from conftest import open_folder, train_arguments
+from conftest import GENERATOR_ALONE, open_folder, train_arguments
 from kill_and_continue import kill_and_continue
 from test_commands import TRAIN
 from test_step import make_system
@@ -619,7 +619,9 @@ def test_a_run_that_is_started_again(mhmd, run, tmp_path):
     """One epoch of three steps, of which checkpoints after the second and the last are kept."""
 
     def start(*more, script=TRAIN):
-        return run(script, *train_arguments(mhmd, "--save-every", 2, *more))
+        # The other program has no --lambda-info.
+        alone = GENERATOR_ALONE if script == TRAIN else ()
+        return run(script, *train_arguments(mhmd, "--save-every", 2, *alone, *more))
 
     assert start()[0] == 0
     losses = (tmp_path / "LOG/losses.csv").read_text()

@@ -49,6 +49,7 @@ COFFEE = {
 }
 
 
+@pytest.mark.golden
 @pytest.mark.slow
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_a_picture_as_the_released_program_colorized_it(tmp_path, variant):
@@ -90,6 +91,7 @@ def test_made_up_weights_give_the_recorded_outputs():
         np.testing.assert_allclose(values, figures, rtol=1e-4, atol=1e-6, err_msg=name)
 
 
+@pytest.mark.golden
 @pytest.mark.slow
 @pytest.mark.parametrize("variant", VARIANTS)
 @pytest.mark.parametrize("name", BUILDERS)
@@ -143,6 +145,7 @@ SEEN = {
 }
 
 
+@pytest.mark.golden
 @pytest.mark.slow
 def test_closeness_to_the_released_programs_runs(reference):
     """The tables of docs/fidelity.md, with --released-arithmetic; it fails when a figure worsens.
