@@ -303,6 +303,13 @@ def test_help_is_quick_and_needs_no_tensorflow(tmp_path, monkeypatch):
             result = run_process(script, "--help", cwd=tmp_path)
             assert result.returncode == 0, result.stderr
             assert "--test-name" in result.stdout
+    others = ("Util/run_ablation.py", "benchmarks/training.py", "benchmarks/pipeline.py")
+    for name in ("numpy", "cv2", "PIL"):
+        (tmp_path / f"{name}.py").unlink()
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}{os.pathsep}{ROOT}")
+    for script in others:
+        result = run_process(script, "--help", cwd=tmp_path)
+        assert result.returncode == 0, result.stderr
 
 
 def test_the_defaults_of_colorizing_are_those_of_the_library():

@@ -172,7 +172,7 @@ class Checkpoints:
                     f"{path.name}{_ASIDE}"
                 )
         if paths:
-            raise InputError(f"{self.folder}: all checkpoints are damaged; --fresh starts over")
+            raise InputError(f"{self.folder}: all checkpoints are damaged; --fresh starts over, without them")
         return None
 
     def clear(self) -> None:

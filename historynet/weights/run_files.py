@@ -3,6 +3,9 @@
 import re
 from pathlib import Path
 
+CHECKPOINTS = "checkpoints"
+"""The checkpoints' folder in a run's MODEL_DIR."""
+
 _NAME = re.compile(r"my_model_(?P<network>.+)Epoch(?P<epoch>[0-9]+)\.keras")
 
 
