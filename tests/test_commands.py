@@ -11,7 +11,7 @@ import sys
 
 import numpy as np
 import pytest
-from conftest import GENERATOR_ALONE, label_line, run_process, train_arguments, write_picture
+from conftest import GENERATOR_ALONE, ROOT, label_line, run_process, train_arguments, write_picture
 from PIL import Image
 
 from historynet.colorizing.options import Options
