@@ -146,7 +146,7 @@ def test_ranges_of_the_outputs():
 
 
 def test_width_scales_every_channel_count_but_the_outputs():
-    half, full = build_generator(Architecture(width=0.5)), build_generator(Architecture())
+    half, full = (build_generator(Architecture(image_size=32, width=width)) for width in (0.5, 1.0))
     for a, b in zip(half.layers, full.layers, strict=True):
         if isinstance(a, keras.layers.Conv2D | keras.layers.Dense) and a.name not in (
             "ab_half",
