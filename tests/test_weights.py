@@ -244,6 +244,22 @@ def test_vgg16_that_cannot_be_fetched_stops_with_advice(monkeypatch, full_genera
         assert part in message
 
 
+@pytest.mark.parametrize("error", [Exception(), OSError(), ValueError("\n")])
+def test_a_failed_download_without_a_reason_is_a_users_error_too(full_generator, monkeypatch, error):
+    def fail(*_, **__):
+        raise error
+
+    monkeypatch.setattr(keras.utils, "get_file", fail)
+    with pytest.raises(InputError, match=rf"could not be downloaded \({type(error).__name__}\): put .*notop.h5"):
+        start.load_vgg16(full_generator, Architecture(), "imagenet")
+
+
+def test_a_defect_while_downloading_is_not_taken_for_a_failed_download(full_generator, monkeypatch):
+    monkeypatch.setattr(keras.utils, "get_file", lambda *_, **__: None.name)
+    with pytest.raises(AttributeError):
+        start.load_vgg16(full_generator, Architecture(), "imagenet")
+
+
 def test_vgg16_wants_full_width():
     with pytest.raises(InputError, match="--width 1"):
         start.load_vgg16(build_generator(TINY), TINY, "imagenet")

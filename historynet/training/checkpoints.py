@@ -60,7 +60,7 @@ class Checkpoint:
     """What a whole checkpoint says of itself; its arrays stay in the file.
 
     Attributes:
-        path: the file.
+        path: of the checkpoint's file.
         position: where the training stood.
         run: what was said of the run when it was saved.
     """

@@ -140,10 +140,10 @@ class Step:
 
     def _shares(self, fields: Mapping[str, np.ndarray], samples: int) -> list[list[Share]]:
         """For each part of the batch a share for each of this process's replicas."""
-        there = self.workers.own_places(samples, self._parts)
+        own_places = self.workers.own_places(samples, self._parts)
 
         def share(part: list[range], places: range) -> Share:
-            first = bisect.bisect(there, places.start) - 1
+            first = bisect.bisect(own_places, places.start) - 1
             own = {name: tf.convert_to_tensor(value[first : first + len(places)]) for name, value in fields.items()}
             return Share(own, *map(tf.constant, (places.start, samples, part.count(places))))
 
