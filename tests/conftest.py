@@ -37,11 +37,17 @@ def _networks_are_let_go():
 
 
 @pytest.fixture(autouse=True)
-def _large_networks_are_let_go_at_once(request):
-    """Slow tests make networks of full size; Python counts objects, not bytes, and would collect them too late."""
+def _large_networks_are_let_go_at_once():
+    """Python counts objects, not bytes, and would collect networks of full size too late."""
+    before = resident_bytes()
     yield
-    if request.node.get_closest_marker("slow"):
+    if resident_bytes() > before + 300e6:
         gc.collect()
+
+
+def resident_bytes():
+    """Memory that this process takes."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 @pytest.fixture(scope="module")
