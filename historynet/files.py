@@ -57,6 +57,43 @@ def open_regular(path: Path) -> BinaryIO:
         return path.open("rb")
 
 
+class WatchedFile:
+    """A file opened to be read that remembers with what the system refused to: libraries take that for damage.
+
+    Args:
+        file: opened to be read.
+
+    Attributes:
+        error: why the system could not read, or there was not enough memory to; None as long as it could.
+    """
+
+    def __init__(self, file: BinaryIO):
+        self.error: OSError | MemoryError | None = None
+        self._file = file
+        self.seek, self.tell, self.seekable = file.seek, file.tell, file.seekable
+
+    def read(self, size: int = -1) -> bytes:
+        """As a file's `read`."""
+        try:
+            return self._file.read(size)
+        except (OSError, MemoryError) as error:
+            self.error = error
+            raise
+
+
+def list_folder(folder: Path) -> list[Path]:
+    """What is in a folder, in no order; nothing if there is no such folder.
+
+    Not Path.glob, which takes a folder that cannot be read for an empty one.
+
+    Raises:
+        InputError: if the folder is there and cannot be read.
+    """
+    with reading(folder), contextlib.suppress(FileNotFoundError):
+        return list(folder.iterdir())
+    return []
+
+
 def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
     """Lets `write` fill a temporary file beside `path`, then gives it the name: never half a file under the name.
 
@@ -155,27 +192,49 @@ def lock(folder: Path, otherwise: str) -> Iterator[None]:
         BusyError: if another process uses it.
         InputError: if the folder cannot be written to, or not be locked.
     """
-    make_folder(folder)
-    with contextlib.ExitStack() as stack:
-        with writing(folder, "locked"):
-            handle = os.open(folder, os.O_RDONLY)
-            stack.callback(os.close, handle)
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                raise BusyError(f"{folder}: {otherwise}") from error
-            except OSError as error:
-                if error.errno not in _WITHOUT_LOCKS:
-                    raise
+    handle = None
+    while handle is None:
+        handle = _open_locked(folder, otherwise)
+    try:
+        # Only now: in a folder that another process is about to remove a probe would be in its way.
+        make_folder(folder)
         yield
+    finally:
+        os.close(handle)
+
+
+def _open_locked(folder: Path, otherwise: str) -> int | None:
+    """Opens a folder, made if need be, and locks it; None if its owner removed it between the two."""
+    with writing(folder, "written to"):
+        folder.mkdir(parents=True, exist_ok=True)
+    with writing(folder, "locked"), contextlib.ExitStack() as stack:
+        try:
+            handle = os.open(folder, os.O_RDONLY)
+        except FileNotFoundError:
+            return None
+        stack.callback(os.close, handle)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise BusyError(f"{folder}: {otherwise}") from error
+        except OSError as error:
+            if error.errno not in _WITHOUT_LOCKS:
+                raise
+        # The lock of a removed folder keeps nobody out of the next one of that name.
+        with contextlib.suppress(FileNotFoundError):
+            if os.path.samestat(os.fstat(handle), folder.stat()):
+                stack.pop_all()
+                return handle
+    return None
 
 
 def remove_unfinished(folder: Path) -> None:
     """Removes what a process that was killed left unfinished in a folder. No other may be writing there.
 
     Raises:
-        InputError: if it cannot be removed.
+        InputError: if it cannot be removed, or the folder not be read.
     """
-    with writing(folder, "cleared"):
-        for path in folder.glob(f"{_UNFINISHED}*"):
-            path.unlink(missing_ok=True)
+    for path in list_folder(folder):
+        if path.name.startswith(_UNFINISHED):
+            with writing(path, "removed"):
+                path.unlink(missing_ok=True)

@@ -1,8 +1,6 @@
 """What survives an interruption: checkpoints, tables, and a run that goes on as if nothing had been."""
 
-import builtins
 import errno
-import io
 import json
 import os
 import re
@@ -10,10 +8,12 @@ import resource
 import shutil
 import signal
 import zipfile
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from conftest import GENERATOR_ALONE, open_folder, train_arguments
+from failing_disk import fail_where_read
 from kill_and_continue import kill_and_continue
 from test_commands import TRAIN
 from test_step import make_system
@@ -261,43 +261,6 @@ def test_a_damaged_checkpoint_is_named_and_the_one_before_is_used(tmp_path, dama
     shutil.copy(path, tmp_path / "step000000001.npz")
     with pytest.raises(InputError, match="all checkpoints are damaged; --fresh"):
         Checkpoints(tmp_path, 2).newest(reports.append)
-
-
-class FailingDisk(io.FileIO):
-    """A file of which the system cannot read one part.
-
-    Args:
-        path: the file.
-        part: offsets; reading fails where it begins in them.
-        error: with what.
-    """
-
-    def __init__(self, path, part, error):
-        super().__init__(path)
-        self._part, self._error = part, error
-
-    def readinto(self, buffer):
-        if self.tell() in self._part:
-            raise self._error
-        return super().readinto(buffer)
-
-    def readall(self):
-        if self.tell() in self._part:
-            raise self._error
-        return super().readall()
-
-
-def fail_where_read(monkeypatch, path, part, error):
-    """Lets a part of a file fail, whoever opens it."""
-    real = io.open
-
-    def opened(file, mode="r", *arguments, **options):
-        if mode == "rb" and str(file) == str(path):
-            return io.BufferedReader(FailingDisk(path, part, error))
-        return real(file, mode, *arguments, **options)
-
-    monkeypatch.setattr(io, "open", opened)
-    monkeypatch.setattr(builtins, "open", opened)
 
 
 def contents(folder):
@@ -669,6 +632,34 @@ def test_a_run_that_is_started_again(mhmd, run, tmp_path):
     assert [start["continues"] and start["continues"]["file"] for start in starts] == [None, before.name, before.name]
     for part in ("date", "command", "code", "versions", "device"):
         assert starts[0][part]
+
+
+def settings_in(folder):
+    """Settings of a training whose models go into a folder, as far as finding its start takes them."""
+    return SimpleNamespace(model_dir=folder, keep_checkpoints=2, num_epochs=0, save_networks_every=1)
+
+
+@pytest.mark.parametrize(
+    "run", [{}, {"program": "P"}, {"program": "P", "pictures": "", "settings": None}], ids=["none", "other", "no dict"]
+)
+def test_a_whole_checkpoint_of_something_else_is_named(tmp_path, run):
+    saved = Checkpoints(tmp_path / "checkpoints", 2)
+    path = saved.save(first_toy(), Position(steps=1), run)
+    mine = {"program": "P", "settings": {}, "pictures": ""}
+    with pytest.raises(InputError, match=f"^{path}: not a checkpoint of a training run"):
+        runs.find_start(saved, settings_in(tmp_path), mine, fresh=False)
+    assert runs.find_start(saved, settings_in(tmp_path), mine, fresh=True).checkpoint is None
+
+
+def test_damaged_checkpoints_make_no_room(tmp_path):
+    """They are renamed, not replaced: what they take is not there for the next ones."""
+    toy, folder = first_toy(), tmp_path / "checkpoints"
+    save_some(folder, [1, 2])
+    whole, newest = (folder / f"step00000000{i}.npz" for i in (1, 2))
+    newest.write_bytes(newest.read_bytes()[:-1])
+    saved = Checkpoints(folder, 2)
+    assert saved.newest(lambda message: None).path == whole
+    assert runs.disk_space(settings_in(tmp_path), toy, saved).existing == whole.stat().st_size
 
 
 def test_two_processes_cannot_train_in_one_folder(mhmd, run, tmp_path):

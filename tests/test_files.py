@@ -172,6 +172,67 @@ def test_a_folder_is_anothers_until_that_is_killed(tmp_path):
     assert contents(folder) == {}
 
 
+def test_the_lock_of_a_folder_that_its_owner_just_removed_is_not_taken_for_the_next_ones(tmp_path, monkeypatch):
+    """Its owner is done between our opening and our locking, and a third process makes and locks it anew."""
+    folder, flock, owners = tmp_path / "run", fcntl.flock, []
+
+    def remove_first(handle, operation):
+        if not owners:
+            folder.rmdir()
+            owners.append(None)
+            # The third process.
+            folder.mkdir()
+            owners[0] = os.open(folder, os.O_RDONLY)
+            flock(owners[0], operation)
+        flock(handle, operation)
+
+    monkeypatch.setattr(fcntl, "flock", remove_first)
+    with pytest.raises(BusyError), files.lock(folder, "-"):
+        pytest.fail("locked what the third process has locked")
+    os.close(owners[0])
+    with files.lock(folder, "-"):
+        pass
+
+
+@pytest.mark.parametrize("gone", ["before it is opened", "before it is locked"])
+def test_a_folder_that_its_owner_just_removed_is_made_again(tmp_path, monkeypatch, gone):
+    module, name = (os, "open") if gone == "before it is opened" else (fcntl, "flock")
+    folder, real, removed = tmp_path / "run", getattr(module, name), []
+
+    def remove_first(*arguments, **options):
+        if not removed and folder.exists():
+            removed.append(folder.rmdir())
+        return real(*arguments, **options)
+
+    monkeypatch.setattr(module, name, remove_first)
+    with files.lock(folder, "-"):
+        assert removed
+        (folder / "a.txt").write_text("")
+        with pytest.raises(BusyError), files.lock(folder, "-"):
+            pytest.fail("locked twice")
+
+
+def test_who_is_kept_out_leaves_nothing_in_the_folder(tmp_path):
+    """The owner may be removing it."""
+    with files.lock(tmp_path, "-"):
+        before = tmp_path.stat().st_mtime_ns
+        with pytest.raises(BusyError), files.lock(tmp_path, "-"):
+            pytest.fail("locked twice")
+        assert tmp_path.stat().st_mtime_ns == before
+
+
+def test_a_folder_that_cannot_be_read_is_not_an_empty_one(tmp_path):
+    assert files.list_folder(tmp_path) == files.list_folder(tmp_path / "none") == []
+    loop, file = tmp_path / "loop", tmp_path / "file"
+    loop.symlink_to(loop)
+    file.touch()
+    assert sorted(files.list_folder(tmp_path)) == [file, loop]
+    for path, words in ((loop, "Too many levels of symbolic links"), (file, "Not a directory")):
+        for use in (files.list_folder, files.remove_unfinished):
+            with pytest.raises(InputError, match=rf"^{path}: cannot be read \({words}\)"):
+                use(path)
+
+
 @pytest.mark.parametrize("number", [errno.ENOLCK, errno.EOPNOTSUPP, errno.EBADF])
 def test_a_file_system_without_locks_keeps_nobody_out(tmp_path, monkeypatch, number):
     def refuse(handle, operation):

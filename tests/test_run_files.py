@@ -1,7 +1,12 @@
 """The names of a run's model files."""
 
+import errno
+import os
+
 import pytest
 
+from historynet.colorizing.choosing import find_model
+from historynet.errors import InputError
 from historynet.weights import run_files
 
 
@@ -22,6 +27,20 @@ def test_models_are_listed_by_epoch_as_a_number_then_by_name(tmp_path):
     assert [path.name for path in run_files.list_models(tmp_path, "colorization")] == [names[0], names[2]]
     assert run_files.list_models(tmp_path, "classifier") == []
     assert run_files.list_models(tmp_path / "nowhere") == []
+
+
+def test_a_folder_that_cannot_be_read_is_not_one_without_models(tmp_path, monkeypatch):
+    """Else a run would start anew there, over the models. Tests of the user root cannot take the right away."""
+    (tmp_path / "my_model_colorizationEpoch2.keras").touch()
+
+    def refuse(folder):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(folder))
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    monkeypatch.setattr(os, "listdir", refuse)
+    for use in (run_files.list_models, lambda folder: find_model("default", folder, "HistoryNet")):
+        with pytest.raises(InputError, match=rf"^{tmp_path}: cannot be read \(Permission denied\)"):
+            use(tmp_path)
 
 
 @pytest.mark.parametrize(

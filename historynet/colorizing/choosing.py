@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from historynet import files
 from historynet.errors import InputError
 from historynet.settings import DEFAULT
 from historynet.weights import run_files
@@ -28,7 +29,7 @@ def find_model(pretrained: str, model_dir: Path, program: str | None = None) -> 
         program: whose models are wanted: "HistoryNet", "Baseline", ...
 
     Raises:
-        InputError: listing the models that are in the folder.
+        InputError: listing the models that are in the folder; or if that cannot be read.
     """
     default = pretrained == DEFAULT
     name = run_files.model_path(model_dir, "colorization", _LAST_EPOCH).stem if default else pretrained
@@ -39,7 +40,7 @@ def find_model(pretrained: str, model_dir: Path, program: str | None = None) -> 
     if Path(name).is_dir():
         raise InputError(f"{name}: is a folder; name a model file in it")
     # Released ones have other names than a run's.
-    models = sorted(path.name for path in model_dir.glob("*colorization*")) if model_dir.is_dir() else []
+    models = sorted(path.name for path in files.list_folder(model_dir) if "colorization" in path.name)
     if default and not models and program == _OF and SHIPPED.is_file():
         return SHIPPED
     raise InputError(

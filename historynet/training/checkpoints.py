@@ -17,7 +17,7 @@ import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -97,11 +97,8 @@ class Checkpoints:
         Raises:
             InputError: if the folder is there and cannot be read.
         """
-        # Not Path.glob, which takes a folder that cannot be read for an empty one.
-        with files.reading(self.folder), contextlib.suppress(FileNotFoundError):
-            paths = {path for path in self.folder.iterdir() if _NAME.fullmatch(path.name)}
-            return sorted(paths - self._damaged, reverse=True)
-        return []
+        paths = {path for path in files.list_folder(self.folder) if _NAME.fullmatch(path.name)}
+        return sorted(paths - self._damaged, reverse=True)
 
     def path(self, position: Position) -> Path:
         """Where the checkpoint of a position is."""
@@ -238,22 +235,6 @@ def _write(path: Path, system: "System", position: Position, run: Mapping[str, A
         os.fsync(file.fileno())
 
 
-class _WatchedFile:
-    """A file that remembers the error with which the system refused to read it: `zipfile` takes some for damage."""
-
-    def __init__(self, file: BinaryIO):
-        self.error: OSError | None = None
-        self._file = file
-        self.seek, self.tell, self.seekable = file.seek, file.tell, file.seekable
-
-    def read(self, size: int = -1) -> bytes:
-        try:
-            return self._file.read(size)
-        except OSError as error:
-            self.error = error
-            raise
-
-
 # What `zipfile`, `json` and NumPy raise where the content is not what was written: an OSError where an offset is
 # negative, a RuntimeError where something is nested too deeply. Not a MemoryError, which says nothing of the file.
 _DAMAGE = (zipfile.BadZipFile, struct.error, EOFError, OSError, LookupError, ValueError, OverflowError, RuntimeError)
@@ -267,7 +248,7 @@ def _read(path: Path) -> Checkpoint:
         InputError: if the system cannot read it; that says nothing of what it holds.
     """
     with files.reading(path), path.open("rb") as file:
-        watched = _WatchedFile(file)
+        watched = files.WatchedFile(file)
         try:
             with zipfile.ZipFile(watched) as archive:
                 for member in archive.infolist():

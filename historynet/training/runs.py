@@ -69,7 +69,7 @@ def find_start(saved: Checkpoints, settings: Settings, run: Mapping[str, Any], f
 
     Raises:
         InputError: if the checkpoints are of another program, all damaged, or of settings that cannot change; if there
-            are models of an earlier run, but no checkpoint.
+            are models of an earlier run, but no checkpoint; or if what is there cannot be read.
     """
     if fresh:
         return StartingPoint(None, Position(), [])
@@ -83,6 +83,11 @@ def find_start(saved: Checkpoints, settings: Settings, run: Mapping[str, Any], f
             )
         return StartingPoint(None, Position(), [])
     position, before = checkpoint.position, checkpoint.run
+    if not before.keys() >= run.keys() or not isinstance(before["settings"], dict):
+        raise InputError(
+            f"{checkpoint.path}: not a checkpoint of a training run of this project; move it away, or name another run "
+            "with --test-name or --model-dir"
+        )
     if before["program"] != run["program"]:
         raise InputError(
             f"{checkpoint.path}: a run of {before['program']}; name another run with --test-name or --model-dir, or "
@@ -128,10 +133,18 @@ class Space:
         return self.needed <= self.free
 
 
-def disk_space(settings: Settings, system: System) -> Space:
-    """What a run takes on the disk, and what there is."""
+def disk_space(settings: Settings, system: System, saved: Checkpoints) -> Space:
+    """What a run takes on the disk, and what there is.
+
+    Args:
+        settings: of the run.
+        system: what is trained.
+        saved: the run's checkpoints. Those that it found to be damaged stay where they are, and will not make room.
+
+    Raises:
+        InputError: if MODEL_DIR cannot be read.
+    """
     folder = next(parent for parent in (settings.model_dir, *settings.model_dir.parents) if parent.exists())
-    saved = Checkpoints(settings.model_dir / run_files.CHECKPOINTS, settings.keep_checkpoints)
     parameters = sum(network.count_params() for network in system.networks.values())
     existing = (*run_files.list_models(settings.model_dir), *saved.paths())
     return Space(

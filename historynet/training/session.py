@@ -89,7 +89,7 @@ class Session:
         print("networks")
         for name, network in self._system.networks.items():
             print(f"  {name:22} {network.count_params():,} parameters")
-        space = runs.disk_space(settings, self._system)
+        space = runs.disk_space(settings, self._system, self._checkpoints)
         print(f"disk space in {settings.model_dir}")
         print(f"  {'models':22} {space.models / 1e9:.2f} GB for {settings.num_epochs} epochs")
         number = settings.keep_checkpoints
@@ -210,7 +210,7 @@ class Session:
         return bool(chiefs[0])
 
     def _check_space(self) -> None:
-        space = runs.disk_space(self._settings, self._system)
+        space = runs.disk_space(self._settings, self._system, self._checkpoints)
         if self._workers.is_chief and not space.enough:
             raise InputError(
                 f"{self._settings.model_dir}: {space.needed / 1e9:.2f} GB are needed there (--dry-run says for what) "

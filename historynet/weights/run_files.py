@@ -3,6 +3,8 @@
 import re
 from pathlib import Path
 
+from historynet import files
+
 CHECKPOINTS = "checkpoints"
 """The checkpoints' folder in a run's MODEL_DIR."""
 
@@ -26,8 +28,11 @@ def list_models(folder: Path, network: str = "*") -> list[Path]:
     Args:
         folder: the run's MODEL_DIR.
         network: name of a network; "*" stands for all.
+
+    Raises:
+        InputError: if the folder is there and cannot be read.
     """
-    matches = [(path, _NAME.fullmatch(path.name)) for path in folder.glob("my_model_*.keras")]
+    matches = [(path, _NAME.fullmatch(path.name)) for path in files.list_folder(folder)]
     models = [path for path, match in matches if match and network in ("*", match["network"])]
     return sorted(models, key=lambda path: (epoch_of(path), path.name))
 

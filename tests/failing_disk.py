@@ -1,0 +1,41 @@
+"""A disk that cannot be read, as far as one process can play it."""
+
+import builtins
+import io
+
+
+class FailingDisk(io.FileIO):
+    """A file of which the system cannot read one part.
+
+    Args:
+        path: the file.
+        part: offsets; reading fails where it begins in them.
+        error: with what.
+    """
+
+    def __init__(self, path, part, error):
+        super().__init__(path)
+        self._part, self._error = part, error
+
+    def readinto(self, buffer):
+        if self.tell() in self._part:
+            raise self._error
+        return super().readinto(buffer)
+
+    def readall(self):
+        if self.tell() in self._part:
+            raise self._error
+        return super().readall()
+
+
+def fail_where_read(monkeypatch, path, part, error):
+    """Lets a part of a file fail, whoever opens it."""
+    real = io.open
+
+    def opened(file, mode="r", *arguments, **options):
+        if mode == "rb" and str(file) == str(path):
+            return io.BufferedReader(FailingDisk(path, part, error))
+        return real(file, mode, *arguments, **options)
+
+    monkeypatch.setattr(io, "open", opened)
+    monkeypatch.setattr(builtins, "open", opened)
