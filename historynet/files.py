@@ -6,12 +6,16 @@ import fcntl
 import json
 import os
 import stat
+import struct
+import tokenize
 import uuid
+import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from historynet.errors import BusyError, InputError, PictureError, reason, translated
+from historynet.errors import BusyError, HistoryNetError, InputError, PictureError, reason, translated
 
 _UNFINISHED = ".unfinished-"
 
@@ -79,6 +83,41 @@ class WatchedFile:
         except (OSError, MemoryError) as error:
             self.error = error
             raise
+
+
+# What `zipfile`, `json` and NumPy raise where the content is not what was written: an OSError where an offset is
+# negative, a RuntimeError where something is nested too deeply; NumPy reads an array's header as an expression of
+# Python. Not a MemoryError, which says nothing of the file.
+_ARCHIVE_DAMAGE = (
+    *(zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError, LookupError, ValueError, OverflowError),
+    *(RuntimeError, TypeError, SyntaxError, tokenize.TokenError),
+)
+
+
+@contextlib.contextmanager
+def open_archive(path: Path, damaged: Callable[[Exception], HistoryNetError]) -> Iterator[WatchedFile]:
+    """Opens a zip file, or NumPy's kind of one, to be read within the context; tells damage from what is none.
+
+    Args:
+        path: the file.
+        damaged: makes our error from what a reader raised because the file does not hold what was written.
+
+    Yields:
+        The file, for `zipfile` or NumPy to read.
+
+    Raises:
+        HistoryNetError: what `damaged` returned.
+        InputError: if the system cannot read the file, or there is not enough memory. That says nothing of what it
+            holds.
+    """
+    with reading(path), path.open("rb") as file:
+        watched = WatchedFile(file)
+        try:
+            yield watched
+        except HistoryNetError:
+            raise
+        except _ARCHIVE_DAMAGE as error:
+            raise watched.error or damaged(error) from error
 
 
 def list_folder(folder: Path) -> list[Path]:

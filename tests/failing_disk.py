@@ -9,8 +9,8 @@ class FailingDisk(io.FileIO):
 
     Args:
         path: the file.
-        part: offsets; reading fails where it begins in them.
-        error: with what.
+        part: offsets, without a gap.
+        error: what reading raises there.
     """
 
     def __init__(self, path, part, error):
@@ -18,12 +18,15 @@ class FailingDisk(io.FileIO):
         self._part, self._error = part, error
 
     def readinto(self, buffer):
-        if self.tell() in self._part:
+        start = self.tell()
+        if start in self._part:
             raise self._error
-        return super().readinto(buffer)
+        # What stands before the part is read, as of a real disk.
+        end = self._part.start if start < self._part.start else None
+        return super().readinto(memoryview(buffer)[: end and end - start])
 
     def readall(self):
-        if self.tell() in self._part:
+        if self.tell() < self._part.stop:
             raise self._error
         return super().readall()
 

@@ -8,15 +8,17 @@ import signal
 import subprocess
 import sys
 from fractions import Fraction
+from functools import partial
 
 import av
 import cv2
 import numpy as np
 import pytest
 from conftest import ROOT, write_picture
+from failing_disk import fail_where_read
 
 from historynet.errors import BusyError, InputError, PictureError
-from historynet.films import FilmOptions, colorize_film, same_container, segments
+from historynet.films import FilmOptions, colorize_film, joining, same_container, segments
 from historynet.films.steadying import LOOK_BACK, Steadier, find_cuts
 from historynet.parallel import in_background
 from historynet.pictures import color
@@ -497,6 +499,209 @@ def test_a_full_disk_is_no_fault_of_the_film(tmp_path, limit, finished):
         # --debug shows it.
         assert raised.value.__cause__.errno == errno.EFBIG
     assert colorize_film(Painter(), film, result).continued == (FRAMES if finished else 0)
+
+
+def begin_at(patch, stage, begin):
+    """Calls a function when a film is opened, when its first segment is to be made, or when the result is joined."""
+    if stage == "opening":
+        begin()
+        return
+    name = {"colorizing": "check_container", "joining": "join"}[stage]
+    real = getattr(joining, name)
+
+    def begun(*arguments):
+        begin()
+        return real(*arguments)
+
+    patch.setattr(joining, name, begun)
+
+
+@pytest.mark.parametrize(("stage", "tenth"), [("opening", 5), ("colorizing", 0), ("colorizing", 4), ("colorizing", 8)])
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".ts"])
+def test_a_film_that_the_disk_does_not_give_is_not_damaged(tmp_path, monkeypatch, suffix, stage, tenth):
+    """What is finished of it stays, and when the disk is back the result is what it would have been."""
+    film, result = tmp_path / f"film{suffix}", tmp_path / "result.mp4"
+    make_film(film, tone=suffix != ".ts", options={"movflags": "faststart"} if suffix == ".mp4" else {})
+    colorize_film(Painter(), film, tmp_path / "whole.mp4")
+    start = film.stat().st_size * tenth // 10
+    error = OSError(errno.EIO, os.strerror(errno.EIO))
+    with monkeypatch.context() as patch:
+        begin_at(patch, stage, lambda: fail_where_read(patch, film, range(start, start + 512), error))
+        with pytest.raises(PictureError, match=rf"^{film}: cannot be read \(Input/output error\)$") as raised:
+            colorize_film(Painter(), film, result)
+    assert raised.value.__cause__.errno == errno.EIO
+    assert not result.exists()
+    finished = len(list(tmp_path.glob(".*/*.nut")))
+    # A transport stream's end is read when it is opened: there stands how long it is.
+    assert finished or stage == "opening" or tenth < 8 or suffix == ".ts"
+    report = colorize_film(Painter(), film, result)
+    assert bool(report.continued) == bool(finished)
+    assert not report.damage
+    assert result.read_bytes() == (tmp_path / "whole.mp4").read_bytes()
+
+
+def test_sound_that_the_disk_does_not_give_is_not_left_out(tmp_path, monkeypatch):
+    """Nobody would miss it before the film is heard. The video is finished, and stays."""
+    film, result = tmp_path / "film.mp4", tmp_path / "result.mp4"
+    make_film(film)
+    size = film.stat().st_size
+    error = OSError(errno.EIO, os.strerror(errno.EIO))
+    with monkeypatch.context() as patch:
+        begin_at(patch, "joining", lambda: fail_where_read(patch, film, range(size // 2, size // 2 + 512), error))
+        with pytest.raises(PictureError, match=rf"^{film}: cannot be read \(Input/output error\)$"):
+            colorize_film(Painter(), film, result)
+    assert not result.exists()
+    assert colorize_film(Painter(), film, result).continued == FRAMES
+    assert packets(result, "audio")
+
+
+class Strained:
+    """One of libav's objects, of which one method finds too little memory.
+
+    Args:
+        real: the object.
+        method: name of the method.
+        after: calls that go well before.
+    """
+
+    def __init__(self, real, method, after=0):
+        self._real, self._method, self._after = real, method, after
+
+    def __enter__(self):
+        self._real.__enter__()
+        return self
+
+    def __exit__(self, *error):
+        return self._real.__exit__(*error)
+
+    def __getattr__(self, name):
+        value = getattr(self._real, name)
+        return partial(self._call, value) if name == self._method else value
+
+    def _call(self, method, *arguments, **options):
+        self._after -= 1
+        if self._after < 0:
+            raise av.error.MemoryError(errno.ENOMEM, os.strerror(errno.ENOMEM))
+        return method(*arguments, **options)
+
+
+class Undecodable(Strained):
+    """A container of whose packets one can't be decoded for lack of memory."""
+
+    def _call(self, method, *arguments, **options):
+        for number, packet in enumerate(method(*arguments, **options)):
+            yield Strained(packet, "decode") if number == self._after else packet
+
+
+@pytest.mark.parametrize(
+    ("stage", "mode", "strain"),
+    [
+        ("colorizing", "r", lambda container: Strained(container, "demux")),
+        ("colorizing", "r", lambda container: Strained(container, "seek")),
+        ("colorizing", "r", lambda container: Undecodable(container, "demux", 20)),
+        ("colorizing", "w", lambda container: Strained(container, "mux")),
+        ("colorizing", "w", lambda container: Strained(container, "mux", 20)),
+        ("joining", "r", lambda container: Strained(container, "demux")),
+        ("joining", "r", lambda container: Strained(container, "seek")),
+        ("joining", "w", lambda container: Strained(container, "mux", 3)),
+        ("joining", "w", lambda container: Strained(container, "add_stream_from_template", 1)),
+    ],
+    ids=["demux", "seek", "decode", "mux first", "mux", "demux sound", "seek sound", "mux result", "add sound"],
+)
+def test_too_little_memory_is_not_damage(tmp_path, monkeypatch, stage, mode, strain):
+    film, result = tmp_path / "film.mp4", tmp_path / "result.mp4"
+    make_film(film)
+    # What is cut at its start is sought.
+    options = FilmOptions(start=0.2)
+    colorize_film(Painter(), film, tmp_path / "whole.mp4", options)
+    real = av.open
+
+    def opened(file, how="r", **others):
+        container = real(file, how, **others)
+        # Segments are read as well.
+        is_strained = how == mode and (how == "w" or str(film) in str(getattr(file, "name", file)))
+        return strain(container) if is_strained else container
+
+    with monkeypatch.context() as patch:
+        begin_at(patch, stage, lambda: patch.setattr(av, "open", opened))
+        with pytest.raises(InputError, match=rf"^{film}: there is not enough memory for it$"):
+            colorize_film(Painter(), film, result, options)
+    assert not result.exists()
+    assert colorize_film(Painter(), film, result, options).damage == []
+    assert result.read_bytes() == (tmp_path / "whole.mp4").read_bytes()
+
+
+@pytest.mark.parametrize("limit", [900, 1_100])
+def test_a_disk_that_is_full_at_once_is_no_fault_of_the_container(tmp_path, limit):
+    """A film of one frame is tried first."""
+    film, result = tmp_path / "film.mp4", tmp_path / "result.mp4"
+    make_film(film)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, before[1]))
+    try:
+        with pytest.raises(InputError, match=r"cannot be written \(File too large\)"):
+            colorize_film(Painter(), film, result)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert colorize_film(Painter(), film, result).frames == FRAMES
+
+
+def no_zip(path):
+    path.unlink()
+    np.save(path.with_suffix(".npy"), np.zeros(3))
+    path.with_suffix(".npy").rename(path)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda path: path.write_bytes(b""),
+        lambda path: path.write_bytes(bytes(path.stat().st_size)),
+        lambda path: path.write_bytes(path.read_bytes()[:-30]),
+        lambda path: path.write_bytes(path.read_bytes().replace(b"frames.npy", b"fra_es.npy")),
+        lambda path: path.write_bytes(path.read_bytes().replace(b"'descr'", b"'desc':")),
+        lambda path: path.unlink(),
+        no_zip,
+    ],
+    ids=["empty", "zeros", "cut", "another name", "header", "gone", "no zip"],
+)
+def test_a_film_whose_work_folder_is_damaged_is_begun_anew_and_says_so(tmp_path, damage):
+    film, result = tmp_path / "film.mp4", tmp_path / "result.mp4"
+    make_film(film)
+    colorize_film(Painter(0.05), film, tmp_path / "whole.mp4")
+    with pytest.raises(KeyboardInterrupt):
+        colorize_film(Painter(0.05, 33), film, result)
+    (place,) = tmp_path.glob(".*/*.npz")
+    damage(place)
+    report = colorize_film(Painter(0.05), film, result)
+    assert (report.continued, report.frames) == (0, FRAMES)
+    assert any(re.search("where an earlier run had stopped .*begun anew", note) for note in report.notes)
+    assert report.damage == []
+    assert result.read_bytes() == (tmp_path / "whole.mp4").read_bytes()
+
+
+def test_a_work_folder_that_the_disk_does_not_give_is_not_damaged(tmp_path, monkeypatch):
+    film, result = tmp_path / "film.mp4", tmp_path / "result.mp4"
+    make_film(film)
+    with pytest.raises(KeyboardInterrupt):
+        colorize_film(Painter(0, 33), film, result)
+    (place,) = tmp_path.glob(".*/*.npz")
+    size = place.stat().st_size
+    with monkeypatch.context() as patch:
+        fail_where_read(patch, place, range(size - 30, size), OSError(errno.EIO, os.strerror(errno.EIO)))
+        with pytest.raises(InputError, match=rf"^{place}: cannot be read \(Input/output error\)$"):
+            colorize_film(Painter(), film, result)
+    assert colorize_film(Painter(), film, result).continued == 24
+
+
+def test_segments_whose_record_is_damaged_are_not_used(tmp_path):
+    film, result = tmp_path / "film.mp4", tmp_path / "result.mp4"
+    make_film(film)
+    with pytest.raises(KeyboardInterrupt):
+        colorize_film(Painter(0, 33), film, result)
+    (record,) = tmp_path.glob(".*/record.json")
+    record.write_bytes(b"\xff" * 100)
+    assert colorize_film(Painter(), film, result).continued == 0
 
 
 def test_cuts():

@@ -1,4 +1,5 @@
 import csv
+import gc
 from collections import Counter
 
 import keras
@@ -12,6 +13,13 @@ from historynet.systems.historynet.generator import build_generator
 from historynet.systems.historynet.variants import VARIANTS, Architecture
 
 TINY = Architecture(image_size=32, width=1 / 32)
+
+
+@pytest.fixture(autouse=True)
+def _one_network_at_a_time():
+    """Several of full size would take gigabytes, which TensorFlow keeps for further networks when they are gone."""
+    yield
+    gc.collect()
 
 
 PARAMETERS = {

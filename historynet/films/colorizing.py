@@ -18,7 +18,7 @@ import numpy as np
 from historynet import files
 from historynet.colorizing.colorizer import Colorizer
 from historynet.colorizing.results import fitting_name
-from historynet.errors import InputError, PictureError, translated
+from historynet.errors import InputError, PictureError, reason, translated
 from historynet.films import joining, segments
 from historynet.films.options import FilmOptions
 from historynet.films.reading import Film
@@ -89,26 +89,30 @@ def colorize_film(
         progress: called with the number of frames just finished, first with those that an earlier run had made.
 
     Raises:
-        PictureError: if the film cannot be read, or not be encoded so.
+        PictureError: if the film cannot be read, or not be encoded so. If it is its disk that cannot be read, finished
+            segments stay for the next run.
         BusyError: if another process is making the result; other films can go on.
-        InputError: if the result cannot be written.
+        InputError: if the result cannot be written, or there is not enough memory.
+        MemoryError: if there is not even enough to open the film.
     """
     options = options or FilmOptions()
     film = _open_film(source, options)
     folder = result.with_name(fitting_name(f".{result.name}", ".unfinished"))
 
-    def explain(error: av.FFmpegError) -> InputError:
+    def explain(error: av.FFmpegError | MemoryError) -> InputError:
+        if isinstance(error, MemoryError):
+            return InputError(f"{source}: there is not enough memory for it")
         if error.errno in joining.DISK_ERRORS:
-            return InputError(f"{result}: cannot be written ({error.strerror})")
-        return PictureError(f"{source}: damaged so that no film can be made of it ({error.strerror})")
+            return InputError(f"{result}: cannot be written ({reason(error)})")
+        return PictureError(f"{source}: damaged so that no film can be made of it ({reason(error)})")
 
     with files.lock(folder, "another process is making this film's result there; wait until it has ended"):
         try:
-            with translated(av.FFmpegError, explain):
+            with translated((av.FFmpegError, MemoryError), explain):
                 report = _make(colorizer, film, folder, result, options, progress)
         except PictureError:
             # Nothing stays of a film that is refused; finished segments of one that ends otherwise do.
-            if not any(folder.glob("*.nut")):
+            if not any(path.suffix == ".nut" for path in files.list_folder(folder)):
                 shutil.rmtree(folder)
             raise
         shutil.rmtree(folder)
@@ -146,6 +150,8 @@ def _make(
     joining.check_container(film, joined, options.codec, options.crf)
     report = FilmReport(continued=work.place.frames, notes=film.notes, damage=film.damage)
     film.damage += work.place.damage
+    if work.note:
+        film.note(work.note)
     progress(work.place.frames)
     # The video, segment by segment.
     with contextlib.closing(_coloured(colorizer, film, options, work.place)) as frames:

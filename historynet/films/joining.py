@@ -1,6 +1,5 @@
 """The result: the segments' video, and all else that the film holds, packet by packet, without encoding again."""
 
-import contextlib
 import errno
 import heapq
 import itertools
@@ -12,12 +11,14 @@ from pathlib import Path
 import av
 import numpy as np
 
-from historynet.errors import PictureError, translated
-from historynet.films.reading import READING_ERRORS, Film, find_video, reason
+from historynet.errors import PictureError, reason
+from historynet.films.reading import DAMAGE, Film, find_video, seek
 from historynet.films.segments import add_video, read_packets
 
 DISK_ERRORS = (errno.ENOSPC, errno.EIO, errno.EFBIG, errno.EDQUOT, errno.EROFS, errno.EACCES)
-"""Numbers of libav's errors that come of the disk; others come of a damaged film."""
+"""Numbers of libav's errors that come of the disk that is written to; others come of a damaged film.
+
+Reading a film never raises them for its disk's sake: `reading.Film.check_source`."""
 
 _FORMATS = {".mp4": "mp4", ".mov": "mov", ".mkv": "matroska"}
 _COPIED = {".mp4": ("audio", "subtitle"), ".mov": ("audio", "subtitle"), ".mkv": ("audio", "subtitle", "attachment")}
@@ -44,25 +45,30 @@ def check_container(film: Film, path: Path, codec: str, crf: float) -> None:
 
     Raises:
         PictureError: if it cannot.
+        av.FFmpegError: if the file cannot be written.
     """
     if path.suffix not in _FORMATS:
         raise PictureError(f"{path}: films are written as {', '.join(_FORMATS)}")
     height, width = film.shape
 
-    def not_held(error: Exception) -> PictureError:
-        return PictureError(
+    try:
+        with av.open(f"file:{path}", "w", format=_FORMATS[path.suffix]) as container:
+            stream = add_video(container, film, codec, crf)
+            black = np.zeros((height * 3 // 2, width), np.uint8)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(black, "yuv420p")))
+            container.mux(stream.encode())
+    except (av.FFmpegError, ValueError) as error:
+        if _is_of_the_machine(error):
+            raise
+        raise PictureError(
             f"{film.path}: a {path.suffix} file holds no video of {width}x{height} pixels by {codec} "
             f"({reason(error)}); try --film-format mkv, or another --codec"
-        )
+        ) from error
 
-    with (
-        translated((av.FFmpegError, ValueError), not_held),
-        av.open(f"file:{path}", "w", format=_FORMATS[path.suffix]) as container,
-    ):
-        stream = add_video(container, film, codec, crf)
-        black = np.zeros((height * 3 // 2, width), np.uint8)
-        container.mux(stream.encode(av.VideoFrame.from_ndarray(black, "yuv420p")))
-        container.mux(stream.encode())
+
+def _is_of_the_machine(error: Exception) -> bool:
+    """Whether an error says nothing of the film: that there is not enough memory, or the disk cannot be written to."""
+    return isinstance(error, MemoryError) or getattr(error, "errno", None) in DISK_ERRORS
 
 
 def join(film: Film, segments: Sequence[Path], path: Path, provenance: str | None) -> None:
@@ -75,12 +81,13 @@ def join(film: Film, segments: Sequence[Path], path: Path, provenance: str | Non
         provenance: a line for the container's comment; None: none.
 
     Raises:
+        PictureError: if the system cannot read the film.
         av.FFmpegError: if the file cannot be written.
     """
     try:
         _write(film, segments, path, provenance, _COPIED[path.suffix])
     except av.FFmpegError as error:
-        if error.errno in DISK_ERRORS:
+        if _is_of_the_machine(error):
             raise
         film.note_damage("its sound and subtitles cannot be copied")
         _write(film, segments, path, provenance, ())
@@ -131,7 +138,7 @@ def _write(film: Film, segments: Sequence[Path], path: Path, provenance: str | N
             try:
                 container.mux(packet)
             except av.FFmpegError as error:
-                if packet.stream is video or error.errno in DISK_ERRORS:
+                if packet.stream is video or _is_of_the_machine(error):
                     raise
                 film.note_damage("some of its sound or subtitles cannot be copied")
 
@@ -185,10 +192,9 @@ def _copied_packets(
         return
     try:
         if film.start > film.begin:
-            with contextlib.suppress(av.FFmpegError):
-                # Where a file's index is coarse it may lead behind the time.
-                source.seek(int(max(film.begin, film.start - 5) * av.time_base))
-        for packet in source.demux(streams):
+            # Where a file's index is coarse it may lead behind the time.
+            seek(source, int(max(film.begin, film.start - 5) * av.time_base))
+        for packet in film.demux(source, *streams):
             time = packet.dts if packet.pts is None else packet.pts
             if not packet.size or time is None:
                 continue
@@ -200,5 +206,7 @@ def _copied_packets(
             time = float((time - shift) * packet.time_base)
             packet.stream = copies[packet.stream.index]
             yield time, packet
-    except READING_ERRORS as error:
+    except MemoryError:
+        raise
+    except DAMAGE as error:
         film.note_damage(f"its sound cannot be read to its end ({reason(error)})")

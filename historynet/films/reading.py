@@ -3,10 +3,12 @@
 import contextlib
 import itertools
 import math
+import os
 import re
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
+from typing import Any, BinaryIO
 
 import av
 import cv2
@@ -15,7 +17,7 @@ from av.stream import Disposition
 from av.video.reformatter import ColorRange
 
 from historynet import files
-from historynet.errors import PictureError, translated
+from historynet.errors import PictureError, reason
 from historynet.pictures import formats
 
 EXTENSIONS = frozenset(
@@ -26,8 +28,9 @@ EXTENSIONS = frozenset(
 )
 """A file with one of these is taken for a film; what it is, its content says."""
 
-READING_ERRORS = (av.FFmpegError, IndexError)
-"""What reading packets raises. PyAV's demuxer raises the second when a damaged file seems to begin a new stream."""
+DAMAGE = (av.FFmpegError, IndexError)
+"""What reading packets raises where a film is damaged, and PyAV's MemoryError, which says nothing of it. PyAV's demuxer
+raises the second when a damaged file seems to begin a new stream."""
 
 # No playlists, which would open other files.
 _CONTAINERS = "mov,matroska,webm,avi,mpeg,mpegts,mpegvideo,h264,hevc,asf,flv,ogg,mxf,dv,nut,yuv4mpegpipe"
@@ -35,6 +38,33 @@ _CONTAINERS += ",mov,mp4,m4a,3gp,3g2,mj2"
 
 _MATRICES = {1: "bt709", 4: "fcc", 5: "bt470bg", 6: "smpte170m", 7: "smpte240m", 9: "bt2020nc"}
 """The ways from RGB to YUV that libav's scaler knows, by their number in H.273."""
+
+
+class _Source(files.WatchedFile):
+    """A film's file as libav reads it: it ends where the system refuses to read.
+
+    libav takes an error of the system for damage, and answers damage with the same numbers: only who reads the file can
+    tell. And PyAV would raise what is raised here wherever it next looks for errors, be it while the result is written.
+    """
+
+    def __init__(self, file: BinaryIO, path: Path):
+        super().__init__(file)
+        # Without the prefix a name like http:x.mp4 would be an address.
+        self.name = f"file:{path}"
+        self.seek = self._seek
+
+    def read(self, size: int = -1) -> bytes:
+        try:
+            return super().read(size)
+        except (OSError, MemoryError):
+            return b""
+
+    def _seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        try:
+            return self._file.seek(offset, whence)
+        except (OSError, ValueError):
+            # A damaged file leads to places before its beginning.
+            return -1
 
 
 class Film:
@@ -65,7 +95,8 @@ class Film:
         damage: what of the film could not be read, in the order of its discovery.
 
     Raises:
-        PictureError: if there is no film in the file.
+        PictureError: if there is no film in the file, or it cannot be read.
+        MemoryError: if there is not enough memory to read it.
     """
 
     def __init__(
@@ -81,6 +112,7 @@ class Film:
         self.is_whole = not start and end is None
         self._cut_at_start, self._cut_at_end = bool(start), end is not None
         self._last_end: float | None = None
+        self._sources: list[_Source] = []
         with self.open() as container:
             stream = find_video(container)
             self._check(stream, max_megapixels)
@@ -142,21 +174,59 @@ class Film:
 
         Raises:
             PictureError: if that is not possible.
+            MemoryError: if there is not enough memory to.
         """
         with files.open_regular(self.path) as file:
-            if not file.read(1):
-                raise PictureError(f"{self.path}: the file is empty")
+            with files.reading(self.path, PictureError):
+                if not file.read(1):
+                    raise PictureError(f"{self.path}: the file is empty")
+                file.seek(0)
+            source = _Source(file, self.path)
+            self._sources.append(source)
+            try:
+                container = av.open(source, options={"format_whitelist": _CONTAINERS}, metadata_errors="replace")
+            except MemoryError:
+                raise
+            except (av.FFmpegError, ValueError) as error:
+                self.check_source()
+                raise PictureError(
+                    f"{self.path}: not a film that can be read, or a damaged one ({reason(error)})"
+                ) from error
+            self.check_source()
+            with container:
+                yield container
 
-        def no_film(error: Exception) -> PictureError:
-            return PictureError(f"{self.path}: not a film that can be read, or a damaged one ({reason(error)})")
+    def check_source(self) -> None:
+        """Sees that the system could read all that was to be read so far: what it refuses to read is not damaged.
 
-        with translated((av.FFmpegError, ValueError), no_film):
-            # Without the prefix a name like http:x.mp4 would be an address.
-            container = av.open(
-                f"file:{self.path}", options={"format_whitelist": _CONTAINERS}, metadata_errors="replace"
-            )
-        with container:
-            yield container
+        Raises:
+            PictureError: if it could not, or there was not enough memory to.
+        """
+        for source in self._sources:
+            if source.error:
+                with files.reading(self.path, PictureError):
+                    raise source.error
+
+    def demux(self, container: av.container.InputContainer, *streams: av.stream.Stream) -> Iterator[av.Packet]:
+        """The packets of streams, each as the file holds it or as far as damage lets it be read.
+
+        Args:
+            container: of `open`.
+            streams: of the container.
+
+        Raises:
+            PictureError: if the system cannot read the file to its end; no packet that lacks a part is yielded then.
+            FFmpegError, IndexError: DAMAGE, if the file is damaged.
+            MemoryError: if there is not enough memory.
+        """
+        try:
+            for packet in container.demux(*streams):
+                self.check_source()
+                yield packet
+        except DAMAGE:
+            self.check_source()
+            raise
+        self.check_source()
 
     def frames(self, time: int | None = None, number: int = 0) -> Iterator[tuple[int, av.VideoFrame]]:
         """The frames between start and end with their times in ticks, which rise; ends where nothing more is read.
@@ -201,20 +271,21 @@ class Film:
         self, container: av.container.InputContainer, stream: av.VideoStream, begin: int
     ) -> Iterator[av.VideoFrame]:
         """The frames from a time of the file on, or earlier; from the film's beginning where the file leads astray."""
-        with contextlib.suppress(av.FFmpegError):
-            container.seek(begin, stream=stream)
+        if seek(container, begin, stream=stream):
             frames = self._decode(container, stream)
             frame = next(frames, None)
             if frame is not None and frame.pts is not None and frame.pts <= begin:
                 return itertools.chain([frame], frames)
-            container.seek(0)
+            seek(container, 0)
         return self._decode(container, stream)
 
     def _decode(self, container: av.container.InputContainer, stream: av.VideoStream) -> Iterator[av.VideoFrame]:
         try:
-            for packet in container.demux(stream):
+            for packet in self.demux(container, stream):
                 try:
                     frames = packet.decode()
+                except MemoryError:
+                    raise
                 except av.FFmpegError as error:
                     self.note_damage(f"some of its frames cannot be decoded ({error.strerror})")
                     continue
@@ -222,7 +293,9 @@ class Film:
                     if frame.is_corrupt:
                         self.note_damage("some of its frames are damaged")
                     yield frame
-        except READING_ERRORS as error:
+        except MemoryError:
+            raise
+        except DAMAGE as error:
             self.note_damage(f"it cannot be read to its end ({reason(error)})")
 
     def note(self, what: str) -> None:
@@ -273,9 +346,19 @@ class Film:
         return round(Fraction(seconds) / self.time_base)
 
 
-def reason(error: Exception) -> str:
-    """What an error says of its cause, without the numbers and names that libav adds."""
-    return getattr(error, "strerror", None) or str(error)
+def seek(container: av.container.InputContainer, offset: int, **options: Any) -> bool:
+    """Goes to a time of a container, as its own `seek` does; whether it could. Where a file is damaged it may not.
+
+    Raises:
+        MemoryError: if there is not enough memory.
+    """
+    try:
+        container.seek(offset, **options)
+    except MemoryError:
+        raise
+    except av.FFmpegError:
+        return False
+    return True
 
 
 def find_video(container: av.container.Container) -> av.VideoStream | None:

@@ -4,9 +4,11 @@ A segment is a part of the result that can be decoded without the others. A stop
 """
 
 import contextlib
+import errno
 import hashlib
 import itertools
 import json
+import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +20,7 @@ from av.codec.context import Flags
 
 import historynet
 from historynet import files
+from historynet.errors import InputError, PictureError, reason
 from historynet.films.reading import Film
 
 Item = TypeVar("Item")
@@ -62,6 +65,10 @@ class Place:
     damage: tuple[str, ...] = ()
 
 
+class _DamagedError(InputError):
+    """What was written of a segment cannot be read any more, by no fault of the system."""
+
+
 class WorkFolder:
     """Finished segments, 000000.nut and so on, and the place behind the last.
 
@@ -72,21 +79,29 @@ class WorkFolder:
     Attributes:
         folder: the folder.
         place: where to go on.
+        note: what there is to say of it; None if there is nothing.
 
     Raises:
-        InputError: if the folder cannot be written to.
+        InputError: if the folder cannot be read or written to.
     """
 
     def __init__(self, folder: Path, record: dict[str, Any]):
         self.folder = folder
+        self.note: str | None = None
         path = folder / "record.json"
         text = json.dumps(record, indent=2) + "\n"
-        if not path.exists() or path.read_text(encoding="utf-8") != text:
-            for old in folder.iterdir():
-                old.unlink()
+        with files.reading(path):
+            is_same = path.exists() and path.read_bytes() == text.encode()
+        if not is_same:
+            self._remove("*")
             files.write_text(path, text)
         files.remove_unfinished(folder)
-        self.place = self._find_place()
+        try:
+            self.place = self._find_place()
+        except _DamagedError as error:
+            self.note = f"{error}; it is begun anew"
+            self._remove("*.nut", "*.npz")
+            self.place = Place()
 
     def _segment(self, number: int) -> Path:
         # NUT keeps every time base.
@@ -114,15 +129,33 @@ class WorkFolder:
             files.write_atomically(path.with_suffix(".npz"), lambda file: np.savez(file, **state))
 
         files.write_atomically(path, write_both)
-        for old in self.folder.glob("*.npz"):
-            if old.stem != path.stem:
-                old.unlink()
+        self._remove("*.npz", but=path.with_suffix(".npz"))
+
+    def _remove(self, *patterns: str, but: Path | None = None) -> None:
+        """Removes the files with names like these, but for one."""
+        for path in files.list_folder(self.folder):
+            if path != but and any(map(path.match, patterns)):
+                with files.writing(path, "removed"):
+                    path.unlink()
 
     def _find_place(self) -> Place:
+        """The place behind the last segment.
+
+        Raises:
+            _DamagedError: if what was written of it is not there any more.
+            InputError: if it cannot be read.
+        """
         number = len(self.segments()) - 1
         if number < 0:
             return Place()
-        with np.load(self._segment(number).with_suffix(".npz")) as state:
+        path = self._segment(number).with_suffix(".npz")
+
+        def damaged(error: Exception) -> _DamagedError:
+            return _DamagedError(f"where an earlier run had stopped is not to be found out ({reason(error)})")
+
+        if not path.exists():
+            raise damaged(FileNotFoundError(errno.ENOENT, f"no {path.name}"))
+        with files.open_archive(path, damaged) as file, np.load(file, allow_pickle=False) as state:
             return Place(
                 segment=number + 1,
                 frames=int(state["frames"]),
@@ -140,10 +173,13 @@ def make_record(film: Path, network: str, options: dict[str, Any]) -> dict[str, 
         film: the film's file.
         network: the network's digest.
         options: by name, how the film is colorized.
+
+    Raises:
+        PictureError: if the film cannot be read.
     """
-    status = film.stat()
     digest = hashlib.sha256()
-    with film.open("rb") as file:
+    with files.open_regular(film) as file, files.reading(film, PictureError):
+        status = os.fstat(file.fileno())
         # The whole of a long film would be minutes; the first and last megabyte hold headers and indices.
         digest.update(file.read(1 << 20))
         file.seek(max(0, status.st_size - (1 << 20)))

@@ -11,7 +11,6 @@ import io
 import json
 import os
 import re
-import struct
 import tokenize
 import zipfile
 from collections.abc import Callable, Mapping
@@ -235,11 +234,6 @@ def _write(path: Path, system: "System", position: Position, run: Mapping[str, A
         os.fsync(file.fileno())
 
 
-# What `zipfile`, `json` and NumPy raise where the content is not what was written: an OSError where an offset is
-# negative, a RuntimeError where something is nested too deeply. Not a MemoryError, which says nothing of the file.
-_DAMAGE = (zipfile.BadZipFile, struct.error, EOFError, OSError, LookupError, ValueError, OverflowError, RuntimeError)
-
-
 def _read(path: Path) -> Checkpoint:
     """Reads a checkpoint to its end.
 
@@ -247,15 +241,13 @@ def _read(path: Path) -> Checkpoint:
         _DamagedError: if it does not hold what was written.
         InputError: if the system cannot read it; that says nothing of what it holds.
     """
-    with files.reading(path), path.open("rb") as file:
-        watched = files.WatchedFile(file)
-        try:
-            with zipfile.ZipFile(watched) as archive:
-                for member in archive.infolist():
-                    _check_member(archive, member, os.fstat(file.fileno()).st_size)
-                state = json.loads(archive.read(_STATE))
-        except _DAMAGE as error:
-            raise watched.error or _DamagedError(reason(error)) from error
+    with (
+        files.open_archive(path, lambda error: _DamagedError(reason(error))) as file,
+        zipfile.ZipFile(file) as archive,
+    ):
+        for member in archive.infolist():
+            _check_member(archive, member, path.stat().st_size)
+        state = json.loads(archive.read(_STATE))
     return Checkpoint(path, *_position_and_run(state))
 
 
@@ -268,7 +260,7 @@ def _check_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, size: int) 
         size: of the checkpoint, bytes.
 
     Raises:
-        _DamagedError: or one of _DAMAGE, if it is damaged.
+        _DamagedError: or what `zipfile` and NumPy raise, if it is damaged.
     """
     # Nothing is compressed, so a larger one cannot be there; and memory would be taken for as much as it claims.
     if member.compress_type != zipfile.ZIP_STORED or max(member.file_size, member.compress_size) > size:
