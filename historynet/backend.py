@@ -89,8 +89,6 @@ def start(gpu_id: str, seed: int | None = None, strategy: str = "none", onednn: 
         if "tensorflow" in sys.modules and os.environ.get("TF_ENABLE_ONEDNN_OPTS") != "0":
             raise RuntimeError("TensorFlow is imported already, with oneDNN")
         os.environ["TF_ENABLE_ONEDNN_OPTS"] = "0"
-        # Its matrix products stay, whose order of summation follows the processor; with AVX2 all sum alike.
-        os.environ.setdefault("ONEDNN_MAX_CPU_ISA", "AVX2")
     with quiet():
         with _out_of_sight("matplotlib", "scipy"):
             import keras

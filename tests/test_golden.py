@@ -117,8 +117,11 @@ def test_made_up_weights_are_those_of_the_reference_files(reference, variant, na
 TO_REACH = {
     "output info": 1e-4,
     "output": 1e-5,
-    "pictures in batches of 1: pixels that differ": 1e-3,
-    "pictures in batches of 1: levels apart": 3,
+    "pictures in batches of 1: pixels that differ, of all": 1e-3,
+    # 1e-3 and 3 levels on the processor of docs/fidelity.md. The order of summation follows the processor, and ab is
+    # cut to whole levels: on another one the program before this has 1.2e-3 and 4 levels in a picture of one variant.
+    "pictures in batches of 1: pixels that differ, of the worst picture": 1.5e-3,
+    "pictures in batches of 1: levels apart": 4,
     "generator loss": 1e-4,
     ".* loss": 1e-4,
     ".* noise, absolute": 1e-6,

@@ -698,7 +698,7 @@ def test_a_part_of_vgg16_is_not_the_whole(vgg16_part, tmp_path):
     full = Architecture("Baseline", image_size=224)
     with pytest.raises(InputError, match=r"vgg.npz: not VGG16's weights.*block4_conv1"):
         start.load_vgg16(start.build_teacher(small("Baseline")), full, str(path), whole=True)
-    with pytest.raises(InputError, match="no network of HistoryNet"):
+    with pytest.raises(InputError, match="no network that this program has"):
         loading.load(path, "HistoryNet", "generator")
 
 
