@@ -4,16 +4,18 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help setup demo demo-train test lint bench clean
+.PHONY: help setup demo demo-train test test-golden test-install lint bench clean
 
 help:
-	@echo "make demo        colorize some photographs with the model that comes with the project"
-	@echo "make demo-train  train a small network on a few photographs and colorize their gray versions (minutes)"
-	@echo "make test        run the tests"
-	@echo "make lint        check the code's form"
-	@echo "make bench       measure speed and memory (half an hour; make bench BENCH=--quick only sees that it runs)"
-	@echo "make setup       only install what is needed, into $(VENV)"
-	@echo "make clean       remove $(VENV)"
+	@echo "make demo         colorize some photographs with the model that comes with the project"
+	@echo "make demo-train   train a small network on a few photographs and colorize their gray versions (minutes)"
+	@echo "make test         run the tests but for the following two (up to ten minutes on two cores, 8 GB of memory)"
+	@echo "make test-golden  compare networks of full size with the released program (some minutes, 10 GB)"
+	@echo "make test-install install the project into a fresh environment and colorize with it (minutes, 3 GB of disk)"
+	@echo "make lint         check the code's form"
+	@echo "make bench        measure speed and memory (half an hour; make bench BENCH=--quick only sees that it runs)"
+	@echo "make setup        only install what is needed, into $(VENV)"
+	@echo "make clean        remove $(VENV)"
 
 setup: $(READY)
 
@@ -34,7 +36,14 @@ demo-train: $(READY)
 	$(BIN)/python Util/demo_train.py
 
 test: $(READY)
-	$(BIN)/python -m pytest -n 2 --dist worksteal
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not golden and not install"
+
+# One process: two of these tests at a time would not fit into memory.
+test-golden: $(READY)
+	$(BIN)/python -m pytest -m golden
+
+test-install: $(READY)
+	$(BIN)/python -m pytest -m install
 
 lint: $(READY)
 	$(BIN)/ruff check .

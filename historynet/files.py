@@ -186,7 +186,7 @@ def read_json(path: Path, kind: type, otherwise: str) -> Any:
     """The content of a JSON file.
 
     Args:
-        path: the file.
+        path: the file to read.
         kind: the class that the content must have: dict or list.
         otherwise: what is said after the file's name if it holds something else, or no JSON.
 

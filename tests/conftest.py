@@ -3,6 +3,7 @@
 import gc
 import os
 import runpy
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -36,11 +37,17 @@ def _networks_are_let_go():
 
 
 @pytest.fixture(autouse=True)
-def _large_networks_are_let_go_at_once(request):
-    """Slow tests make networks of full size; Python counts objects, not bytes, and would collect them too late."""
+def _large_networks_are_let_go_at_once():
+    """Python counts objects, not bytes, and would collect networks of full size too late."""
+    before = resident_bytes()
     yield
-    if request.node.get_closest_marker("slow"):
+    if resident_bytes() > before + 300e6:
         gc.collect()
+
+
+def resident_bytes():
+    """Memory that this process takes."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 @pytest.fixture(scope="module")
@@ -68,10 +75,8 @@ def label_line(name, position=0, classes=42, end=" \n"):
     return " ".join([name, *("1" if i == position else "0" for i in range(classes))]) + end
 
 
-@pytest.fixture
-def mhmd(tmp_path):
-    """Five training pictures with labels and parsing, three test pictures, in MHMD's layout."""
-    folder = tmp_path / "DATASET"
+def make_mhmd(folder):
+    """Five training pictures with labels and parsing, three test pictures, in MHMD's layout, into a new folder."""
     names = [f"{i:04}.jpg" for i in range(5)]
     for i, name in enumerate(names):
         write_picture(folder / "dataset_train" / name, i)
@@ -82,6 +87,12 @@ def mhmd(tmp_path):
     for i in range(3):
         write_picture(folder / "dataset_second" / f"t{i}.png", 200 + i, (33, 47))
     return folder
+
+
+@pytest.fixture
+def mhmd(tmp_path):
+    """A test's own data, to be changed as it likes."""
+    return make_mhmd(tmp_path / "DATASET")
 
 
 def open_folder(folder, fields=("L", "ab", "label", "parsing"), *options):
@@ -116,18 +127,45 @@ def train_arguments(mhmd, *more):
     ]
 
 
+GENERATOR_ALONE = ("--lambda-g", "0", "--lambda-info", "0")
+"""What makes a training take less than half the time, where only pictures, files and tables matter: one network."""
+
+
+def run_here(script, *arguments):
+    """Runs a script of a variant in this process; its exit code."""
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(SystemExit) as end:
+        patch.setattr(sys, "argv", [script, *map(str, arguments)])
+        runpy.run_path(str(ROOT / script), run_name="__main__")
+    return end.value.code
+
+
 @pytest.fixture
-def run(monkeypatch, capsys):
+def run(capsys):
     """Runs a script of a variant in this process: (exit code, standard output, standard error)."""
 
     def run_script(script, *arguments):
-        monkeypatch.setattr(sys, "argv", [script, *map(str, arguments)])
-        with pytest.raises(SystemExit) as end:
-            runpy.run_path(str(ROOT / script), run_name="__main__")
+        code = run_here(script, *arguments)
         out, err = capsys.readouterr()
-        return end.value.code, out, err
+        return code, out, err
 
     return run_script
+
+
+@pytest.fixture(scope="module")
+def trained_once(tmp_path_factory):
+    """MODEL, LOG and OUT of a training of HistoryNet by one step, made once for all tests of a module."""
+    folder = tmp_path_factory.mktemp("trained")
+    arguments = train_arguments(make_mhmd(folder / "DATASET"), "--steps-per-epoch", 1)
+    assert run_here("SOURCE_HistoryNet/HistoryNet.py", *arguments) == 0
+    return folder
+
+
+@pytest.fixture
+def trained(trained_once, tmp_path):
+    """A test's own copy of it."""
+    for name in ("MODEL", "LOG", "OUT"):
+        shutil.copytree(trained_once / name, tmp_path / name)
+    return tmp_path
 
 
 def run_process(script, *arguments, cwd=None):

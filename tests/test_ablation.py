@@ -125,7 +125,7 @@ def test_other_settings_do_not_continue_a_run_that_was_stopped(project, left):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["--batch-size", "2", "--accumulate", "3"], "--accumulate 3: more parts than pictures"),
+        (["--batch-size", "2", "--accumulate", "3"], "--accumulate 3: more parts than the 2 pictures"),
         (["--strategy", "mirrored", "--jit"], "--jit: with --strategy none only"),
         (["--released-arithmetic", "--precision", "bfloat16"], "--released-arithmetic: with --precision float32"),
         (["--warmup-steps", "3"], "--warmup-steps 3: with --decay-steps only"),

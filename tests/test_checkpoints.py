@@ -12,7 +12,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from conftest import open_folder, train_arguments
+from conftest import GENERATOR_ALONE, open_folder, train_arguments
 from failing_disk import fail_where_read
 from kill_and_continue import kill_and_continue
 from test_commands import TRAIN
@@ -582,7 +582,9 @@ def test_a_run_that_is_started_again(mhmd, run, tmp_path):
     """One epoch of three steps, of which checkpoints after the second and the last are kept."""
 
     def start(*more, script=TRAIN):
-        return run(script, *train_arguments(mhmd, "--save-every", 2, *more))
+        # The other program has no --lambda-info.
+        alone = GENERATOR_ALONE if script == TRAIN else ()
+        return run(script, *train_arguments(mhmd, "--save-every", 2, *alone, *more))
 
     assert start()[0] == 0
     losses = (tmp_path / "LOG/losses.csv").read_text()

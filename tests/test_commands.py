@@ -11,7 +11,7 @@ import sys
 
 import numpy as np
 import pytest
-from conftest import label_line, run_process, train_arguments, write_picture
+from conftest import GENERATOR_ALONE, ROOT, label_line, run_process, train_arguments, write_picture
 from PIL import Image
 
 from historynet.colorizing.options import Options
@@ -62,21 +62,21 @@ def test_train_then_colorize_as_users_do(mhmd, tmp_path):
 
 
 @pytest.mark.parametrize("shuffle", [True, False])
-def test_order_and_last_batch_as_released(mhmd, tmp_path, shuffle):
+def test_order_and_last_batch_as_released(mhmd, run, tmp_path, shuffle):
     """Networks that stand still lose the same on the same pictures: in the folder's order both epochs are alike."""
     still = ("--learning-rate", 1e-12, "--num-epochs", 2, "--drop-last", "--shuffle" if shuffle else "--no-shuffle")
-    trained = run_process(TRAIN, *train_arguments(mhmd, *still), cwd=tmp_path)
-    assert trained.returncode == 0, trained.stderr
+    code, _, err = run(TRAIN, *train_arguments(mhmd, *still, *GENERATOR_ALONE))
+    assert code == 0, err
     with (tmp_path / "LOG/losses.csv").open() as table:
         losses = [float(row["L_r"]) for row in csv.DictReader(table)]
     assert len(losses) == 4  # of 5 pictures in batches of 2
     assert (losses[:2] == pytest.approx(losses[2:], rel=1e-5)) is not shuffle
 
 
-def test_drop_last_with_less_than_a_batch(mhmd, tmp_path):
-    refused = run_process(TRAIN, *train_arguments(mhmd, "--drop-last", "--batch-size", 6), cwd=tmp_path)
-    assert refused.returncode == 2
-    assert "5 pictures do not fill a batch of 6" in refused.stderr
+def test_drop_last_with_less_than_a_batch(mhmd, run):
+    code, _, err = run(TRAIN, *train_arguments(mhmd, "--drop-last", "--batch-size", 6))
+    assert code == 2
+    assert "5 pictures do not fill a batch of 6" in err
 
 
 VARIANTS = [
@@ -105,10 +105,8 @@ def test_the_other_variants_train_and_colorize(mhmd, run, tmp_path, script, loss
 
 
 @pytest.fixture
-def model(mhmd, run):
-    code, _, err = run(TRAIN, *train_arguments(mhmd, "--steps-per-epoch", 1))
-    assert code == 0, err
-    return mhmd.parent / "MODEL/my_model_colorizationEpoch0.keras"
+def model(trained):
+    return trained / "MODEL/my_model_colorizationEpoch0.keras"
 
 
 def test_colorizing_plain_arguments_and_a_broken_file(mhmd, model, run, tmp_path):
@@ -133,7 +131,8 @@ def test_trained_models_are_not_replaced_unasked(mhmd, model, run, tmp_path):
     assert code == 2
     assert "--fresh" in err
     assert model.read_bytes() == before
-    code, _, _ = run(TRAIN, *train_arguments(mhmd, "--fresh", "--steps-per-epoch", 1, "--seed", 5))
+    other = ("--fresh", "--steps-per-epoch", 1, "--seed", 5, *GENERATOR_ALONE)
+    code, _, _ = run(TRAIN, *train_arguments(mhmd, *other))
     assert code == 0
     assert model.read_bytes() != before
 
@@ -196,7 +195,7 @@ def test_own_photographs_without_labels_and_parsing(mhmd, run):
     code, _, err = run(TRAIN, *train_arguments(mhmd, "--steps-per-epoch", 1))
     assert code == 2
     assert "--allow-missing-labels" in err
-    flags = ("--allow-missing-labels", "--allow-missing-parsing", "--steps-per-epoch", 1)
+    flags = ("--allow-missing-labels", "--allow-missing-parsing", "--steps-per-epoch", 1, "--lambda-info", 0)
     code, out, err = run(TRAIN, *train_arguments(mhmd, *flags))
     assert code == 0, err
     assert "L_cls 0  L_par 0  L_g" in out
@@ -204,17 +203,17 @@ def test_own_photographs_without_labels_and_parsing(mhmd, run):
 
 def test_skip_broken_leaves_out_and_says_so(mhmd, run):
     (mhmd / "dataset_train/0002.jpg").write_bytes(b"")
-    code, _, err = run(TRAIN, *train_arguments(mhmd))
+    code, _, err = run(TRAIN, *train_arguments(mhmd, *GENERATOR_ALONE))
     assert code == 2
     assert re.search(r"0002.jpg: the file is empty; .*--skip-broken", err)
-    code, out, err = run(TRAIN, *train_arguments(mhmd, "--skip-broken", "--fresh"))
+    code, out, err = run(TRAIN, *train_arguments(mhmd, "--skip-broken", "--fresh", *GENERATOR_ALONE))
     assert code == 3
     assert "left out" in err
     assert "1 training pictures" in out
 
 
 def test_not_finite_stops_with_the_pictures_names(mhmd, run, tmp_path):
-    code, _, err = run(TRAIN, *train_arguments(mhmd, "--learning-rate", 1e8, "--num-epochs", 20))
+    code, _, err = run(TRAIN, *train_arguments(mhmd, "--learning-rate", 1e8, "--num-epochs", 20, *GENERATOR_ALONE))
     assert code == 4
     assert re.search(r"error: \S+ is not finite at step \d+; its pictures: 000\d.jpg", err)
     assert "Traceback" not in err
@@ -222,6 +221,10 @@ def test_not_finite_stops_with_the_pictures_names(mhmd, run, tmp_path):
 
 def wrong_labels(folder):
     (folder / "sign.txt").write_text("".join(label_line(f"{i:04}.jpg", classes=41) for i in range(5)))
+
+
+# All pictures in one batch: what is wrong with one is seen before the first update, which takes long to compile.
+IN_ONE = ["--batch-size", "5"]
 
 
 @pytest.mark.parametrize(
@@ -232,8 +235,8 @@ def wrong_labels(folder):
         (lambda f: (f / "sign.txt").unlink(), [], "sign.txt: no label file"),
         (wrong_labels, [], "sign.txt, line 1: 42 integers"),
         (lambda f: (f / "../dataset_train_seg/0001_seg.jpg").unlink(), [], "0001_seg.*no parsing picture"),
-        (lambda f: (f / "../dataset_train_seg/0001_seg.jpg").write_text("x"), [], "0001_seg.jpg: not a picture"),
-        (lambda f: (f / "0001.jpg").write_text("x"), [], "0001.jpg: not a picture"),
+        (lambda f: (f / "../dataset_train_seg/0001_seg.jpg").write_text("x"), IN_ONE, "0001_seg.jpg: not a picture"),
+        (lambda f: (f / "0001.jpg").write_text("x"), IN_ONE, "0001.jpg: not a picture"),
         (None, ["--vgg16-weights", "no.h5", "--width", "1"], "no.h5: cannot be read"),
         (None, ["--vgg16-weights", "imagenet"], "--width 1"),
         (None, ["--batch-size", "0"], "--batch-size: '0'.*integer from 1"),
@@ -243,7 +246,7 @@ def wrong_labels(folder):
         (None, ["--out-dir", "DATASET/dataset_train/0000.jpg"], "0000.jpg: cannot be written"),
         (None, ["--train-parsing", "nowhere", "--allow-missing-parsing"], "nowhere: no such folder"),
         (None, ["--train-data", "x" * 300], "File name too long"),
-        (None, ["--accumulate", "3"], "--accumulate 3: more parts than pictures"),
+        (None, ["--accumulate", "3"], "--accumulate 3: more parts than the 2 pictures of a batch"),
         (None, ["--strategy", "all"], "--strategy: 'all' will not do; it takes 'none' or 'mirrored' or 'multiworker'"),
         (None, ["--strategy", "mirrored", "--jit"], "--jit: with --strategy none"),
         (None, ["--accumulate", "2", "--released-statistics"], "--released-statistics: with .*--accumulate 1"),
@@ -300,6 +303,13 @@ def test_help_is_quick_and_needs_no_tensorflow(tmp_path, monkeypatch):
             result = run_process(script, "--help", cwd=tmp_path)
             assert result.returncode == 0, result.stderr
             assert "--test-name" in result.stdout
+    others = ("Util/run_ablation.py", "benchmarks/training.py", "benchmarks/pipeline.py")
+    for name in ("numpy", "cv2", "PIL"):
+        (tmp_path / f"{name}.py").unlink()
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}{os.pathsep}{ROOT}")
+    for script in others:
+        result = run_process(script, "--help", cwd=tmp_path)
+        assert result.returncode == 0, result.stderr
 
 
 def test_the_defaults_of_colorizing_are_those_of_the_library():
@@ -331,7 +341,7 @@ def test_broken_test_pictures_do_not_stop_a_training(mhmd, run, tmp_path):
     (mhmd / "dataset_second/t1.png").write_bytes(b"broken")
     (mhmd / "dataset_second_seg").mkdir()
     (mhmd / "dataset_second_seg/t0_seg.png").write_bytes(b"broken")
-    code, _, err = run(TRAIN, *train_arguments(mhmd, "--steps-per-epoch", 1))
+    code, _, err = run(TRAIN, *train_arguments(mhmd, "--steps-per-epoch", 1, *GENERATOR_ALONE))
     assert code == 3
     assert "t1.png: not a picture" in err
     assert "t0_seg.png: not a picture" in err
@@ -417,12 +427,13 @@ def test_the_installed_command_takes_any_variant_and_the_current_folder(model, r
 
 
 def test_fresh_removes_the_epochs_of_the_earlier_run_when_there_is_a_new_one(mhmd, run, tmp_path):
-    assert run(TRAIN, *train_arguments(mhmd, "--steps-per-epoch", 1, "--num-epochs", 2))[0] == 0
+    alone = GENERATOR_ALONE
+    assert run(TRAIN, *train_arguments(mhmd, "--steps-per-epoch", 1, "--num-epochs", 2, *alone))[0] == 0
     (tmp_path / "MODEL/my_model_colorizationEpoch7.h5").write_bytes(b"somebody else's")
     (mhmd / "dataset_train/0002.jpg").write_bytes(b"broken")
-    assert run(TRAIN, *train_arguments(mhmd, "--fresh"))[0] == 2
+    assert run(TRAIN, *train_arguments(mhmd, "--fresh", *alone))[0] == 2
     assert (tmp_path / "MODEL/my_model_colorizationEpoch1.keras").exists()
-    assert run(TRAIN, *train_arguments(mhmd, "--fresh", "--skip-broken"))[0] == 3
+    assert run(TRAIN, *train_arguments(mhmd, "--fresh", "--skip-broken", *alone))[0] == 3
     assert not (tmp_path / "MODEL/my_model_colorizationEpoch1.keras").exists()
     assert (tmp_path / "MODEL/my_model_colorizationEpoch7.h5").exists()
 

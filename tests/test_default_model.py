@@ -238,7 +238,7 @@ def test_the_model_that_is_shipped_colours_photographs():
     """The file in the repository: what it is, and that it does more than gray for photographs it has not seen."""
     assert choosing.SHIPPED.stat().st_size < 32_000_000
     contents = loading.identify(choosing.SHIPPED)
-    assert (contents.kind, contents.architecture) == (
+    assert (contents.network, contents.architecture) == (
         "generator",
         Architecture("HistoryNet", 224, 0.5625, 42, 1, 0.0625),
     )

@@ -49,6 +49,7 @@ COFFEE = {
 }
 
 
+@pytest.mark.golden
 @pytest.mark.slow
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_a_picture_as_the_released_program_colorized_it(tmp_path, variant):
@@ -90,6 +91,7 @@ def test_made_up_weights_give_the_recorded_outputs():
         np.testing.assert_allclose(values, figures, rtol=1e-4, atol=1e-6, err_msg=name)
 
 
+@pytest.mark.golden
 @pytest.mark.slow
 @pytest.mark.parametrize("variant", VARIANTS)
 @pytest.mark.parametrize("name", BUILDERS)
@@ -115,8 +117,11 @@ def test_made_up_weights_are_those_of_the_reference_files(reference, variant, na
 TO_REACH = {
     "output info": 1e-4,
     "output": 1e-5,
-    "pictures in batches of 1: pixels that differ": 1e-3,
-    "pictures in batches of 1: levels apart": 3,
+    "pictures in batches of 1: pixels that differ, of all": 1e-3,
+    # 1e-3 and 3 levels on the processor of docs/fidelity.md. The order of summation follows the processor, and ab is
+    # cut to whole levels: on another one the program before this has 1.2e-3 and 4 levels in a picture of one variant.
+    "pictures in batches of 1: pixels that differ, of the worst picture": 1.5e-3,
+    "pictures in batches of 1: levels apart": 4,
     "generator loss": 1e-4,
     ".* loss": 1e-4,
     ".* noise, absolute": 1e-6,
@@ -143,6 +148,7 @@ SEEN = {
 }
 
 
+@pytest.mark.golden
 @pytest.mark.slow
 def test_closeness_to_the_released_programs_runs(reference):
     """The tables of docs/fidelity.md, with --released-arithmetic; it fails when a figure worsens.

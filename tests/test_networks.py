@@ -1,4 +1,5 @@
 import csv
+import gc
 from collections import Counter
 
 import keras
@@ -14,9 +15,11 @@ from historynet.systems.historynet.variants import VARIANTS, Architecture
 TINY = Architecture(image_size=32, width=1 / 32)
 
 
-@pytest.fixture(scope="module")
-def generator():
-    return build_generator(Architecture())
+@pytest.fixture(autouse=True)
+def _one_network_at_a_time():
+    """Several of full size would take gigabytes, which TensorFlow keeps for further networks when they are gone."""
+    yield
+    gc.collect()
 
 
 PARAMETERS = {
@@ -129,8 +132,8 @@ def test_outputs(variant):
     assert shapes == {name: expected[name] for name in VARIANTS[variant].outputs}
 
 
-def test_outputs_at_full_size(generator):
-    shapes = {name: tensor.shape[1:] for name, tensor in generator.output.items()}
+def test_outputs_at_full_size():
+    shapes = {name: tensor.shape[1:] for name, tensor in build_generator(Architecture()).output.items()}
     assert shapes == {"ab": (224, 224, 2), "label": (42,), "parsing": (224, 224, 1), "info": (256,)}
     assert build_discriminator(Architecture()).output.shape[1:] == (28, 28, 1)
     assert build_classifier(Architecture()).output.shape[1:] == (256,)
@@ -146,7 +149,7 @@ def test_ranges_of_the_outputs():
 
 
 def test_width_scales_every_channel_count_but_the_outputs():
-    half, full = build_generator(Architecture(width=0.5)), build_generator(Architecture())
+    half, full = (build_generator(Architecture(image_size=32, width=width)) for width in (0.5, 1.0))
     for a, b in zip(half.layers, full.layers, strict=True):
         if isinstance(a, keras.layers.Conv2D | keras.layers.Dense) and a.name not in (
             "ab_half",

@@ -17,6 +17,7 @@ from historynet.pictures import color, images
 from historynet.settings import Settings
 from historynet.systems import loading
 from historynet.systems.system import Registration, register
+from historynet.weights import run_files
 
 TRAINER = """
 from historynet.commands import train
@@ -54,6 +55,27 @@ def house(tmp_path):
     for i in range(2):
         write_picture(tmp_path / f"DATASET/dataset_second/{i}.png", 10 + i, (33, 47))
     return tmp_path
+
+
+@pytest.mark.slow
+def test_networks_are_saved_every_few_epochs_and_those_of_an_earlier_run_go_when_there_are_new_ones(house, run):
+    trainer, models = house / "SOURCE_Painter/Painter.py", house / "MODEL/Painter"
+
+    def train(*arguments):
+        code, _, err = run(trainer, "--batch-size", 5, "--save-networks-every", 3, *arguments)
+        assert code == 0, err
+        return sorted(run_files.epoch_of(path) for path in models.glob("*.keras"))
+
+    assert train("--num-epochs", 2) == [1]
+    # Continued: what it has saved stays, though its last epoch is another now.
+    assert train("--num-epochs", 4) == [1, 2, 3]
+    assert train("--num-epochs", 7) == [1, 2, 3, 5, 6]
+    # Another run in its place: stopped before it saves networks, it leaves the earlier ones.
+    (house / "DATASET/dataset_second").rename(house / "gone")
+    assert run(trainer, "--batch-size", 5, "--fresh")[0] == 2
+    (house / "gone").rename(house / "DATASET/dataset_second")
+    assert len(list(models.glob("*.keras"))) == 5
+    assert train("--num-epochs", 1, "--fresh") == [0]
 
 
 @pytest.mark.slow

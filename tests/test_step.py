@@ -185,10 +185,33 @@ def batch():
     return make_batch(4)
 
 
-def run_losses(batch, seed):
-    system = make_system()
-    system.phases = system.phases[1:]
-    return Step(system, seed)(batch, 0)
+class Update:
+    """HistoryNet and its update, which takes many seconds to compile: compiled once, it starts anew for each test."""
+
+    def __init__(self, phases=slice(None)):
+        self.system = make_system()
+        self.system.phases = self.system.phases[phases]
+        self.step = Step(self.system, seed=0)
+        parts = (*self.system.networks.values(), *self.system.optimizers.values())
+        self._first = [(variable, variable.numpy()) for part in parts for variable in part.variables]
+
+    def anew(self, learning_rate=1e-3):
+        for variable, value in self._first:
+            variable.assign(value)
+        for optimizer in self.system.optimizers.values():
+            optimizer.learning_rate = learning_rate
+        return self
+
+
+@pytest.fixture(scope="module")
+def update():
+    return Update()
+
+
+@pytest.fixture(scope="module")
+def critic_update():
+    """The second phase alone."""
+    return Update(slice(1, None))
 
 
 def snapshot(system):
@@ -203,8 +226,8 @@ def changed(before, after):
     return {name for name in before if (before[name] != after[name]).any()}
 
 
-def test_named_losses(batch):
-    values = Step(make_system(), seed=0)(batch, 0)
+def test_named_losses(batch, update):
+    values = update.anew().step(batch, 0)
     assert list(values) == ["L_r", "L_cls", "L_par", "L_g", "L_info", "critic", "penalty", "classifier"]
     assert all(np.isfinite(list(values.values())))
 
@@ -238,13 +261,13 @@ def test_a_variant_has_the_losses_of_its_networks(batch, variant, names, network
         (["L_g", "L_info"], ["L_r", "L_cls", "L_par"], ["colorization"]),
     ],
 )
-def test_a_network_whose_loss_weighs_nothing_is_not_trained(batch, zero, names, networks):
+def test_a_network_whose_loss_weighs_nothing_is_not_trained(batch, update, zero, names, networks):
     system = make_system(**dict.fromkeys(zero, 0.0))
     assert list(system.networks) == networks
     values = Step(system, seed=0)(batch, 0)
     assert list(values) == names
     # The losses that are left are those of the whole system before its first update.
-    whole = Step(make_system(), seed=0)(batch, 0)
+    whole = update.anew().step(batch, 0)
     for name in ("L_r", "L_cls", "L_par"):
         assert values[name] == pytest.approx(whole[name], rel=1e-5)
 
@@ -262,12 +285,12 @@ def test_the_baseline_learns_what_its_frozen_teacher_says(batch):
         np.testing.assert_array_equal(a, b)
 
 
-def test_losses_are_those_of_the_networks_before_the_update(batch):
+def test_losses_are_those_of_the_networks_before_the_update(batch, update):
     """Computed again with NumPy from what the networks give."""
-    system = make_system(learning_rate=1e-12)
+    system = update.anew(learning_rate=1e-12).system
     made = {name: np.asarray(value) for name, value in system.G(batch["L"], training=True).items()}
     patches = np.asarray(system.D1([batch["L"], made["ab"]]))
-    values = Step(system, seed=0)(batch, 0)
+    values = update.step(batch, 0)
     assert values["L_r"] == pytest.approx(np.mean((made["ab"] - batch["ab"]) ** 2), rel=1e-4)
     assert values["L_par"] == pytest.approx(np.mean((made["parsing"] - batch["parsing"]) ** 2), rel=1e-4)
     assert values["L_cls"] == pytest.approx(-np.log(made["label"][np.arange(4), np.arange(4)]).mean(), rel=1e-3)
@@ -297,9 +320,11 @@ def test_generator_phase_moves_the_generator_alone(batch):
     assert all("moving_" in path for path in moved - all_trainable)
 
 
-def test_critic_phase_moves_critic_and_classifier_alone(batch):
-    system = make_system()
-    moved = run_phase(system, batch, 1)
+def test_critic_phase_moves_critic_and_classifier_alone(batch, critic_update):
+    system = critic_update.anew().system
+    before = snapshot(system)
+    critic_update.step(batch, 0)
+    moved = changed(before, snapshot(system))
     all_trainable = trainable(system, *system.networks)
     expected = trainable(system, "discriminator", "classifier")
     # The last bias of a critic adds the same to real and generated patches: its gradient is zero.
@@ -308,12 +333,11 @@ def test_critic_phase_moves_critic_and_classifier_alone(batch):
     assert any("colorization" in path and "moving_mean" in path for path in moved)
 
 
-def test_first_adam_step_has_the_size_of_the_learning_rate(batch):
+def test_first_adam_step_has_the_size_of_the_learning_rate(batch, critic_update):
     """After one step Adam's averages are the gradient itself: it moves by lr * g / (|g| + 1e-7)."""
-    system = make_system(learning_rate=1e-3)
-    system.phases = system.phases[1:]
+    system = critic_update.anew(learning_rate=1e-3).system
     before = system.D1.get_layer("critic_conv1").kernel.numpy()
-    Step(system, seed=0)(batch, 0)
+    critic_update.step(batch, 0)
     moved = np.abs(system.D1.get_layer("critic_conv1").kernel.numpy() - before)
     assert np.median(moved) == pytest.approx(1e-3, rel=1e-2)
     assert moved.max() <= 1e-3 * (1 + 1e-3)
@@ -396,7 +420,7 @@ def test_heads_without_weight_get_no_gradient(batch):
     }
 
 
-def test_masked_samples_do_not_count(batch):
+def test_masked_samples_do_not_count(batch, update):
     """A batch in which two samples have a label gives the L_cls and L_par of these two."""
     masked = batch | {
         "label_weight": np.array([0, 2, 0, 2], np.float32),
@@ -404,16 +428,22 @@ def test_masked_samples_do_not_count(batch):
     }
     other = masked | {"label": batch["label"].copy(), "parsing": batch["parsing"].copy()}
     other["label"][[0, 2]], other["parsing"][[1, 3]] = 0, 0
-    made = {name: np.asarray(value) for name, value in make_system().G(batch["L"], training=True).items()}
+    system = update.anew().system
+    made = {name: np.asarray(value) for name, value in system.G(batch["L"], training=True).items()}
     for fields in (masked, other):
-        values = Step(make_system(), seed=0)(fields, 0)
+        values = update.anew().step(fields, 0)
         assert values["L_cls"] == pytest.approx(-np.log(made["label"][[1, 3], [1, 3]]).mean(), rel=1e-3)
         error = ((made["parsing"] - batch["parsing"]) ** 2)[[0, 2]].mean()
         assert values["L_par"] == pytest.approx(error, rel=1e-4)
 
 
-def test_same_seed_same_numbers(batch):
-    first, second, other = (run_losses(batch, seed) for seed in (5, 5, 6))
+def test_same_seed_same_numbers(batch, critic_update):
+    def run_losses(seed):
+        system = make_system()
+        system.phases = system.phases[1:]
+        return Step(system, seed)(batch, 0)
+
+    first, second, other = critic_update.anew().step(batch, 0), run_losses(0), run_losses(6)
     assert first == second
     # Only alpha depends on this seed, and with it the penalty.
     assert {name for name in first if first[name] != other[name]} == {"penalty"}
@@ -479,6 +509,8 @@ def test_the_learning_rate_rises_before_it_falls():
 
 def test_the_average_is_in_place_for_a_while_and_then_the_weights_again(batch):
     system = make_system(options={"ema_momentum": 0.75})
+    # The generator's phase: no other network has an average.
+    system.phases = system.phases[:1]
     step = Step(system, seed=0)
     expected = None
     for i in range(3):

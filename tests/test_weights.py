@@ -178,16 +178,20 @@ def vgg16_file(path, layers, shape=None):
             names = [f"{name}_W_1:0".encode(), f"{name}_b_1:0".encode()] if "conv" in name else []
             group.attrs["weight_names"] = np.array(names, "S32")
             if names:
-                kernel = rng.random(shape or FULL[name].shape).astype("f4")
+                kernel = rng.random(shape or FULL[name]).astype("f4")
                 arrays[name] = kernel, rng.random(kernel.shape[-1]).astype("f4")
                 group[names[0].decode()], group[names[1].decode()] = arrays[name]
     return arrays
 
 
+# VGG16's layers of full size; what makes up most of HistoryNet, the dense layers, small.
+WIDE = Architecture(image_size=32, dense_width=1 / 32)
+
+
 @pytest.fixture(scope="module")
 def full_generator():
-    generator = build_generator(Architecture())
-    FULL.update({name: generator.get_layer(name).kernel for name in vgg16.layer_names()})
+    generator = build_generator(WIDE)
+    FULL.update({name: generator.get_layer(name).kernel.shape for name in vgg16.layer_names()})
     FULL["block5_conv1"] = FULL["block4_conv3"]
     return generator
 
@@ -199,7 +203,7 @@ NOTOP = ["input_1", *vgg16.layer_names(), "block4_pool", "block5_conv1"]
 def test_vgg16_fills_g0_and_nothing_else(tmp_path, full_generator):
     arrays = vgg16_file(tmp_path / "vgg.h5", NOTOP)
     before = {v.path: v.numpy() for v in full_generator.variables if not v.path.startswith("block")}
-    start.load_vgg16(full_generator, Architecture(), str(tmp_path / "vgg.h5"))
+    start.load_vgg16(full_generator, WIDE, str(tmp_path / "vgg.h5"))
     for name in vgg16.layer_names():
         for variable, value in zip(full_generator.get_layer(name).weights, arrays[name], strict=True):
             np.testing.assert_array_equal(variable.numpy(), value)
@@ -208,28 +212,27 @@ def test_vgg16_fills_g0_and_nothing_else(tmp_path, full_generator):
             np.testing.assert_array_equal(variable.numpy(), before[variable.path])
 
 
-def test_vgg16_layers_are_those_of_keras():
+def test_vgg16_layers_are_those_of_keras(full_generator):
     """The names and shapes of Keras' own VGG16."""
     theirs = keras.applications.VGG16(weights=None, include_top=False)
-    generator = build_generator(Architecture())
     for name in vgg16.layer_names():
-        assert theirs.get_layer(name).kernel.shape == generator.get_layer(name).kernel.shape
-        assert theirs.get_layer(name).activation == generator.get_layer(name).activation
+        assert theirs.get_layer(name).kernel.shape == full_generator.get_layer(name).kernel.shape
+        assert theirs.get_layer(name).activation == full_generator.get_layer(name).activation
 
 
 def test_a_vgg16_file_that_does_not_fit_is_named(tmp_path, full_generator):
     path = tmp_path / "vgg.h5"
     vgg16_file(path, NOTOP, shape=(3, 3, 3, 5))
     with pytest.raises(InputError, match=r"vgg.h5.*block1_conv1.*needs \(3, 3, 3, 64\)"):
-        start.load_vgg16(full_generator, Architecture(), str(path))
+        start.load_vgg16(full_generator, WIDE, str(path))
     vgg16_file(path, NOTOP[:5])
     with pytest.raises(InputError, match=r"vgg.h5.*block3_conv1"):
-        start.load_vgg16(full_generator, Architecture(), str(path))
+        start.load_vgg16(full_generator, WIDE, str(path))
     path.write_text("no HDF5")
     with pytest.raises(InputError, match=r"vgg.h5.*not a model file"):
-        start.load_vgg16(full_generator, Architecture(), str(path))
+        start.load_vgg16(full_generator, WIDE, str(path))
     with pytest.raises(InputError, match=r"none.h5.*No such file"):
-        start.load_vgg16(full_generator, Architecture(), str(tmp_path / "none.h5"))
+        start.load_vgg16(full_generator, WIDE, str(tmp_path / "none.h5"))
 
 
 def test_vgg16_that_cannot_be_fetched_stops_with_advice(monkeypatch, full_generator):
@@ -238,11 +241,27 @@ def test_vgg16_that_cannot_be_fetched_stops_with_advice(monkeypatch, full_genera
 
     monkeypatch.setattr(keras.utils, "get_file", no_network)
     with pytest.raises(InputError) as stop:
-        start.load_vgg16(full_generator, Architecture(), "imagenet")
+        start.load_vgg16(full_generator, WIDE, "imagenet")
     message = str(stop.value)
     assert "\n" not in message
     for part in ("notop.h5", "https://storage.googleapis.com/", "models", "--vgg16-weights none", "name resolution"):
         assert part in message
+
+
+@pytest.mark.parametrize("error", [Exception(), OSError(), ValueError("\n")])
+def test_a_failed_download_without_a_reason_is_a_users_error_too(full_generator, monkeypatch, error):
+    def fail(*_, **__):
+        raise error
+
+    monkeypatch.setattr(keras.utils, "get_file", fail)
+    with pytest.raises(InputError, match=rf"could not be downloaded \({type(error).__name__}\): put .*notop.h5"):
+        start.load_vgg16(full_generator, Architecture(), "imagenet")
+
+
+def test_a_defect_while_downloading_is_not_taken_for_a_failed_download(full_generator, monkeypatch):
+    monkeypatch.setattr(keras.utils, "get_file", lambda *_, **__: None.name)
+    with pytest.raises(AttributeError):
+        start.load_vgg16(full_generator, Architecture(), "imagenet")
 
 
 def test_vgg16_wants_full_width():
@@ -794,7 +813,7 @@ def test_a_part_of_vgg16_is_not_the_whole(vgg16_part, tmp_path):
     full = Architecture("Baseline", image_size=224)
     with pytest.raises(InputError, match=r"vgg.npz: not VGG16's weights.*block4_conv1"):
         start.load_vgg16(start.build_teacher(small("Baseline")), full, str(path), whole=True)
-    with pytest.raises(InputError, match="no network of HistoryNet"):
+    with pytest.raises(InputError, match="no network that this program has"):
         loading.load(path, "HistoryNet", "generator")
 
 

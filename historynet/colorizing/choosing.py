@@ -2,13 +2,12 @@
 
 from pathlib import Path
 
-import historynet
 from historynet import files
 from historynet.errors import InputError
 from historynet.settings import DEFAULT
 from historynet.weights import run_files
 
-SHIPPED = Path(historynet.__file__).with_name("models") / "historynet_compact.keras"
+SHIPPED = Path(__file__).resolve().parent.parent / "models/historynet_compact.keras"
 """The generator of HistoryNet that comes with the project."""
 
 _OF = "HistoryNet"

@@ -66,7 +66,7 @@ def reason_to_skip(path: Path, error: InputError | MemoryError) -> str:
     """Why a run skips a file and goes on with the next.
 
     Args:
-        path: the file.
+        path: of the picture's or film's file.
         error: why it cannot be read, or its result not be made or written.
 
     Raises:
@@ -121,7 +121,7 @@ class _Job:
     """One picture of a file on its way through the stages.
 
     Attributes:
-        path: the file.
+        path: of the picture's or film's file.
         result: the file to write.
         page: the picture's number in its file, from 0.
         last: whether it is the file's last picture.

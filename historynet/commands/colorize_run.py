@@ -34,7 +34,7 @@ class _Plan:
 
     Attributes:
         pictures: in the order of the inputs.
-        films: the same.
+        films: in the order of the inputs.
         existing_films: what becomes of films whose results exist, as in `Options`.
     """
 

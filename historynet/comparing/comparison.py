@@ -95,7 +95,7 @@ class Comparison:
         """Writes scores, averages, counts and names; null stands for a score that is infinite or undefined.
 
         Args:
-            path: the file.
+            path: the file to write.
             protocol: how the scores were computed.
         """
 

@@ -24,7 +24,6 @@ from historynet.settings import Settings
 from historynet.systems.historynet.settings import HistoryNetSettings
 from historynet.training import history
 from historynet.training.checkpoints import Checkpoints
-from historynet.training.runs import CHECKPOINTS
 from historynet.weights import run_files
 
 TRAINERS = {
@@ -137,7 +136,7 @@ def _check_earlier_settings(run: Run, written: Mapping[str, Any]) -> None:
 
 def _has_trained(run: Run) -> bool:
     """Whether there is anything that the run's trainer would continue from, or has finished."""
-    saved = Checkpoints(run.model_dir / CHECKPOINTS, run.settings.keep_checkpoints)
+    saved = Checkpoints(run.model_dir / run_files.CHECKPOINTS, run.settings.keep_checkpoints)
     return bool(saved.paths() or run_files.list_models(run.model_dir)) or "training" in _read_record(run)
 
 

@@ -41,13 +41,13 @@ class Film:
     Times in seconds are the file's own; times in ticks are in units of `time_base`, and 0 is the result's beginning.
 
     Args:
-        path: the file.
+        path: of the film's file.
         start: seconds after the film's beginning; what comes before is left out.
         end: seconds after the film's beginning; what comes after is left out; None: nothing.
         max_megapixels: a film with larger frames is refused.
 
     Attributes:
-        path: the file.
+        path: of the film's file.
         time_base: length of the video's tick, in seconds.
         duration: of the video in seconds, None if the file does not say.
         rate: frames a second, on average; None if the file does not say.

@@ -220,7 +220,7 @@ def writing(path: Path, film: Film, codec: str, crf: float) -> Iterator[Callable
     """Opens a segment's file; gives the function that encodes one frame after the other into it.
 
     Args:
-        path: the file.
+        path: the file to write.
         film: whose frames they are.
         codec: as `add_video` takes it.
         crf: as `add_video` takes it.

@@ -54,7 +54,7 @@ def plot_curves(curves: Mapping[str, Sequence[float]], path: Path, smoothing: in
 
     Args:
         curves: values by name, one a step.
-        path: the file.
+        path: the file to write.
         smoothing: steps of the moving mean; a sixth of a curve that is shorter than six times that.
     """
     import matplotlib.figure  # takes a second to import
@@ -87,7 +87,7 @@ def plot_runs(curves: Mapping[str, Mapping[str, Sequence[float]]], path: Path, s
 
     Args:
         curves: values by quantity and run, from step 1, NaN before the run begins; a run may lack a quantity.
-        path: the file.
+        path: the file to write.
         step: what the horizontal axis counts, its label: "step", "epoch".
         smoothing: steps of the moving mean that is drawn, as in `plot_curves`.
     """
@@ -132,7 +132,7 @@ def plot_scores(
     Args:
         measured: (mean, standard error) by metric and method.
         published: values by source, metric and method; NaN where there is none.
-        path: the file.
+        path: the file to write.
     """
     import matplotlib.figure
 

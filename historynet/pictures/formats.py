@@ -50,7 +50,7 @@ class Header:
 
     Attributes:
         width: in pixels; of the largest page.
-        height: the same.
+        height: in pixels; of the largest page.
         pages: pictures in the file; of an animation the first alone counts.
     """
 
@@ -96,7 +96,7 @@ def read(path: Path, page: int = 0, deep: bool = False, max_megapixels: float = 
     """One picture of a file.
 
     Args:
-        path: the file.
+        path: the file to read.
         page: which of several, from 0.
         deep: whether 16-bit values are to be kept.
         max_megapixels: what claims more is refused.

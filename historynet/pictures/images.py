@@ -35,7 +35,7 @@ def read_bytes(path: Path, limit: int | None = None) -> bytes:
     """A file's content.
 
     Args:
-        path: the file.
+        path: the file to read.
         limit: bytes that it may have; None for any number.
 
     Raises:

@@ -53,7 +53,7 @@ def save(network: keras.Model, name: str, architecture: Any, path: Path, half: b
         network: one of the system's networks.
         name: of the system.
         architecture: of the system, a dataclass.
-        path: the file.
+        path: the file to write.
         half: as of `historynet.weights.writing.save`.
 
     Raises:

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 from keras import layers
 
-from historynet.errors import InputError
+from historynet.errors import InputError, reason
 from historynet.weights import reading
 from historynet.weights.reading import Arrays
 
@@ -91,10 +91,9 @@ def weights_file(source: str, whole: bool) -> Path:
         if type(error) is not Exception and not isinstance(error, (OSError, ValueError, urllib.error.URLError)):
             raise
         folder = Path(os.environ.get("KERAS_HOME", Path.home() / ".keras")) / "models"
-        lines = str(error).splitlines() or [type(error).__name__]
-        reason = lines[0].split(": ")[-1].removeprefix("None -- ")
+        why = reason(error).split(": ")[-1].removeprefix("None -- ")
         raise InputError(
-            f"VGG16's ImageNet weights could not be downloaded ({reason}): put {name} from {address} into {folder}, "
+            f"VGG16's ImageNet weights could not be downloaded ({why}): put {name} from {address} into {folder}, "
             "or name it with --vgg16-weights FILE, or give --vgg16-weights none to start from random weights"
         ) from error
 

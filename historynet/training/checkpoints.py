@@ -59,7 +59,7 @@ class Checkpoint:
     """What a whole checkpoint says of itself; its arrays stay in the file.
 
     Attributes:
-        path: the file.
+        path: of the checkpoint's file.
         position: where the training stood.
         run: what was said of the run when it was saved.
     """
@@ -168,7 +168,7 @@ class Checkpoints:
                     f"{path.name}{_ASIDE}"
                 )
         if paths:
-            raise InputError(f"{self.folder}: all checkpoints are damaged; --fresh starts over")
+            raise InputError(f"{self.folder}: all checkpoints are damaged; --fresh starts over, without them")
         return None
 
     def clear(self) -> None:

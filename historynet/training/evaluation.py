@@ -22,8 +22,8 @@ class ColorizedPictures:
 
     Scores are means over the pictures: "psnr" (dB) and "ssim" of the colorized pictures, "psnr_gray" and "ssim_gray" of
     the gray ones, "colorfulness" of the colorized and "colorfulness_true" of the originals. The picture is a grid of
-    some of them beside their gray and original forms; what else a network predicts of the size of a picture, as a
-    parsing, stands there beside the file that it is read from.
+    some of them beside their gray and original forms; another field of a batch that the network predicts as a picture
+    stands there beside the file that the field is read from.
 
     Args:
         settings: of the run: TEST_DATA, how many of its pictures (the same ones each time), the networks' size.

@@ -25,8 +25,7 @@ from historynet.training import checkpoints, history
 from historynet.training.checkpoints import Checkpoint, Checkpoints, Position
 from historynet.weights import run_files
 
-CHECKPOINTS = "checkpoints"
-"""The checkpoints' folder in MODEL_DIR."""
+_STARTS, _REPLACES = "run.json", "replaces"
 
 _LIBRARIES = ("tensorflow", "keras", "numpy", "opencv-python-headless", "h5py", "tensorboard")
 
@@ -163,14 +162,12 @@ def record_start(folder: Path, as_written: Mapping[str, Any], device: str, start
         folder: of the run's networks.
         as_written: the settings as they were written, for --config.
         device: what the program runs on.
-        start: from where.
+        start: from where; of a new run also the earlier run's networks are noted, which it is to replace.
 
     Raises:
         InputError: if they cannot be written, or run.json is not of an earlier start.
     """
-    path = folder / "run.json"
-    otherwise = "not the record of earlier starts; move it away"
-    starts = files.read_json(path, list, otherwise) if path.exists() else []
+    starts = _read_starts(folder)
     versions = {name: importlib.metadata.version(name) for name in _LIBRARIES}
     starts.append(
         {
@@ -181,10 +178,33 @@ def record_start(folder: Path, as_written: Mapping[str, Any], device: str, start
             "machine": platform.platform(),
             "device": device,
             "continues": start.checkpoint and {"file": start.checkpoint.path.name, "notes": start.notes},
+            _REPLACES: [] if start.checkpoint else [path.name for path in run_files.list_models(folder)],
         }
     )
     files.write_json(folder / "settings.json", as_written)
-    files.write_json(path, starts)
+    files.write_json(folder / _STARTS, starts)
+
+
+def take_replaced(folder: Path) -> list[Path]:
+    """The networks of an earlier run that this run was to replace, and now does: they are named once only.
+
+    Raises:
+        InputError: if run.json cannot be read or written.
+    """
+    starts = _read_starts(folder)
+    names = {name for start in starts for name in start.get(_REPLACES, [])}
+    if names:
+        files.write_json(folder / _STARTS, [{**start, _REPLACES: []} for start in starts])
+    return [path for path in run_files.list_models(folder) if path.name in names]
+
+
+def _read_starts(folder: Path) -> list[dict[str, Any]]:
+    path = folder / _STARTS
+    otherwise = "not the record of earlier starts; move it away"
+    starts = files.read_json(path, list, otherwise) if path.exists() else []
+    if not all(isinstance(start, dict) for start in starts):
+        raise InputError(f"{path}: {otherwise}")
+    return starts
 
 
 def _git_version() -> str | None:

@@ -55,7 +55,7 @@ class Session:
             "pictures": fingerprint(samples.names),
         }
         self._steps = steps_per_epoch(settings, samples)
-        self._checkpoints = Checkpoints(settings.model_dir / runs.CHECKPOINTS, settings.keep_checkpoints)
+        self._checkpoints = Checkpoints(settings.model_dir / run_files.CHECKPOINTS, settings.keep_checkpoints)
         self._workers = Workers()
         replicas = self._workers.replicas
         if settings.batch_size < settings.accumulate * replicas:
@@ -170,8 +170,7 @@ class Session:
         for name, network in self._system.networks.items():
             path = run_files.model_path(settings.model_dir, name, epoch)
             loading.save(network, self._system.name, self._system.architecture, path)
-        is_first = epoch + 1 <= every
-        for path in run_files.list_models(settings.model_dir) if is_first else ():
+        for path in runs.take_replaced(settings.model_dir):
             if run_files.epoch_of(path) != epoch:
                 path.unlink(missing_ok=True)
 

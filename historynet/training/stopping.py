@@ -19,7 +19,7 @@ class Stop:
 
     def __init__(self):
         self.requested: signal.Signals | None = None
-        self._kept: str | None = None
+        self._saved: str | None = None
         self._before = {}
 
     def __enter__(self) -> "Stop":
@@ -35,34 +35,34 @@ class Stop:
         if number and self.requested is None:
             self.requested = signal.Signals(number)
 
-    def check(self, kept: str) -> None:
-        """Ends the training if a signal came; `kept` says what was saved.
+    def check(self, saved: str) -> None:
+        """Ends the training if a signal came; `saved` says what was saved.
 
         Raises:
             StoppedError: if so.
         """
         if self.requested is not None:
-            raise StoppedError(f"stopped by {self.requested.name}; {kept}", self.requested)
+            raise StoppedError(f"stopped by {self.requested.name}; {saved}", self.requested)
 
     @contextlib.contextmanager
-    def at_once(self, kept: str) -> Iterator[None]:
+    def at_once(self, saved: str) -> Iterator[None]:
         """Within it a signal need not wait, since all is saved that there is to save.
 
         Raises:
             StoppedError: where the signal comes.
         """
-        self._kept = kept
+        self._saved = saved
         try:
-            self.check(kept)
+            self.check(saved)
             yield
         finally:
-            self._kept = None
+            self._saved = None
 
     def _note(self, number: int, _frame: object) -> None:
         if self.requested is not None:
             return
         self.requested = signal.Signals(number)
-        if self._kept is not None:
-            self.check(self._kept)
+        if self._saved is not None:
+            self.check(self._saved)
         # Not print: the signal may have come in the middle of one.
         os.write(2, f"\n{self.requested.name}: saving a checkpoint after this step\n".encode())

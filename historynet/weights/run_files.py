@@ -5,6 +5,9 @@ from pathlib import Path
 
 from historynet import files
 
+CHECKPOINTS = "checkpoints"
+"""The checkpoints' folder in a run's MODEL_DIR."""
+
 _NAME = re.compile(r"my_model_(?P<network>.+)Epoch(?P<epoch>[0-9]+)\.keras")
 
 

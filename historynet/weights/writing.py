@@ -22,7 +22,7 @@ def save(network: keras.Model, description: Mapping[str, Any], path: Path, half:
     Args:
         network: what is saved.
         description: what the file is to say of it; anything that JSON holds.
-        path: the file.
+        path: the file to write.
         half: whether kernels are stored as float16, in half the space; they are float32 again when they are read.
 
     Raises:

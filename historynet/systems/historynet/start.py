@@ -112,7 +112,7 @@ def fill(network: keras.Model, architecture: Architecture, path: Path) -> list[s
     Args:
         network: the network to fill.
         architecture: of the network.
-        path: the file.
+        path: the file to read.
 
     Returns:
         The names of the layers whose kernels had to be fitted.

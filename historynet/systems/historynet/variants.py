@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass
 
-from historynet.systems import vgg16
-
 
 @dataclass(frozen=True)
 class Variant:
@@ -96,6 +94,9 @@ class Architecture:
     @property
     def vgg16_channels(self) -> list[int]:
         """The channel counts of VGG16's four blocks; the last one takes part in the width of the paths."""
+        # Imported here: what tells the variants apart needs no Keras, which takes seconds to import.
+        from historynet.systems import vgg16
+
         counts = [channels for channels, _ in vgg16.BLOCKS]
         return [*map(self.feature_channels, counts[:3]), self.channels(counts[3])]
 

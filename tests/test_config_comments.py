@@ -1,0 +1,73 @@
+"""Behind each constant of a config.py stands what it means, in the words with which --help begins."""
+
+import io
+import re
+import tokenize
+
+import pytest
+from conftest import ROOT
+
+FOLDERS = sorted(path.parent.name for path in ROOT.glob("*/dataclass.py"))
+
+
+def constants_and_comments(text):
+    """Name -> the comment at the end of its line, of each constant assigned at the top level; None if there is none."""
+    comments, line = {}, []
+    layout = (tokenize.NL, tokenize.COMMENT, tokenize.INDENT, tokenize.DEDENT)
+    for token in tokenize.generate_tokens(io.StringIO(text).readline):
+        if token.type == tokenize.NEWLINE:
+            if len(line) > 1 and line[0].string.isupper() and line[0].start[1] == 0 and line[1].string == "=":
+                last = line[-1]
+                comments[line[0].string] = last.string if last.type == tokenize.COMMENT else None
+            line = []
+        elif token.type not in layout or (token.type == tokenize.COMMENT and line):
+            line.append(token)
+    return comments
+
+
+def test_the_reader_of_comments():
+    text = '''"""A page."""
+# Above
+FIRST = 1  # of one
+SECOND = {
+    "a": 1,  # not this one
+    "b": 2,
+}  # behind the end
+THIRD = "# no comment"
+if FIRST:
+    INNER = 2  # not at the top
+
+'''
+    assert constants_and_comments(text) == {"FIRST": "# of one", "SECOND": "# behind the end", "THIRD": None}
+
+
+def test_all_systems_are_looked_at():
+    assert {"SOURCE_HistoryNet", "SOURCE_Parsing", "SOURCE_Classifier", "Baseline"} <= set(FOLDERS)
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_a_comment_of_a_few_words_stands_behind_each_constant_and_is_the_helps(folder, run, monkeypatch):
+    # No line of --help is broken.
+    monkeypatch.setenv("COLUMNS", "10000")
+    (trainer,) = (
+        path.name
+        for path in (ROOT / folder).glob("*.py")
+        if path.stem not in ("config", "dataclass", "colorization", "__init__")
+    )
+    scripts = [f"{folder}/{trainer}"]
+    if (ROOT / folder / "colorization.py").exists():
+        scripts.append(f"{folder}/colorization.py")
+    helps = [" ".join(run(script, "--help")[1].split()) for script in scripts]
+    comments = constants_and_comments((ROOT / folder / "config.py").read_text(encoding="utf-8"))
+    assert {"TEST_NAME", "BATCH_SIZE", "MODEL_DIR"} <= set(comments)
+    wrong = []
+    for name, comment in comments.items():
+        words = (comment or "").removeprefix("# ")
+        option = name.lower().replace("_", "-")
+        # What further there is to say stands behind a semicolon.
+        shown = re.compile(rf"--(no-)?{option}( [A-Z]+)? {re.escape(words)}(; | \(default: )")
+        if not 2 <= len(words.split()) <= 12:
+            wrong.append(f"{name}: 2 to 12 words, not {comment!r}")
+        elif not any(shown.search(text) for text in helps):
+            wrong.append(f"{name}: --help does not begin with {words!r}")
+    assert not wrong, "\n".join(wrong)
