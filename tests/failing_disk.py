@@ -10,7 +10,7 @@ class FailingDisk(io.FileIO):
     Args:
         path: the file.
         part: offsets, without a gap.
-        error: what reading raises there.
+        error: an equal one is raised there.
     """
 
     def __init__(self, path, part, error):
@@ -20,15 +20,19 @@ class FailingDisk(io.FileIO):
     def readinto(self, buffer):
         start = self.tell()
         if start in self._part:
-            raise self._error
+            raise self._fresh()
         # What stands before the part is read, as of a real disk.
         end = self._part.start if start < self._part.start else None
         return super().readinto(memoryview(buffer)[: end and end - start])
 
     def readall(self):
         if self.tell() < self._part.stop:
-            raise self._error
+            raise self._fresh()
         return super().readall()
+
+    def _fresh(self):
+        # One that was raised holds on to whoever read: an HDF5 file that is open to the end of Python crashes it.
+        return type(self._error)(*self._error.args)
 
 
 def fail_where_read(monkeypatch, path, part, error):
