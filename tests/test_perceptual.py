@@ -1,8 +1,10 @@
 """LPIPS: really run where the extra and AlexNet's weights are there."""
 
+import errno
 import os
 import sys
 from pathlib import Path
+from unittest.mock import MagicMock
 
 import cv2
 import numpy as np
@@ -65,6 +67,37 @@ def test_missing_library(monkeypatch):
     monkeypatch.setitem(sys.modules, "lpips", None)
     with pytest.raises(InputError, match=r"pip install -e '\.\[lpips\]'"):
         Lpips()
+
+
+class OutOfMemoryError(RuntimeError):
+    """As PyTorch's, of a GPU."""
+
+
+TOO_LITTLE = [
+    # PyTorch 2.7 says so of the processor's memory.
+    RuntimeError(
+        "[enforce fail at alloc_cpu.cpp:119] err == 0. DefaultCPUAllocator: can't allocate memory: you tried to "
+        "allocate 14495514624 bytes. Error code 12 (Cannot allocate memory)"
+    ),
+    OutOfMemoryError("CUDA out of memory. Tried to allocate 13.50 GiB."),
+    OSError(errno.ENOMEM, os.strerror(errno.ENOMEM)),
+    MemoryError(),
+]
+
+
+@pytest.mark.parametrize("error", TOO_LITTLE, ids=["processor", "GPU", "system", "Python"])
+@pytest.mark.parametrize("loading", [True, False], ids=["loading", "measuring"])
+def test_too_little_memory_is_no_fault_of_the_weights(monkeypatch, error, loading):
+    torch, lpips, torchvision = MagicMock(), MagicMock(), MagicMock()
+    torch.cuda.OutOfMemoryError = OutOfMemoryError
+    torch.hub.get_dir.return_value = "hub"
+    for name, module in (("torch", torch), ("lpips", lpips), ("torchvision", torchvision)):
+        monkeypatch.setitem(sys.modules, name, module)
+    picture = np.zeros((32, 32, 3), np.uint8)
+    network = lpips.LPIPS.return_value.to.return_value.eval.return_value
+    (lpips.LPIPS if loading else network).side_effect = error
+    with pytest.raises(InputError, match=r"^LPIPS 0.1, alex: there is not enough memory$"):
+        list(Lpips().distances([("key", picture, picture)]))
 
 
 def test_weights_that_cannot_be_loaded(weights, monkeypatch, tmp_path):

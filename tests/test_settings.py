@@ -198,6 +198,13 @@ def test_a_config_that_will_not_do_is_named(tmp_path, change, words):
             resolve(config=config)
 
 
+def test_too_little_memory_is_no_fault_of_a_config(tmp_path):
+    config = tmp_path / "config.py"
+    config.write_text("raise MemoryError")
+    with pytest.raises(InputError, match=rf"^{config}: cannot be read \(there is not enough memory\)$"):
+        resolve(config=config)
+
+
 @pytest.mark.parametrize("content", ["[]", "{", '{"speed": 1}', '{"batch_size": 0}'])
 def test_a_damaged_saved_run_is_named(tmp_path, content):
     (tmp_path / "settings.json").write_text(content)

@@ -143,6 +143,18 @@ def test_what_is_wrong_with_one_method_leaves_the_others(release, run, tmp_path)
     assert (tmp_path / "out/quantitative.md").exists()
 
 
+@pytest.mark.usefixtures("no_lpips")
+def test_an_original_without_a_part_in_the_mean_is_named(release, run, tmp_path):
+    """It has no result either, so nobody else names it."""
+    (release / "original/spoilt.png").write_bytes(b"broken")
+    mean = np.mean([metrics.colorfulness(images.read_rgb(release / f"original/{i}.png")) for i in range(4)])
+    arguments = "quantitative", release, "--out", tmp_path / "out", "--colorfulness"
+    code, out, err = run(SCRIPT, *arguments)
+    assert code == 3
+    assert re.search("left out: colourfulness of the originals: .*spoilt.png: not a picture", err)
+    assert re.search(rf"Original .*{mean:.2f}", out)
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

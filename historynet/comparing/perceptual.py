@@ -1,5 +1,8 @@
 """LPIPS (Zhang et al. 2018), by the lpips library, which brings PyTorch: an extra that need not be installed."""
 
+import contextlib
+import errno
+import os
 import pickle
 import warnings
 from collections import defaultdict
@@ -41,7 +44,7 @@ class Lpips:
         use_gpu: whether a GPU computes instead of the CPU.
 
     Raises:
-        InputError: if the library or the network's weights are missing, or there is no GPU.
+        InputError: if the library or the network's weights are missing, there is no GPU, or not enough memory.
     """
 
     def __init__(self, net: str = "alex", version: str = "0.1", use_gpu: bool = False):
@@ -66,7 +69,8 @@ class Lpips:
             # lpips 0.1.4 calls torchvision the old way.
             warnings.simplefilter("ignore", UserWarning)
             try:
-                model = lpips.LPIPS(net=net, version=version, verbose=False)
+                with self._enough_memory():
+                    model = lpips.LPIPS(net=net, version=version, verbose=False).to(self._device)
             except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:  # not to be had, or damaged
                 url = torchvision.models.get_model_weights(NETS[net].lower()).IMAGENET1K_V1.url
                 folder = Path(torch.hub.get_dir()) / "checkpoints"
@@ -74,10 +78,25 @@ class Lpips:
                     f"the weights of {NETS[net]} could not be loaded ({' '.join(str(error).split())}); fetch {url} and "
                     f"put it into {folder} (it follows the environment variable: TORCH_HOME/hub/checkpoints)"
                 ) from error
-        self._model = model.to(self._device).eval()
+        self._model = model.eval()
 
     def __str__(self) -> str:
         return self._name
+
+    @contextlib.contextmanager
+    def _enough_memory(self) -> Iterator[None]:
+        """Within it, too little memory becomes an error of ours: PyTorch's is a RuntimeError like any other.
+
+        Raises:
+            InputError: if there is not enough memory.
+        """
+        try:
+            yield
+        except (MemoryError, OSError, RuntimeError) as error:
+            is_memory = isinstance(error, MemoryError | self._torch.cuda.OutOfMemoryError)
+            if is_memory or os.strerror(errno.ENOMEM) in str(error):
+                raise InputError(f"{self}: there is not enough memory") from error
+            raise
 
     def distances(self, pairs: Iterable[tuple[Key, np.ndarray, np.ndarray]]) -> Iterator[tuple[Key, float]]:
         """Measures pairs in batches of one size.
@@ -88,6 +107,9 @@ class Lpips:
         Yields:
             (key, distance) of each pair, not in the order of the pairs. The distance of equal pictures is 0; that of
             pictures with a side under 32 pixels is NaN.
+
+        Raises:
+            InputError: if there is not enough memory.
         """
         for distances in map_ahead(self._measure, self._batches(pairs), ahead=CORES):
             yield from distances
@@ -109,7 +131,7 @@ class Lpips:
         keys, true, pictures = zip(*pairs, strict=True)
         if min(true[0].shape[:2]) < _MIN_SIDE:
             return [(key, float("nan")) for key in keys]
-        with self._torch.inference_mode():
+        with self._enough_memory(), self._torch.inference_mode():
             distances = self._model(self._tensor(true), self._tensor(pictures)).flatten().tolist()
         return list(zip(keys, distances, strict=True))
 

@@ -26,7 +26,7 @@ class Table:
         metrics: the measured columns.
         rows: by method.
         original_colorfulness: mean over the originals; None if it was not asked for.
-        left_out: why methods have no row.
+        left_out: why methods have no row, and which originals have no part in their mean colourfulness.
     """
 
     experiment: Experiment
@@ -110,17 +110,21 @@ def measure(
     if not table.rows:
         raise InputError("; ".join(table.left_out) or f"{originals}: there are no results to compare with")
     if colorfulness:
-        table.original_colorfulness = _mean_colorfulness(originals)
+        table.original_colorfulness = _mean_colorfulness(originals, table.left_out)
     return table
 
 
-def _mean_colorfulness(folder: Path) -> float:
+def _mean_colorfulness(folder: Path, left_out: list[str]) -> float:
+    """The mean over a folder's pictures; why some have no part in it is added to `left_out`."""
     paths = [folder / name for name in images.list_pictures(folder)]
-    return metrics.finite_mean(list(map_ahead(_colorfulness, paths, CORES)))
+    outcomes = list(map_ahead(_colorfulness, paths, CORES))
+    left_out += [f"colourfulness of the originals: {error}" for error in outcomes if isinstance(error, PictureError)]
+    return metrics.finite_mean([value for value in outcomes if not isinstance(value, PictureError)])
 
 
-def _colorfulness(path: Path) -> float:
+def _colorfulness(path: Path) -> float | PictureError:
+    """A picture's colourfulness, or why it cannot be read."""
     try:
         return metrics.colorfulness(images.read_rgb(path))
-    except PictureError:
-        return math.nan
+    except PictureError as error:
+        return error

@@ -152,12 +152,13 @@ def _accept_all(
 
 def _read_constants(path: Path, declared: type[Settings]) -> dict[str, Any]:
     """The constants of a config.py, by their names here."""
-    try:
-        constants = runpy.run_path(str(path))
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
-    except Exception as error:  # it is the user's own program, which can raise anything
-        raise InputError(f"{path}: {type(error).__name__}: {error}") from error
+    with files.reading(path):
+        try:
+            constants = runpy.run_path(str(path))
+        except (OSError, MemoryError):
+            raise
+        except Exception as error:  # it is the user's own program, which can raise anything
+            raise InputError(f"{path}: {type(error).__name__}: {error}") from error
     fields = _fields(declared)
     values = {name.lower(): value for name, value in constants.items() if name.isupper()}
     accepted = _accept_all(values, declared, fields, path, str.upper)
