@@ -128,6 +128,7 @@ class Session:
             if is_chief:
                 runs.record_start(settings.model_dir, written, device, start)
                 for folder in (settings.model_dir, self._checkpoints.folder, settings.out_dir, settings.log_dir):
+                    files.make_folder(folder)
                     files.remove_unfinished(folder)
             self._print_start()
             self._restore(start)
