@@ -16,7 +16,7 @@ from historynet.films import FilmOptions, colorize_film
 from historynet.pictures import color, images
 from historynet.settings import Settings
 from historynet.systems import loading
-from historynet.systems.system import Registration, register
+from historynet.systems.system import Colorizing, Registration, register
 from historynet.weights import run_files
 
 TRAINER = """
@@ -187,6 +187,71 @@ def test_a_network_of_another_or_an_unknown_system_is_refused(tmp_path, monkeypa
 def test_an_architecture_of_wrong_values_is_damage(values):
     with pytest.raises((TypeError, ValueError)):
         loading._from_json(PainterArchitecture, values)
+
+
+@keras.saving.register_keras_serializable("tests")
+class Gain(keras.layers.Layer):
+    """A layer with a variable of its own and a layer within."""
+
+    def __init__(self, **more):
+        super().__init__(**more)
+        self.inner = keras.layers.Dense(3, name="inner")
+
+    def build(self, shape):
+        self.gain = self.add_weight(shape=(), name="gain")
+        self.inner.build(shape)
+
+    def call(self, x):
+        return self.gain * self.inner(x)
+
+
+def build_composite(architecture):
+    """Layers within layers, two of one kind: attention, spectral normalisation, a network in the network."""
+    x = luminance = keras.Input((8, 3), name="L")
+    for i in (1, 2):
+        x = keras.layers.MultiHeadAttention(1, 2, name=f"attention{i}")(x, x)
+    x = keras.layers.SpectralNormalization(keras.layers.Conv1D(3, 1, name="conv"), name="spectral")(x)
+    part = keras.Sequential([keras.Input((8, 3)), keras.layers.Dense(3, name="first"), Gain(name="gain")], name="part")
+    x = keras.layers.Dropout(0.5, name="dropout")(Gain(name="outer")(part(x)))
+    return keras.Model(luminance, {"ab": x}, name="composite")
+
+
+@pytest.mark.parametrize("half", [False, True])
+def test_layers_within_layers_come_back(tmp_path, half):
+    register(
+        Registration(
+            "Composite", SorterArchitecture, {"composite": build_composite}, Colorizing("composite", build_composite)
+        )
+    )
+    network = build_composite(None)
+    for i, variable in enumerate(network.weights):
+        variable.assign(np.random.default_rng(i).normal(size=variable.shape).astype(np.float16))
+    loading.save(network, "Composite", SorterArchitecture(1), tmp_path / "c.keras", half)
+    for loaded in (
+        loading.load(tmp_path / "c.keras", "Composite", "composite")[0],
+        loading.load_colorizing(tmp_path / "c.keras")[0],
+    ):
+        assert len(loaded.weights) == len(network.weights) > 20
+        for a, b in zip(network.weights, loaded.weights, strict=True):
+            np.testing.assert_array_equal(a.numpy(), b.numpy(), err_msg=a.path)
+    x = np.random.default_rng(0).random((2, 8, 3), np.float32)
+    np.testing.assert_array_equal(np.asarray(loaded(x)["ab"]), np.asarray(network(x)["ab"]))
+
+
+@dataclasses.dataclass(frozen=True)
+class ListArchitecture:
+    sizes: list[SorterArchitecture]
+
+
+def test_an_architecture_that_does_not_come_back_is_refused_before_training():
+    loading.check_architecture(PainterArchitecture((8, 9), 2))
+    for wrong in (
+        ListArchitecture([SorterArchitecture(2)]),
+        SorterArchitecture("two"),
+        SorterArchitecture(np.int64(2)),
+    ):
+        with pytest.raises(TypeError):
+            loading.check_architecture(wrong)
 
 
 def test_an_architecture_comes_back_from_json():

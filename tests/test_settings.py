@@ -106,6 +106,16 @@ def test_explicit_loss_weights_of_config_and_saved_runs_win_too(tmp_path):
     assert (again.lambda_g, again.lambda_rec) == (3, 1)
 
 
+def test_a_config_of_an_earlier_version_needs_no_new_constant(tmp_path):
+    lines = CONFIG.read_text().splitlines(keepends=True)
+    (tmp_path / "config.py").write_text("".join(line for line in lines if not line.startswith("SAVE_NETWORKS_EVERY")))
+    assert resolve(config=tmp_path / "config.py").save_networks_every == 1
+    assert resolve("--save-networks-every", "5", config=tmp_path / "config.py").save_networks_every == 5
+    (tmp_path / "config.py").write_text("".join(line for line in lines if not line.startswith("BATCH_SIZE")))
+    with pytest.raises(InputError, match="BATCH_SIZE missing"):
+        resolve(config=tmp_path / "config.py")
+
+
 def test_every_constant_is_an_option_of_a_command_and_explained():
     help_texts = [
         settings.make_parser("", command, CONFIG, HistoryNetSettings).format_help() for command in ("train", "colorize")

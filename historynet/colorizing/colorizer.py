@@ -101,7 +101,9 @@ class Colorizer:
 
     def predict_ab(self, luminance: np.ndarray) -> np.ndarray:
         """L (pictures, height, width, 1) in 0..1 -> ab (pictures, height, width, 2), float32 in 0..1."""
-        return self.decode(self.predict(luminance))
+        # Part by part: raw outputs can be a hundred times as large as what becomes of them.
+        parts = range(0, len(luminance), _PICTURES_AT_ONCE)
+        return np.concatenate([self.decode(self.predict(luminance[i : i + _PICTURES_AT_ONCE])) for i in parts])
 
 
 def _as_rgb(picture: np.ndarray) -> np.ndarray:

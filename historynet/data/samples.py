@@ -130,9 +130,11 @@ def open_samples(settings: Settings, fields: Mapping[str, OpenReader]) -> Sample
         raise InputError(f"{folder}: no such folder; put the training pictures there or name another with --train-data")
     names = images.list_pictures(folder)
     # A reader of several fields is opened once.
-    return Samples(
-        names, [open_reader(settings, folder, names, True) for open_reader in dict.fromkeys(fields.values())]
-    )
+    readers = {open_reader: open_reader(settings, folder, names, True) for open_reader in fields.values()}
+    for field, open_reader in fields.items():
+        if field not in readers[open_reader].fields:
+            raise TypeError(f"{open_reader.__name__} does not read {field!r}, as FIELDS says")
+    return Samples(names, list(readers.values()))
 
 
 def epoch_order(samples: int, seed: int, epoch: int) -> np.ndarray:

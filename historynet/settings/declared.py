@@ -43,6 +43,7 @@ def setting(
     optional: bool = False,
     part: str | None = None,
     fixed: str | None = None,
+    since: Any = None,
 ) -> Any:
     """Declares a setting: a field of a dataclass of settings.
 
@@ -58,9 +59,11 @@ def setting(
         part: the part of a network or data set that it belongs to; the config.py of a variant without that part has
             none of its constants.
         fixed: RUN or EPOCH, if a continued run cannot change it, or not in the middle of an epoch.
+        since: the value where config.py lacks the constant, of a setting that earlier versions did not have; None: the
+            constant must be there.
     """
     metadata = {"accept": accept, "commands": commands, "group": group, "meaning": meaning, "more": more}
-    metadata |= {"path": path, "optional": optional, "part": part, "fixed": fixed}
+    metadata |= {"path": path, "optional": optional, "part": part, "fixed": fixed, "since": since}
     return dataclasses.field(metadata=metadata) if part is None else dataclasses.field(default=None, metadata=metadata)
 
 
@@ -174,6 +177,7 @@ class Settings:
         "checkpoints",
         "epochs from saved networks to saved networks",
         "those of the last epoch are always saved",
+        since=1,
     )
 
     model_dir: Path = setting(text, BOTH, "results", "folder of the trained networks and checkpoints", path=True)

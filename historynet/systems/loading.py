@@ -7,6 +7,7 @@ HistoryNet's. Of other files each system is asked whether it recognises its own 
 
 import contextlib
 import dataclasses
+import json
 import types
 import typing
 from collections.abc import Iterator, Mapping
@@ -20,7 +21,7 @@ from historynet.errors import InputError
 from historynet.systems import system
 from historynet.systems.system import Registration
 from historynet.weights import reading, writing
-from historynet.weights.assigning import assign, check_names
+from historynet.weights.assigning import assign, check_names, layers_of
 from historynet.weights.reading import Arrays
 
 _BEFORE_SYSTEMS = "HistoryNet"
@@ -113,7 +114,7 @@ def load_colorizing(
         network = colorizing.build(contents.architecture)
     if colorizing.layers:
         check_names(contents.arrays, colorizing.layers(contents.architecture), colorizing.network, path)
-        needed = {layer.name: contents.arrays[layer.name] for layer in network.layers if layer.weights}
+        needed = {name: contents.arrays[name] for name in layers_of(network)}
     else:
         needed = contents.arrays
     assign(network, needed, path)
@@ -140,12 +141,18 @@ def identify(path: Path) -> Contents:
     file = reading.read(path)
     if file.description is not None:
         return _described(file, path)
+    nearly = []
     for registration in system.registered().values():
-        found = registration.recognise and registration.recognise(file.arrays, path)
+        try:
+            found = registration.recognise and registration.recognise(file.arrays, path)
+        except InputError as error:
+            # It may be whole to another system.
+            nearly.append(error)
+            continue
         if found:
             network, architecture, arrays = found
             return Contents(file.form, registration, network, architecture, arrays)
-    raise InputError(f"{path}: holds weights, but of no network that this program has")
+    raise nearly[0] if nearly else InputError(f"{path}: holds weights, but of no network that this program has")
 
 
 def build(contents: Contents, path: Path) -> keras.Model:
@@ -181,18 +188,31 @@ def check(contents: Contents, network: str, program: str | None, path: Path) -> 
         )
 
 
+def check_architecture(architecture: Any) -> None:
+    """Sees that an architecture comes back from a file as it is, before anything is trained with it.
+
+    Fields can be numbers, texts, booleans, None, tuples and dataclasses of these, each with its type.
+
+    Raises:
+        TypeError: if not.
+    """
+    values = json.loads(json.dumps(dataclasses.asdict(architecture)))
+    if _from_json(type(architecture), values) != architecture:
+        raise TypeError(f"{architecture} does not come back from JSON as it is")
+
+
 def _described(file: reading.WeightFile, path: Path) -> Contents:
     description = dict(file.description)
-    damaged = InputError(f"{path}: not a model file of HistoryNet, or a damaged one")
+    damaged = f"{path}: not a model file of HistoryNet, or a damaged one"
     if "system" in description:
         name, network, values = (description.get(key) for key in ("system", "network", "architecture"))
     else:
         name, network, values = _BEFORE_SYSTEMS, description.pop("network", None), description
     if not isinstance(name, str) or not isinstance(network, str) or not isinstance(values, dict):
-        raise damaged
+        raise InputError(damaged)
     registration = system.find(name, path)
     if network not in registration.networks:
-        raise damaged
+        raise InputError(damaged)
     try:
         architecture = _from_json(registration.architecture, values)
     except (TypeError, ValueError) as error:

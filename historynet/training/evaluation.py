@@ -35,8 +35,6 @@ class ColorizedPictures:
 
     def __init__(self, settings: Settings, fields: Mapping[str, OpenReader]):
         folder, sample = settings.test_data, settings.num_test_images
-        if not folder.is_dir():
-            raise InputError(f"{folder}: no such folder; put the test pictures there or name another with --test-data")
         names = images.list_pictures(folder)
         if sample != "all" and sample < len(names):
             drawn = np.random.default_rng(settings.seed).choice(len(names), sample, replace=False)

@@ -185,17 +185,32 @@ def record_start(folder: Path, as_written: Mapping[str, Any], device: str, start
     files.write_json(folder / _STARTS, starts)
 
 
-def take_replaced(folder: Path) -> list[Path]:
-    """The networks of an earlier run that this run was to replace, and now does: they are named once only.
+def remove_replaced(folder: Path, epoch: int) -> None:
+    """Removes the networks of an earlier run that this run was to replace, and now does, having saved its first.
+
+    Args:
+        folder: of the run's networks.
+        epoch: whose networks were just saved, over the earlier run's perhaps.
 
     Raises:
-        InputError: if run.json cannot be read or written.
+        InputError: if run.json cannot be read or written, or a network not be removed.
     """
     starts = _read_starts(folder)
     names = {name for start in starts for name in start.get(_REPLACES, [])}
+    removed = [
+        path for path in run_files.list_models(folder) if path.name in names and run_files.epoch_of(path) != epoch
+    ]
     if names:
-        files.write_json(folder / _STARTS, [{**start, _REPLACES: []} for start in starts])
-    return [path for path in run_files.list_models(folder) if path.name in names]
+        # Whenever it is killed: what this run has saved is noted no more, and what is left of the other still is.
+        _note_replaced(folder, starts, [path.name for path in removed])
+        for path in removed:
+            path.unlink(missing_ok=True)
+        _note_replaced(folder, starts, [])
+
+
+def _note_replaced(folder: Path, starts: list[dict[str, Any]], names: list[str]) -> None:
+    others = [{**start, _REPLACES: []} for start in starts[:-1]]
+    files.write_json(folder / _STARTS, [*others, {**starts[-1], _REPLACES: names}])
 
 
 def _read_starts(folder: Path) -> list[dict[str, Any]]:

@@ -171,9 +171,7 @@ class Session:
         for name, network in self._system.networks.items():
             path = run_files.model_path(settings.model_dir, name, epoch)
             loading.save(network, self._system.name, self._system.architecture, path)
-        for path in runs.take_replaced(settings.model_dir):
-            if run_files.epoch_of(path) != epoch:
-                path.unlink(missing_ok=True)
+        runs.remove_replaced(settings.model_dir, epoch)
 
     def save_checkpoint(self, position: Position) -> Path:
         """Saves all that is needed to go on from a position; all workers wait until it is on the disk."""
@@ -184,7 +182,14 @@ class Session:
         return self._checkpoints.path(position)
 
     def _make_system(self) -> None:
+        test_data = self._settings.test_data
+        if not test_data.is_dir():
+            # Before networks are made, and VGG16 is perhaps downloaded.
+            raise InputError(
+                f"{test_data}: no such folder; put the test pictures there or name another with --test-data"
+            )
         self._system = self._build(self._settings, self._fields)
+        loading.check_architecture(self._system.architecture)
         self._evaluator = self._system.evaluator
         if self._evaluator is None:
             if not hasattr(self._system, "decode"):

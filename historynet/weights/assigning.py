@@ -23,16 +23,57 @@ def assign(network: keras.Model, arrays: Arrays, path: Path, complete: bool = Tr
         InputError: naming the first layer that is missing, left over, or of another shape, nothing being assigned
             then; or if the file cannot be read to its end.
     """
-    layers = {layer.name: layer for layer in network.layers if layer.weights}
+    layers = layers_of(network)
     check_names(arrays, layers if complete else [name for name in layers if name in arrays], network.name, path)
     for name, values in arrays.items():
-        variables = layers[name].weights
-        if [tuple(value.shape) for value in values] != [tuple(variable.shape) for variable in variables]:
+        shapes = _own_shapes(layers[name])
+        if [tuple(value.shape) for value in values] != shapes:
             in_file = ", ".join(str(tuple(value.shape)) for value in values)
-            needed = ", ".join(str(tuple(variable.shape)) for variable in variables)
+            needed = ", ".join(map(str, shapes))
             raise InputError(f"{path}: layer {name!r} has arrays of shape {in_file}; the {network.name} needs {needed}")
     for name, values in arrays.items():
-        layers[name].set_weights(reading.values(values, path))
+        layers[name].load_own_variables({str(i): value for i, value in enumerate(reading.values(values, path))})
+
+
+def layers_of(network: keras.Model) -> dict[str, keras.Layer]:
+    """The layers that have variables of their own, by their names.
+
+    A layer within another (attention, spectral normalisation, a network in a network) is called OUTER/INNER.
+
+    Raises:
+        ValueError: if two layers have one name.
+    """
+    found = {}
+
+    def visit(layer: keras.Layer, name: str) -> None:
+        if name in found:
+            raise ValueError(f"two layers of {network.name} are called {name!r}")
+        if _own_shapes(layer):
+            found[name] = layer
+        for inner in _inner_layers(layer):
+            visit(inner, f"{name}/{inner.name}")
+
+    for layer in network.layers:
+        visit(layer, layer.name)
+    return found
+
+
+def _own_shapes(layer: keras.Layer) -> list[tuple[int, ...]]:
+    """The shapes of the arrays that a layer itself stores, in their order."""
+    store = {}
+    layer.save_own_variables(store)
+    return [tuple(value.shape) for value in store.values()]
+
+
+def _inner_layers(layer: keras.Layer) -> list[keras.Layer]:
+    """The layers that a layer holds as its attributes, alone or in lists, or as a network."""
+    if isinstance(layer, keras.Model):
+        return layer.layers
+    inner = {}
+    for value in vars(layer).values():
+        values = value.values() if isinstance(value, dict) else value if isinstance(value, list | tuple) else [value]
+        inner |= {id(one): one for one in values if isinstance(one, keras.Layer)}
+    return list(inner.values())
 
 
 def check_names(arrays: Arrays, layers: Collection[str], network: str, path: Path) -> None:

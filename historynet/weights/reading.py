@@ -170,12 +170,15 @@ def _read_hdf5(file: h5py.File, path: Path) -> WeightFile:
 
 
 def _keras3_arrays(file: h5py.File, path: Path) -> Arrays:
-    """Keras 3 groups a layer's arrays as LAYER/vars/0, 1, ... and notes the layer's name at `vars`."""
+    """Keras 3 groups a layer's arrays as LAYER/vars/0, 1, ... and notes the layer's name at `vars`.
+
+    A layer within another stands in its group and is called OUTER/INNER here, as `assigning.layers_of` calls it.
+    """
     arrays, used = {}, []
 
     def collect(name: str, item: object) -> None:
         if isinstance(item, h5py.Group) and name.endswith("/vars") and len(item) and not name.startswith("optimizer"):
-            layer = item.attrs["name"]
+            layer = _full_name(file, name.removesuffix("/vars"))
             if layer in arrays:
                 raise InputError(f"{path}: holds the layer {layer!r} twice")
             datasets = [item[str(i)] for i in range(len(item))]
@@ -185,6 +188,13 @@ def _keras3_arrays(file: h5py.File, path: Path) -> Arrays:
     file.visititems(collect)
     _refuse_left_over(file, used, "optimizer", path)
     return arrays
+
+
+def _full_name(file: h5py.File, group: str) -> str:
+    """The names of the layers that a group lies within, the outermost first, and of its own."""
+    parts = group.split("/")
+    outer = ("/".join([*parts[: i + 1], "vars"]) for i in range(len(parts)))
+    return "/".join(str(file[path].attrs["name"]) for path in outer if path in file)
 
 
 def _keras2_arrays(root: h5py.Group, file: h5py.File, path: Path) -> Arrays:
