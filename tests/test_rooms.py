@@ -111,3 +111,15 @@ def test_training_speaks_of_no_system():
         if word.lower() in path.read_text(encoding="utf-8").lower()
     ]
     assert not found, "\n".join(found)
+
+
+def test_lines_of_the_documents_are_short():
+    pages = [*ROOT.glob("*.md"), *ROOT.glob("*/*.md"), *ROOT.glob("tests/*/*.md")]
+    long = [
+        f"{page.relative_to(ROOT)}:{number}"
+        for page in pages
+        for number, line in enumerate(page.read_text(encoding="utf-8").splitlines(), start=1)
+        if len(line) > 120
+    ]
+    assert len(pages) > 10
+    assert not long, "\n".join(long)
