@@ -10,6 +10,7 @@ from toy import Numbers, Toy, ToyRun, evaluation, train
 
 from historynet.errors import InputError, NotFiniteError
 from historynet.systems.system import Evaluation, Score
+from historynet.training.history import Table
 from historynet.training.loop import Plan
 
 
@@ -73,6 +74,18 @@ def test_the_systems_own_score_chooses_the_best_epoch(tmp_path, higher_is_better
     assert lines[0] == "epoch,other,error,best_epoch"
     assert [int(line.split(",")[-1]) for line in lines[1:]] == best
     assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_a_continued_table_takes_no_other_columns(tmp_path):
+    with Table(tmp_path / "losses.csv", 0) as table:
+        table.add({"epoch": 0, "step": 0, "double": 1.0})
+    before = (tmp_path / "losses.csv").read_bytes()
+    with (
+        pytest.raises(InputError, match=r"losses.csv: has the columns epoch, step, double, and this training .*other"),
+        Table(tmp_path / "losses.csv", 1) as table,
+    ):
+        table.add({"epoch": 0, "step": 1, "double": 1.0, "other": 2.0})
+    assert (tmp_path / "losses.csv").read_bytes() == before
 
 
 def test_what_is_not_finite_is_named_with_its_pictures(tmp_path):

@@ -162,9 +162,10 @@ def _read_constants(path: Path, declared: type[Settings]) -> dict[str, Any]:
     fields = _fields(declared)
     values = {name.lower(): value for name, value in constants.items() if name.isupper()}
     accepted = _accept_all(values, declared, fields, path, str.upper)
-    since = {name: field.metadata["since"] for name, field in fields.items() if field.metadata["since"] is not None}
-    accepted = {**since, **accepted}
     parts = {None} | {fields[name].metadata["part"] for name in accepted}
+    for name, field in fields.items():
+        if field.metadata["since"] is not None and field.metadata["part"] in parts:
+            accepted.setdefault(name, field.metadata["since"])
     missing = [
         name.upper() for name, field in fields.items() if name not in accepted and field.metadata["part"] in parts
     ]

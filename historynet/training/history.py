@@ -107,7 +107,16 @@ class Table:
             self._file.truncate(size)
 
     def add(self, row: Mapping[str, float]) -> None:
-        """Adds a line, the header first if it is the first one."""
+        """Adds a line, the header first if it is the first one.
+
+        Raises:
+            InputError: if the table has other columns, of a training with other losses or scores.
+        """
+        if self.columns and list(row) != list(self.columns):
+            raise InputError(
+                f"{self._path}: has the columns {', '.join(self.columns)}, and this training {', '.join(row)}; name "
+                "another run with --test-name or --log-dir"
+            )
         with files.writing(self._path):
             if not self.columns:
                 self.columns |= {name: array("d") for name in row}
