@@ -2,6 +2,7 @@
 
 import dataclasses
 import re
+from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -236,6 +237,21 @@ def test_layers_within_layers_come_back(tmp_path, half):
             np.testing.assert_array_equal(a.numpy(), b.numpy(), err_msg=a.path)
     x = np.random.default_rng(0).random((2, 8, 3), np.float32)
     np.testing.assert_array_equal(np.asarray(loaded(x)["ab"]), np.asarray(network(x)["ab"]))
+
+
+def test_a_system_whose_files_could_not_be_found_again_is_refused_before_training():
+    trained = SimpleNamespace(
+        name="Painter",
+        architecture=PainterArchitecture(),
+        networks={"colorization": build_painter(PainterArchitecture())},
+    )
+    loading.check_system(trained)
+    trained.networks["critic"] = build_sorter(SorterArchitecture(1))
+    with pytest.raises(TypeError, match="Painter's network 'critic' is called 'sorter'; its registration has painter"):
+        loading.check_system(trained)
+    trained.name = "Printer"
+    with pytest.raises(TypeError, match="Printer is not registered"):
+        loading.check_system(trained)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -19,7 +19,7 @@ import keras
 
 from historynet.errors import InputError
 from historynet.systems import system
-from historynet.systems.system import Registration
+from historynet.systems.system import Registration, System
 from historynet.weights import reading, writing
 from historynet.weights.assigning import assign, check_names, layers_of
 from historynet.weights.reading import Arrays
@@ -186,6 +186,25 @@ def check(contents: Contents, network: str, program: str | None, path: Path) -> 
             f"{path}: this is a {found} model; {folders.get(program, program)} needs a {program} model"
             + (f" ({folders[found]} is for this one)" if found in folders else "")
         )
+
+
+def check_system(trained: System) -> None:
+    """Sees that a system's networks will be found again in their files, before anything is trained.
+
+    Raises:
+        TypeError: if the system or one of its networks is not registered, by the name it has, or the architecture does
+            not come back from a file as it is.
+    """
+    registration = system.registered().get(trained.name)
+    if registration is None:
+        raise TypeError(f"{trained.name} is not registered, so that its files could not be read again")
+    for name, network in trained.networks.items():
+        if network.name not in registration.networks:
+            raise TypeError(
+                f"{trained.name}'s network {name!r} is called {network.name!r}; its registration has "
+                f"{', '.join(registration.networks)}"
+            )
+    check_architecture(trained.architecture)
 
 
 def check_architecture(architecture: Any) -> None:

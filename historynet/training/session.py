@@ -189,7 +189,7 @@ class Session:
                 f"{test_data}: no such folder; put the test pictures there or name another with --test-data"
             )
         self._system = self._build(self._settings, self._fields)
-        loading.check_architecture(self._system.architecture)
+        loading.check_system(self._system)
         self._evaluator = self._system.evaluator
         if self._evaluator is None:
             if not hasattr(self._system, "decode"):
