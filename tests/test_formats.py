@@ -7,7 +7,8 @@ import os
 import cv2
 import numpy as np
 import pytest
-from PIL import ExifTags, Image, ImageCms, TiffImagePlugin
+import tifffile
+from PIL import ExifTags, Image, ImageCms
 
 from historynet import files
 from historynet.errors import PictureError
@@ -197,12 +198,12 @@ def test_a_disk_that_cannot_be_read_and_too_little_memory_are_not_called_damage(
         with pytest.raises(PictureError, match=rf"^{path}: cannot be read \(Input/output error\)"):
             formats.read_header(path)
 
-    def no_memory(*arguments):
+    def no_memory(*arguments, **keywords):
         raise MemoryError
 
-    for call in ("getexif", "seek"):
+    for owner, call in ((Image.Exif, "load_from_fp"), (tifffile.TiffPage, "asarray")):
         with monkeypatch.context() as patch:
-            patch.setattr(TiffImagePlugin.TiffImageFile, call, no_memory)
+            patch.setattr(owner, call, no_memory)
             with pytest.raises(PictureError, match=rf"^{path}: there is not enough memory for it"):
                 formats.read(path)
 
