@@ -157,12 +157,12 @@ def test_transparency_is_turned_with_the_colours(tmp_path, rgb, orientation):
     np.testing.assert_array_equal(picture.alpha, picture.rgb[..., 0])
 
 
-def test_a_gray_profile_is_left_out_with_a_note(tmp_path, rgb):
-    # An sRGB profile that says it is one of gray values, which is all that is looked at.
+def test_a_profile_that_cannot_be_used_is_left_out_with_a_note(tmp_path, rgb):
+    # An sRGB profile that says it is one of gray values, whose curve it lacks.
     gray = SRGB[:16] + b"GRAY" + SRGB[20:]
     picture = formats.read(save(tmp_path / "a.png", rgb, "L", icc_profile=gray))
     assert picture.icc is None
-    assert picture.notes == ["a gray profile does not fit a coloured picture and is left out"]
+    assert picture.notes == ["its colour profile is damaged and is left out"]
 
 
 def test_a_scans_resolution_is_kept(tmp_path, rgb):

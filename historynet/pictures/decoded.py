@@ -77,13 +77,14 @@ def from_samples(values: np.ndarray, channels: int, alpha: int | None = None, pr
 def _divided(colours: np.ndarray, opacity: np.ndarray) -> np.ndarray:
     full = np.iinfo(colours.dtype).max
     result = np.empty_like(colours)
-    for rows in _strips(colours):
+    for rows in strips(colours):
         share = np.maximum(opacity[rows], 1)[..., None].astype(np.float32)
         result[rows] = np.rint(np.minimum(colours[rows] * (np.float32(full) / share), full))
     return result
 
 
-def _strips(picture: np.ndarray) -> list[slice]:
+def strips(picture: np.ndarray) -> list[slice]:
+    """The rows of a picture, about a megapixel at a time."""
     step = max(1, _ROWS_AT_ONCE // picture.shape[1])
     return [slice(top, top + step) for top in range(0, len(picture), step)]
 
@@ -100,7 +101,7 @@ def to_rgb(colours: np.ndarray) -> np.ndarray:
         return colours.repeat(3, axis=2)
     full = np.uint32(np.iinfo(colours.dtype).max)
     result = np.empty((*colours.shape[:2], 3), colours.dtype)
-    for rows in _strips(colours):
+    for rows in strips(colours):
         light = full - colours[rows]
         result[rows] = light[..., :3] * light[..., 3:] // full
     return result

@@ -17,7 +17,7 @@ from PIL import ExifTags, Image
 from historynet import files
 from historynet.errors import PictureError, reason, translated
 from historynet.pictures import color, images, metadata, ordinary, profiles, tiff, tiff_reading
-from historynet.pictures.decoded import Decoded, to_rgb, turned
+from historynet.pictures.decoded import turned
 from historynet.pictures.jpeg2000 import Jpeg2000
 from historynet.pictures.netpbm import Netpbm
 from historynet.pictures.options import MAX_MEGAPIXELS, QUALITY
@@ -118,8 +118,10 @@ def read(path: Path, page: int = 0, deep: bool = False, max_megapixels: float = 
             decoded = ordinary.decode(source, data, path, deep)
         else:
             decoded = source.decode(data)
-        picture.icc = decoded.icc
-        rgb = _to_rgb(decoded, picture)
+        rgb, picture.icc, note = profiles.to_srgb(decoded.colours, decoded.icc)
+        picture.notes += [note] if note else []
+        if picture.icc == profiles.SRGB:
+            metadata.name_srgb(picture.exif)
         picture.rgb = turned(rgb if deep else color.to_8_bit(rgb), decoded.orientation)
     if picture.rgb.shape[:2] not in (size, size[::-1]):
         raise PictureError(f"{path}: not a picture that can be read, or a damaged one")
@@ -150,17 +152,6 @@ def _header(source: Directories | Jpeg2000 | Netpbm | Image.Image, path: Path, m
             f"{path}: {width}x{height} pixels are more than {max_megapixels:g} megapixels (--max-megapixels)"
         )
     return Header(width, height, len(pages))
-
-
-def _to_rgb(decoded: Decoded, picture: Picture) -> np.ndarray:
-    """The colours as RGB. Sets the picture's profile, and a note on one that is left out."""
-    space = decoded.icc and profiles.space(decoded.icc)
-    picture.icc = decoded.icc if space in (None, "RGB") else None
-    if space == "CMYK" and decoded.colours.shape[2] == 4:
-        return profiles.cmyk_to_rgb(decoded.colours, decoded.icc)
-    if space == "GRAY":
-        picture.notes.append("a gray profile does not fit a coloured picture and is left out")
-    return to_rgb(decoded.colours)
 
 
 def _decoding(path: Path) -> contextlib.AbstractContextManager[None]:
@@ -215,14 +206,15 @@ def write(path: Path, picture: Picture, quality: int = QUALITY) -> None:
 def _encode(path: Path, pixels: np.ndarray, picture: Picture, quality: int) -> np.ndarray:
     flag = {".jpg": cv2.IMWRITE_JPEG_QUALITY, ".webp": cv2.IMWRITE_WEBP_QUALITY}.get(path.suffix)
     parameters = [] if flag is None else [flag, quality]
-    metadata = []
+    exif, icc = [], []
     if picture.exif:
-        metadata.append((cv2.IMAGE_METADATA_EXIF, picture.exif.tobytes().removeprefix(b"Exif\0\0")))
+        exif.append((cv2.IMAGE_METADATA_EXIF, picture.exif.tobytes().removeprefix(b"Exif\0\0")))
     if picture.icc:
-        metadata.append((cv2.IMAGE_METADATA_ICCP, picture.icc))
-    data = images.encode(path, pixels, parameters, metadata)
-    if data is None:
-        # 64 kB are all that a JPEG file holds of each, and damaged profiles are refused.
-        picture.notes.append("its EXIF data or profile does not fit into the result and is left out")
-        data = images.encode(path, pixels, parameters)
+        icc.append((cv2.IMAGE_METADATA_ICCP, picture.icc))
+    # 64 kB are all that a JPEG file holds of each, and damaged ones are refused. Without a profile sRGB is taken.
+    for blocks, left_out in ((exif + icc, None), (exif, "profile"), (icc, "EXIF data"), ([], "EXIF data and profile")):
+        data = images.encode(path, pixels, parameters, blocks)
+        if data is not None:
+            picture.notes += [f"its {left_out} does not fit into the result and is left out"] if left_out else []
+            break
     return data

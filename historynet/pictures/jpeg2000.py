@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import BinaryIO
 
 import cv2
+import imagecodecs
 import numpy as np
 
 from historynet.errors import PictureError
-from historynet.pictures import images
+from historynet.pictures import images, profiles
 from historynet.pictures.decoded import Decoded, from_samples, to_levels
 
 _BOXES = b"\0\0\0\x0cjP  \r\n\x87\n"
@@ -51,17 +52,17 @@ class Jpeg2000:
             if kind == b"jp2h":
                 for inner, begin, stop in _boxes(file, start, end):
                     file.seek(begin)
-                    self._read_box(inner, file.read(min(stop - begin, _LONGEST_BOX)))
+                    self._read_box(inner, begin, file.read(min(stop - begin, _LONGEST_BOX)))
             elif kind == b"jp2c":
                 self._read_size(file, start)
                 return
 
-    def _read_box(self, kind: bytes, content: bytes) -> None:
+    def _read_box(self, kind: bytes, place: int, content: bytes) -> None:
         if kind == b"colr" and self._space is None and self.icc is None:
             if content[0] == 1:
                 self._space = int.from_bytes(content[3:7], "big")
             elif content[0] == 2:
-                self.icc = content[3:]
+                self.icc, self._icc_place = content[3:], place
         elif kind == b"cdef":
             for channel, meaning, _ in struct.iter_unpack(
                 ">3H", content[2 : 2 + 6 * int.from_bytes(content[:2], "big")]
@@ -95,8 +96,6 @@ class Jpeg2000:
         Raises:
             PictureError: if it is damaged or ends early, or holds what is not read.
         """
-        import imagecodecs
-
         path = self._path
         depths = self._palette or self._depths
         if any(depth & 0x80 for depth in depths):
@@ -115,12 +114,24 @@ class Jpeg2000:
             if bits != 8:
                 raise PictureError(f"{path}: holds YCbCr of {bits} bits; save it as RGB")
             return Decoded(images.decode(data, path, cv2.IMREAD_COLOR_RGB))
-        values = imagecodecs.jpeg2k_decode(data)
+        values = imagecodecs.jpeg2k_decode(self._without_profile(data, len(depths)))
         return self._decoded(np.atleast_3d(values), bits)
+
+    def _without_profile(self, data: bytes, samples: int) -> bytes | bytearray:
+        """The file with a mere number for its colour space: imagecodecs would convert by the profile, in 8 bits."""
+        if self.icc is None:
+            return data
+        changed = bytearray(data)
+        number = _CMYK if samples >= 4 and self._is_cmyk() else _GRAY if samples < 3 else _SRGB
+        changed[self._icc_place : self._icc_place + 7] = struct.pack(">BBBI", 1, 0, 0, number)
+        return changed
+
+    def _is_cmyk(self) -> bool:
+        return self._space == _CMYK or (self.icc is not None and profiles.space_of(self.icc) == "CMYK")
 
     def _decoded(self, values: np.ndarray, bits: int) -> Decoded:
         samples = values.shape[2]
-        channels = 4 if self._space == _CMYK else 1 if samples < 3 else 3
+        channels = 4 if self._is_cmyk() else 1 if samples < 3 else 3
         if samples < channels:
             raise PictureError(f"{self._path}: not a picture that can be read, or a damaged one")
         # Without a word on it, one sample more than colours is transparency.

@@ -10,6 +10,7 @@ from historynet.pictures.tiff_pages import Directories, Directory
 _TIFF_TEXTS = frozenset({269, 270, 271, 272, 282, 283, 285, 296, 305, 306, 315, 316, 33432, 34665, 34853})
 """Tags of a TIFF file's first directory that speak of the picture; the others of how the file stores it."""
 
+_SRGB = 1
 _THUMBNAIL = frozenset({513, 514})
 
 
@@ -55,3 +56,11 @@ def _copied(source: Image.Exif, is_tiff: bool, dpi: tuple[float, float] | None) 
         exif[ExifTags.Base.XResolution], exif[ExifTags.Base.YResolution] = (float(value) for value in dpi)
         exif[ExifTags.Base.ResolutionUnit] = 2
     return exif
+
+
+def name_srgb(exif: Image.Exif | None) -> None:
+    """Lets EXIF data that names a colour space name the one that the picture was converted to."""
+    if exif is not None:
+        tags = exif.get(ExifTags.IFD.Exif)
+        if isinstance(tags, dict) and ExifTags.Base.ColorSpace in tags:
+            tags[ExifTags.Base.ColorSpace] = _SRGB

@@ -47,7 +47,7 @@ def decode(image: Image.Image, data: bytes, path: Path, deep: bool) -> Decoded:
         image: the file, identified.
         data: its content.
         path: the file, for the messages.
-        deep: whether 16-bit values are to be kept.
+        deep: whether 16-bit values are to be kept; they are, too, where a profile is to convert them.
 
     Raises:
         PictureError: if it cannot be decoded.
@@ -55,10 +55,13 @@ def decode(image: Image.Image, data: bytes, path: Path, deep: bool) -> Decoded:
     bits = _bits(image)
     if image.mode == "F" or bits > 16:
         raise PictureError(f"{path}: holds 32-bit values; save it with 16 or 8 bits")
-    icc = image.info.get("icc_profile") or None
+    icc = profiles.of_image(image)
     has_alpha = image.format not in ("BMP", "DIB") and image.has_transparency_data
-    # Without a profile of its own CMYK is what OpenCV takes it for.
-    keep_cmyk = image.mode == "CMYK" and icc and profiles.space(icc) == "CMYK"
+    keep_cmyk = False
+    if image.mode == "CMYK" and icc:
+        # Without a profile that fits, CMYK is what OpenCV takes it for.
+        keep_cmyk = profiles.space_of(icc) == "CMYK"
+        icc = icc if keep_cmyk else None
     orientation = 1
     alpha = None
     by_pillow = image.format in _PILLOW or keep_cmyk
@@ -69,7 +72,8 @@ def decode(image: Image.Image, data: bytes, path: Path, deep: bool) -> Decoded:
     if by_pillow:
         return Decoded(np.array(image if keep_cmyk else image.convert("RGB")), alpha, bits, orientation, icc)
     # OpenCV turns it by itself.
-    return Decoded(_by_opencv(data, path, deep and bits == 16), _turned_alpha(alpha, orientation), bits, 1, icc)
+    in_16_bits = bits == 16 and (deep or profiles.changes(icc))
+    return Decoded(_by_opencv(data, path, in_16_bits), _turned_alpha(alpha, orientation), bits, 1, icc)
 
 
 def _turned_alpha(alpha: np.ndarray | None, orientation: int) -> np.ndarray | None:

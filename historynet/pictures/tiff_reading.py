@@ -62,7 +62,8 @@ def decode(data: bytes, directory: Directory, path: Path) -> Decoded:
             decoded.orientation = int(page.tags.valueof(_ORIENTATION, 1))
         decoded.bits = _bits(page)
         profile = page.tags.valueof(_PROFILE)
-        decoded.icc = bytes(profile) if profile else None
+        # Lab needs none, and is RGB by now.
+        decoded.icc = bytes(profile) if profile and photometric not in (_CIELAB, _ICCLAB) else None
     return decoded
 
 
