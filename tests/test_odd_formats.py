@@ -241,7 +241,6 @@ def test_a_picture_behind_its_preview(tmp_path):
         (gray().astype(np.uint32), {}, "holds 32-bit values"),
         (gray().astype(np.complex64), {}, "holds 64-bit values"),
         (colours(65535), {"photometric": "cielab"}, "Lab colours of 16 bits"),
-        (gray(65535), {"photometric": "cfa"}, "CFA"),
         (np.dstack([gray()] * 4), {"photometric": "separated", "planarconfig": "contig",
                                    "extratags": [(332, "H", 1, 2, True)]}, "its inks"),
     ],

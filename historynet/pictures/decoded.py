@@ -1,6 +1,7 @@
 """What the decoders hand on: a file's values as levels of 8 or 16 bits, in the file's own colours."""
 
 import functools
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -87,6 +88,33 @@ def strips(picture: np.ndarray) -> list[slice]:
     """The rows of a picture, about a megapixel at a time."""
     step = max(1, _ROWS_AT_ONCE // picture.shape[1])
     return [slice(top, top + step) for top in range(0, len(picture), step)]
+
+
+class Source:
+    """A file of a kind that has a reader of its own, its header read.
+
+    Attributes:
+        width: in pixels.
+        height: in pixels.
+        exif: its EXIF data; None if there is none.
+        notes: what there is to say of it.
+    """
+
+    width: int
+    height: int
+    exif: bytes | None = None
+    notes: Sequence[str] = ()
+
+    def decode(self, data: bytes) -> Decoded:
+        """The picture.
+
+        Args:
+            data: the file's content.
+
+        Raises:
+            PictureError: if it is damaged or ends early, or holds what is not read.
+        """
+        raise NotImplementedError
 
 
 def to_rgb(colours: np.ndarray) -> np.ndarray:

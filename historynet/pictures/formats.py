@@ -17,18 +17,44 @@ from PIL import ExifTags, Image
 from historynet import files
 from historynet.errors import PictureError, reason, translated
 from historynet.pictures import color, images, metadata, ordinary, profiles, tiff, tiff_reading
-from historynet.pictures.decoded import turned
+from historynet.pictures.decoded import Source, turned
+from historynet.pictures.heif import Heif
 from historynet.pictures.jpeg2000 import Jpeg2000
+from historynet.pictures.jpegxl import JpegXl
 from historynet.pictures.netpbm import Netpbm
 from historynet.pictures.options import MAX_MEGAPIXELS, QUALITY
+from historynet.pictures.psd import Psd
+from historynet.pictures.raw import Raw
 from historynet.pictures.tiff_pages import Directories
 
 EXTENSIONS = images.EXTENSIONS | {
     *(".jpe", ".jfif", ".jp2", ".j2k", ".jpf", ".jpx", ".j2c", ".jpc"),
     *(".pbm", ".pgm", ".ppm", ".pnm", ".pam", ".dib", ".apng"),
-    *(".gif", ".avif", ".tga", ".pcx", ".psd", ".sgi", ".ras", ".ico", ".qoi"),
+    *(".gif", ".avif", ".tga", ".pcx", ".sgi", ".ras", ".ico", ".qoi"),
+    *(".psd", ".psb", ".heic", ".heif", ".hif", ".jxl"),
+    # Raw files: refused by name, or developed where LibRaw is installed.
+    *(
+        ".dng",
+        ".nef",
+        ".nrw",
+        ".cr2",
+        ".cr3",
+        ".arw",
+        ".srf",
+        ".sr2",
+        ".raf",
+        ".orf",
+        ".rw2",
+        ".pef",
+        ".srw",
+        ".x3f",
+        ".mrw",
+    ),
 }
 """Of a folder's files these are taken; what a file is, its content says."""
+
+_HEAD = 64
+"""Bytes that tell the kinds apart."""
 
 _SAME = {".jpg": ".jpg", ".jpeg": ".jpg", ".jpe": ".jpg", ".jfif": ".jpg"} | {".tif": ".tif", ".tiff": ".tif"}
 _SAME |= {".webp": ".webp"}
@@ -117,6 +143,12 @@ def read(path: Path, page: int = 0, deep: bool = False, max_megapixels: float = 
                 picture.notes.append("an animation: only its first frame is colorized")
             decoded = ordinary.decode(source, data, path, deep)
         else:
+            if isinstance(source, Raw) and source.directories:
+                directories = source.directories
+                picture.exif = metadata.of_page(data, directories, directories.chain[0], picture.notes)
+            elif source.exif:
+                picture.exif = metadata.of_bytes(source.exif, picture.notes)
+            picture.notes += source.notes
             decoded = source.decode(data)
         rgb, picture.icc, note = profiles.to_srgb(decoded.colours, decoded.icc)
         picture.notes += [note] if note else []
@@ -134,17 +166,21 @@ def read(path: Path, page: int = 0, deep: bool = False, max_megapixels: float = 
     return picture
 
 
-def _open(file: BinaryIO, path: Path) -> Directories | Jpeg2000 | Netpbm | Image.Image:
+def _open(file: BinaryIO, path: Path) -> Directories | Source | Image.Image:
     """A file by its content, not yet decoded."""
-    head = file.read(16)
-    for kind in (Directories, Jpeg2000, Netpbm):
+    head = file.read(_HEAD)
+    if Directories.recognises(head):
+        directories = Directories(file, path)
+        is_raw = directories.is_raw or Raw.recognises(head)
+        return Raw(file, path, directories) if is_raw else directories
+    for kind in (Raw, Jpeg2000, Netpbm, Psd, Heif, JpegXl):
         if kind.recognises(head):
             return kind(file, path)
     file.seek(0)
     return ordinary.identify(file, path)
 
 
-def _header(source: Directories | Jpeg2000 | Netpbm | Image.Image, path: Path, max_megapixels: float) -> Header:
+def _header(source: Directories | Source | Image.Image, path: Path, max_megapixels: float) -> Header:
     pages = source.pages if isinstance(source, Directories) else [source]
     width, height = max(((page.width, page.height) for page in pages), key=lambda size: size[0] * size[1])
     if width * height > max_megapixels * 1e6:

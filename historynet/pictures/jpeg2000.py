@@ -11,7 +11,7 @@ import numpy as np
 
 from historynet.errors import PictureError
 from historynet.pictures import images, profiles
-from historynet.pictures.decoded import Decoded, from_samples, to_levels
+from historynet.pictures.decoded import Decoded, Source, from_samples, to_levels
 
 _BOXES = b"\0\0\0\x0cjP  \r\n\x87\n"
 _CODESTREAM = b"\xff\x4f\xff\x51"
@@ -21,7 +21,7 @@ _SPACES = {_CMYK, _SRGB, _GRAY, _SYCC}
 _LONGEST_BOX = 16 << 20
 
 
-class Jpeg2000:
+class Jpeg2000(Source):
     """The header of a file.
 
     Args:
@@ -43,14 +43,14 @@ class Jpeg2000:
         if file.read(4) == _CODESTREAM:
             self._read_size(file, 0)
         else:
-            self._read_boxes(file)
+            self._readboxes(file)
         if not (self.width > 0 and self.height > 0):
             raise PictureError(f"{path}: not a picture that can be read, or a damaged one")
 
-    def _read_boxes(self, file: BinaryIO) -> None:
-        for kind, start, end in _boxes(file, 0, file.seek(0, 2)):
+    def _readboxes(self, file: BinaryIO) -> None:
+        for kind, start, end in boxes(file, 0, file.seek(0, 2)):
             if kind == b"jp2h":
-                for inner, begin, stop in _boxes(file, start, end):
+                for inner, begin, stop in boxes(file, start, end):
                     file.seek(begin)
                     self._read_box(inner, begin, file.read(min(stop - begin, _LONGEST_BOX)))
             elif kind == b"jp2c":
@@ -88,14 +88,6 @@ class Jpeg2000:
         return head.startswith((_BOXES, _CODESTREAM))
 
     def decode(self, data: bytes) -> Decoded:
-        """The picture.
-
-        Args:
-            data: the file's content.
-
-        Raises:
-            PictureError: if it is damaged or ends early, or holds what is not read.
-        """
         path = self._path
         depths = self._palette or self._depths
         if any(depth & 0x80 for depth in depths):
@@ -143,7 +135,7 @@ class Jpeg2000:
         return decoded
 
 
-def _boxes(file: BinaryIO, start: int, end: int) -> Iterator[tuple[bytes, int, int]]:
+def boxes(file: BinaryIO, start: int, end: int) -> Iterator[tuple[bytes, int, int]]:
     """The boxes between two places of a file: kind, and where the content begins and ends."""
     while start + 8 <= end:
         file.seek(start)

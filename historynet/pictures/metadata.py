@@ -31,6 +31,17 @@ def of_page(data: bytes, directories: Directories, directory: Directory, notes: 
     return _sound(read, notes)
 
 
+def of_bytes(block: bytes, notes: list[str]) -> Image.Exif | None:
+    """The same of a block of EXIF data."""
+
+    def read() -> Image.Exif:
+        source = Image.Exif()
+        source.load(block)
+        return _copied(source, False, None)
+
+    return _sound(read, notes)
+
+
 def _sound(read: Callable[[], Image.Exif], notes: list[str]) -> Image.Exif | None:
     try:
         exif = read()

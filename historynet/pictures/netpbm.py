@@ -7,7 +7,7 @@ from typing import BinaryIO
 import numpy as np
 
 from historynet.errors import PictureError
-from historynet.pictures.decoded import Decoded, from_samples, to_levels
+from historynet.pictures.decoded import Decoded, Source, from_samples, to_levels
 
 _SPACE = rb"(?:\s|#[^\n\r]*[\n\r])+"
 _NUMBER = rb"(\d{1,9})"
@@ -17,7 +17,7 @@ _ARBITRARY = re.compile(rb"P7\s(.*?)\bENDHDR[ \t\r]*\n", re.DOTALL)
 _LONGEST_HEADER = 64_000
 
 
-class Netpbm:
+class Netpbm(Source):
     """The header of a file.
 
     Args:
@@ -54,14 +54,6 @@ class Netpbm:
         return re.match(rb"P[1-7][\s#]", head) is not None
 
     def decode(self, data: bytes) -> Decoded:
-        """The picture.
-
-        Args:
-            data: the file's content.
-
-        Raises:
-            PictureError: if it ends early.
-        """
         count = self.width * self.height * self._samples
         body = memoryview(data)[self._start :]
         values = self._plain(bytes(body), count) if self._kind in (1, 2, 3) else self._packed(body, count)

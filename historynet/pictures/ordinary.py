@@ -13,7 +13,7 @@ from historynet.pictures.decoded import Decoded, turned
 
 _OPENCV = ("JPEG", "PNG", "WEBP", "BMP", "DIB")
 # Formats whose Pillow readers start other programs (EPS) or want fonts (WMF) are left out.
-_PILLOW = ("GIF", "AVIF", "TGA", "PCX", "PSD", "SGI", "SUN", "ICO", "QOI")
+_PILLOW = ("GIF", "AVIF", "TGA", "PCX", "SGI", "SUN", "ICO", "QOI")
 _ANIMATED = ("GIF", "PNG", "WEBP", "AVIF")
 
 

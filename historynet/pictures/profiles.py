@@ -2,6 +2,7 @@
 
 import functools
 import io
+from collections.abc import Sequence
 
 import imagecodecs
 import numpy as np
@@ -90,17 +91,28 @@ def of_image(image: Image.Image) -> bytes | None:
     if image.format != "PNG" or not 0.1 < gamma < 10:
         return None
     usual = abs(gamma / _SRGB_GAMMA - 1) < 0.02
-    if image.mode in ("1", "L", "LA", "I;16", "I"):
-        return None if usual else imagecodecs.cms_profile("gray", gamma=1 / gamma)
-    white_and_primaries = info.get("chromaticity", _SRGB_CHROMATICITIES)
-    if usual and np.allclose(white_and_primaries, _SRGB_CHROMATICITIES, atol=0.002):
+    is_gray = image.mode in ("1", "L", "LA", "I;16", "I")
+    chromaticities = info.get("chromaticity", _SRGB_CHROMATICITIES)
+    if usual and (is_gray or np.allclose(chromaticities, _SRGB_CHROMATICITIES, atol=0.002)):
         return None
     try:
-        return imagecodecs.cms_profile(
-            "rgb", whitepoint=white_and_primaries[:2], primaries=white_and_primaries[2:], gamma=1 / gamma
-        )
+        return of_gamma(1 / gamma, is_gray, chromaticities)
     except (imagecodecs.CmsError, ValueError):
         return None
+
+
+def of_gamma(gamma: float, is_gray: bool, chromaticities: Sequence[float] = _SRGB_CHROMATICITIES) -> bytes:
+    """The profile of a power of light.
+
+    Args:
+        gamma: linear light is a value to the power of this.
+        is_gray: whether the values are gray, else RGB.
+        chromaticities: x and y of white, red, green and blue.
+    """
+    if is_gray:
+        return imagecodecs.cms_profile("gray", gamma=gamma)
+    white, primaries = chromaticities[:2], chromaticities[2:]
+    return imagecodecs.cms_profile("rgb", whitepoint=white, primaries=primaries, gamma=gamma)
 
 
 def _is_gray(rgb: np.ndarray) -> bool:

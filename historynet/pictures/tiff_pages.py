@@ -1,5 +1,6 @@
 """Which pictures a TIFF file holds: its directories, walked without decoding anything."""
 
+import contextlib
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -19,8 +20,19 @@ _SIZES = {1: 1, 3: 2, 4: 4, 13: 4, 16: 8, 18: 8}
 _MAX_TAGS = 4096
 _MAX_SUB_DIRECTORIES = 256
 
-SUBFILE, OLD_SUBFILE, WIDTH, HEIGHT, STRIPS, TILES, SUB_DIRECTORIES = 254, 255, 256, 257, 273, 324, 330
-_WANTED = (SUBFILE, OLD_SUBFILE, WIDTH, HEIGHT, SUB_DIRECTORIES)
+SUBFILE, OLD_SUBFILE, WIDTH, HEIGHT, PHOTOMETRIC, STRIPS, TILES, SUB_DIRECTORIES = (
+    254,
+    255,
+    256,
+    257,
+    262,
+    273,
+    324,
+    330,
+)
+DNG_VERSION = 50706
+_WANTED = (SUBFILE, OLD_SUBFILE, WIDTH, HEIGHT, PHOTOMETRIC, SUB_DIRECTORIES, DNG_VERSION)
+_COLOR_FILTER, _LINEAR_RAW = 32803, 34892
 _REDUCED, _MASK = 1, 4
 
 
@@ -58,6 +70,16 @@ class Directory:
         return self.width, self.height
 
     @property
+    def is_dng(self) -> bool:
+        """Whether it is the first directory of a DNG file."""
+        return DNG_VERSION in self.values
+
+    @property
+    def is_sensor(self) -> bool:
+        """Whether its picture is what a camera's sensor saw."""
+        return self.value(PHOTOMETRIC) in (_COLOR_FILTER, _LINEAR_RAW)
+
+    @property
     def is_page(self) -> bool:
         """Whether it is a picture in its own right: no reduced copy, no mask."""
         return not (self.value(SUBFILE) & (_REDUCED | _MASK) or self.value(OLD_SUBFILE) == 2)
@@ -75,6 +97,7 @@ class Directories:
         big: whether it is a BigTIFF file.
         chain: those that follow one another.
         pages: those of pictures that count, in the file's order.
+        is_raw: whether it is a camera's raw file: a DNG, or one with a sensor's picture in it.
 
     Raises:
         PictureError: if the chain is damaged, or holds more than is read.
@@ -92,7 +115,10 @@ class Directories:
             raise self._damage()
         self.chain = list(self._walk(*struct.unpack(self.order + self._offset, first)))
         # Of copies in several sizes the whole one counts. It may lie behind a preview's own directory.
-        self.pages = [directory for directory in self.chain if directory.is_page] or self._behind() or self.chain[:1]
+        whole = [directory for directory in self.chain if directory.is_page]
+        behind = self._behind()
+        self.is_raw = self.chain[0].is_dng or any(directory.is_sensor for directory in self.chain[:1] + behind)
+        self.pages = whole or [directory for directory in behind if directory.is_page] or self.chain[:1]
         if not all(min(directory.size) > 0 for directory in self.pages):
             raise self._damage()
 
@@ -117,9 +143,14 @@ class Directories:
             raise self._damage()
 
     def _behind(self) -> list[Directory]:
+        """The directories to which those of the chain point."""
         offsets = [offset for directory in self.chain for offset in directory.values.get(SUB_DIRECTORIES, ())]
-        directories = [self._read(offset, None)[0] for offset in offsets[:_MAX_SUB_DIRECTORIES]]
-        return [directory for directory in directories if directory.is_page and min(directory.size) > 0]
+        directories = []
+        for offset in offsets[:_MAX_SUB_DIRECTORIES]:
+            # What one that is damaged says is not needed where the chain holds a picture.
+            with contextlib.suppress(PictureError):
+                directories.append(self._read(offset, None)[0])
+        return [directory for directory in directories if min(directory.size) > 0]
 
     def _read(self, offset: int, number: int | None) -> tuple[Directory, int]:
         """A directory, and the next one's place."""
