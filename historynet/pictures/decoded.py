@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-_ROWS_AT_ONCE = 1 << 20
+_PIXELS_AT_ONCE = 1 << 20
 """Pixels that are worked on at a time where the work needs more memory than the picture."""
 
 
@@ -52,7 +52,7 @@ def to_levels(values: np.ndarray, maximum: int) -> np.ndarray:
     """
     if (values.dtype, maximum) in ((np.uint8, 255), (np.uint16, 65535)):
         return values
-    return np.take(_levels(maximum), values, mode="clip")
+    return looked_up(_levels(maximum), values)
 
 
 def from_samples(values: np.ndarray, channels: int, alpha: int | None = None, premultiplied: bool = False) -> Decoded:
@@ -78,16 +78,29 @@ def from_samples(values: np.ndarray, channels: int, alpha: int | None = None, pr
 def _divided(colours: np.ndarray, opacity: np.ndarray) -> np.ndarray:
     full = np.iinfo(colours.dtype).max
     result = np.empty_like(colours)
-    for rows in strips(colours):
+    for rows in strips(*colours.shape[:2]):
         share = np.maximum(opacity[rows], 1)[..., None].astype(np.float32)
         result[rows] = np.rint(np.minimum(colours[rows] * (np.float32(full) / share), full))
     return result
 
 
-def strips(picture: np.ndarray) -> list[slice]:
+def strips(height: int, width: int) -> list[slice]:
     """The rows of a picture, about a megapixel at a time."""
-    step = max(1, _ROWS_AT_ONCE // picture.shape[1])
-    return [slice(top, top + step) for top in range(0, len(picture), step)]
+    step = max(1, _PIXELS_AT_ONCE // width)
+    return [slice(top, top + step) for top in range(0, height, step)]
+
+
+def looked_up(table: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """table[values], without eight bytes for each value.
+
+    Args:
+        table: (levels,) or (levels, channels); what is beyond its end counts as its last.
+        values: whole numbers from 0 (height, width, ...).
+    """
+    result = np.empty(values.shape + table.shape[1:], table.dtype)
+    for rows in strips(*values.shape[:2]):
+        result[rows] = np.take(table, values[rows], axis=0, mode="clip")
+    return result
 
 
 class Source:
@@ -98,10 +111,12 @@ class Source:
         height: in pixels.
         exif: its EXIF data; None if there is none.
         notes: what there is to say of it.
+        weight: times as much memory a pixel as an ordinary picture's that decoding takes.
     """
 
     width: int
     height: int
+    weight: float = 1.0
     exif: bytes | None = None
     notes: Sequence[str] = ()
 
@@ -129,7 +144,7 @@ def to_rgb(colours: np.ndarray) -> np.ndarray:
         return colours.repeat(3, axis=2)
     full = np.uint32(np.iinfo(colours.dtype).max)
     result = np.empty((*colours.shape[:2], 3), colours.dtype)
-    for rows in strips(colours):
+    for rows in strips(*colours.shape[:2]):
         light = full - colours[rows]
         result[rows] = light[..., :3] * light[..., 3:] // full
     return result

@@ -16,7 +16,7 @@ from PIL import ExifTags, Image
 
 from historynet import files
 from historynet.errors import PictureError, reason, translated
-from historynet.pictures import color, images, metadata, ordinary, profiles, tiff, tiff_reading
+from historynet.pictures import color, images, metadata, ordinary, profiles, quiet, tiff, tiff_reading
 from historynet.pictures.decoded import Source, turned
 from historynet.pictures.heif import Heif
 from historynet.pictures.jpeg2000 import Jpeg2000
@@ -109,7 +109,7 @@ def read_header(path: Path, max_megapixels: float = MAX_MEGAPIXELS) -> Header:
     Raises:
         PictureError: if the file cannot be read, is no picture, or claims more than `max_megapixels`.
     """
-    with files.open_regular(path) as file, _decoding(path):
+    with files.open_regular(path) as file, _decoding(path), quiet.libraries():
         return _header(_open(file, path), path, max_megapixels)
 
 
@@ -127,7 +127,7 @@ def read(path: Path, page: int = 0, deep: bool = False, max_megapixels: float = 
     """
     data = images.read_bytes(path, limit=int(8e6 * max_megapixels))
     picture = Picture(np.empty(0))
-    with _decoding(path):
+    with _decoding(path), quiet.libraries():
         source = _open(io.BytesIO(data), path)
         header = _header(source, path, max_megapixels)
         size = header.width, header.height
@@ -183,9 +183,11 @@ def _open(file: BinaryIO, path: Path) -> Directories | Source | Image.Image:
 def _header(source: Directories | Source | Image.Image, path: Path, max_megapixels: float) -> Header:
     pages = source.pages if isinstance(source, Directories) else [source]
     width, height = max(((page.width, page.height) for page in pages), key=lambda size: size[0] * size[1])
-    if width * height > max_megapixels * 1e6:
+    weight = source.weight if isinstance(source, Source) else 1
+    if width * height * weight > max_megapixels * 1e6:
+        counted = f", each counted as {weight:g} for the memory that this format takes," if weight > 1 else ""
         raise PictureError(
-            f"{path}: {width}x{height} pixels are more than {max_megapixels:g} megapixels (--max-megapixels)"
+            f"{path}: {width}x{height} pixels{counted} are more than {max_megapixels:g} megapixels (--max-megapixels)"
         )
     return Header(width, height, len(pages))
 

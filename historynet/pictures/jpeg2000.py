@@ -46,6 +46,8 @@ class Jpeg2000(Source):
             self._readboxes(file)
         if not (self.width > 0 and self.height > 0):
             raise PictureError(f"{path}: not a picture that can be read, or a damaged one")
+        # OpenJPEG has four bytes for each sample.
+        self.weight = max(1.0, len(self._palette or self._depths) / 2)
 
     def _readboxes(self, file: BinaryIO) -> None:
         for kind, start, end in boxes(file, 0, file.seek(0, 2)):

@@ -8,8 +8,8 @@ import numpy as np
 from PIL import ExifTags, Image
 
 from historynet.errors import PictureError
-from historynet.pictures import images, profiles
-from historynet.pictures.decoded import Decoded, turned
+from historynet.pictures import images, jpeg, profiles
+from historynet.pictures.decoded import Decoded, strips, turned
 
 _OPENCV = ("JPEG", "PNG", "WEBP", "BMP", "DIB")
 # Formats whose Pillow readers start other programs (EPS) or want fonts (WMF) are left out.
@@ -23,6 +23,9 @@ def identify(file: BinaryIO, path: Path) -> Image.Image:
     Raises:
         PictureError: if it is of no kind that is read here.
     """
+    if jpeg.recognises(file.read(2)):
+        jpeg.check_header(file, path)
+    file.seek(0)
     try:
         return Image.open(file, formats=_OPENCV + _PILLOW)
     except Image.UnidentifiedImageError as error:
@@ -62,22 +65,35 @@ def decode(image: Image.Image, data: bytes, path: Path, deep: bool) -> Decoded:
         # Without a profile that fits, CMYK is what OpenCV takes it for.
         keep_cmyk = profiles.space_of(icc) == "CMYK"
         icc = icc if keep_cmyk else None
-    orientation = 1
-    alpha = None
     by_pillow = image.format in _PILLOW or keep_cmyk
+    alpha, orientation = None, 1
     if by_pillow or has_alpha:
         orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
-        if has_alpha:
-            alpha = np.array(image.convert("RGBA").getchannel("A"))
+        colours, alpha = _by_pillow(image, "CMYK" if keep_cmyk else "RGB" if by_pillow else None, has_alpha)
+        # Its memory, before OpenCV takes more.
+        image.close()
     if by_pillow:
-        return Decoded(np.array(image if keep_cmyk else image.convert("RGB")), alpha, bits, orientation, icc)
+        return Decoded(colours, alpha, bits, orientation, icc)
     # OpenCV turns it by itself.
+    alpha = None if alpha is None else turned(alpha, orientation)
     in_16_bits = bits == 16 and (deep or profiles.changes(icc))
-    return Decoded(_by_opencv(data, path, in_16_bits), _turned_alpha(alpha, orientation), bits, 1, icc)
+    return Decoded(_by_opencv(data, path, in_16_bits), alpha, bits, 1, icc)
 
 
-def _turned_alpha(alpha: np.ndarray | None, orientation: int) -> np.ndarray | None:
-    return None if alpha is None else turned(alpha, orientation)
+def _by_pillow(image: Image.Image, mode: str | None, has_alpha: bool) -> tuple[np.ndarray | None, np.ndarray | None]:
+    """Colours in a mode of Pillow's, if one is given, and transparency, strip by strip: Pillow's copies are large."""
+    image.load()
+    width, height = image.size
+    colours = None if mode is None else np.empty((height, width, len(mode)), np.uint8)
+    alpha = np.empty((height, width), np.uint8) if has_alpha else None
+    for rows in strips(height, width):
+        part = image.crop((0, rows.start, width, min(rows.stop, height)))
+        if has_alpha:
+            part = part.convert("RGBA")
+            alpha[rows] = np.asarray(part.getchannel("A"))
+        if mode is not None:
+            colours[rows] = np.asarray(part.convert(mode))
+    return colours, alpha
 
 
 def _by_opencv(data: bytes, path: Path, deep: bool) -> np.ndarray:

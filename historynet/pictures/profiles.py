@@ -8,7 +8,7 @@ import imagecodecs
 import numpy as np
 from PIL import Image, ImageCms
 
-from historynet.pictures.decoded import strips, to_rgb
+from historynet.pictures.decoded import looked_up, strips, to_rgb
 
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 """The profile of what is converted; half a kilobyte."""
@@ -124,10 +124,10 @@ def _converted(colours: np.ndarray, icc: bytes, space: str) -> np.ndarray:
         # Each level once, and those of 8 bits, too, in 16.
         step = 65535 // np.iinfo(colours.dtype).max
         table = _transformed(np.arange(0, 65536, step, np.uint16)[None], icc, "gray")[0, :, 1]
-        return to_rgb(((table + np.uint32(step // 2)) // step).astype(colours.dtype)[colours])
+        return to_rgb(looked_up(((table + np.uint32(step // 2)) // step).astype(colours.dtype), colours))
     rgb = to_rgb(colours) if space == "RGB" else np.empty((*colours.shape[:2], 3), colours.dtype)
     source = rgb if space == "RGB" else colours
-    for rows in strips(rgb):
+    for rows in strips(*rgb.shape[:2]):
         rgb[rows] = _transformed(source[rows], icc, space.lower())
     return rgb
 

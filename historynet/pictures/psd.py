@@ -10,7 +10,7 @@ import numpy as np
 
 from historynet.errors import PictureError
 from historynet.pictures import color
-from historynet.pictures.decoded import Decoded, Source, from_samples, to_levels
+from historynet.pictures.decoded import Decoded, Source, from_samples, looked_up, to_levels
 
 _BITMAP, _GRAY, _INDEXED, _RGB, _CMYK, _DUOTONE, _LAB = 0, 1, 2, 3, 4, 8, 9
 _CHANNELS = {_BITMAP: 1, _GRAY: 1, _INDEXED: 1, _RGB: 3, _CMYK: 4, _DUOTONE: 1, _LAB: 3}
@@ -101,7 +101,7 @@ class Psd(Source):
             if len(self._palette) < 768:
                 raise PictureError(f"{self._path}: not a picture that can be read, or a damaged one")
             table = np.frombuffer(self._palette, np.uint8, 768).reshape(3, 256).T
-            return Decoded(np.ascontiguousarray(table[values[..., 0]]), icc=self._icc)
+            return Decoded(looked_up(table, values[..., 0]), icc=self._icc)
         if self._mode == _BITMAP:
             values = to_levels(1 - values, 1)  # 1 is black
         alpha = channels if self._has_transparency and self._count > channels else None

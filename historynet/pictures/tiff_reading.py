@@ -11,7 +11,7 @@ import numpy as np
 
 from historynet.errors import PictureError
 from historynet.pictures import color, images
-from historynet.pictures.decoded import Decoded, from_samples, to_levels
+from historynet.pictures.decoded import Decoded, from_samples, looked_up, to_levels
 from historynet.pictures.tiff_pages import Directory
 
 if TYPE_CHECKING:
@@ -171,7 +171,7 @@ def _looked_up(indices: np.ndarray, page: "tifffile.TiffPage", path: Path) -> np
     table = (table >> 8 if table.max() > 255 else table).astype(np.uint8)
     if indices.max() >= len(table):
         raise PictureError(f"{path}: has colours that its palette does not name")
-    return np.ascontiguousarray(table[indices])
+    return looked_up(table, indices)
 
 
 def _ycbcr(data: bytes, page: "tifffile.TiffPage", directory: Directory, path: Path) -> Decoded:
