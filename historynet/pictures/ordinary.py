@@ -11,9 +11,9 @@ from historynet.errors import PictureError
 from historynet.pictures import images, jpeg, profiles
 from historynet.pictures.decoded import Decoded, strips, turned
 
-_OPENCV = ("JPEG", "PNG", "WEBP", "BMP", "DIB")
+_OPENCV = ("JPEG", "PNG", "WEBP", "BMP")
 # Formats whose Pillow readers start other programs (EPS) or want fonts (WMF) are left out.
-_PILLOW = ("GIF", "AVIF", "TGA", "PCX", "SGI", "SUN", "ICO", "QOI")
+_PILLOW = ("DIB", "GIF", "AVIF", "TGA", "PCX", "SGI", "SUN", "ICO", "QOI")
 _ANIMATED = ("GIF", "PNG", "WEBP", "AVIF")
 
 
