@@ -4,13 +4,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help setup demo demo-train test test-golden test-install lint bench clean
+.PHONY: help setup demo demo-train test test-golden test-formats test-install lint bench clean
 
 help:
 	@echo "make demo         colorize some photographs with the model that comes with the project"
 	@echo "make demo-train   train a small network on a few photographs and colorize their gray versions (minutes)"
-	@echo "make test         run the tests but for the following two (up to ten minutes on two cores, 8 GB of memory)"
+	@echo "make test         run the tests but for the following three (up to ten minutes on two cores, 8 GB of memory)"
 	@echo "make test-golden  compare networks of full size with the released program (some minutes, 10 GB)"
+	@echo "make test-formats read a generated matrix of files of all formats, depths, layouts and profiles (a minute)"
 	@echo "make test-install install the project into a fresh environment and colorize with it (minutes, 3 GB of disk)"
 	@echo "make lint         check the code's form"
 	@echo "make bench        measure speed and memory (half an hour; make bench BENCH=--quick only sees that it runs)"
@@ -36,11 +37,14 @@ demo-train: $(READY)
 	$(BIN)/python Util/demo_train.py
 
 test: $(READY)
-	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not golden and not install"
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not golden and not formats and not install"
 
 # One process: two of these tests at a time would not fit into memory.
 test-golden: $(READY)
 	$(BIN)/python -m pytest -m golden
+
+test-formats: $(READY)
+	$(BIN)/python -m pytest -m formats
 
 test-install: $(READY)
 	$(BIN)/python -m pytest -m install

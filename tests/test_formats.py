@@ -7,7 +7,8 @@ import os
 import cv2
 import numpy as np
 import pytest
-from PIL import ExifTags, Image, ImageCms, TiffImagePlugin
+import tifffile
+from PIL import ExifTags, Image, ImageCms
 
 from historynet import files
 from historynet.errors import PictureError
@@ -156,12 +157,12 @@ def test_transparency_is_turned_with_the_colours(tmp_path, rgb, orientation):
     np.testing.assert_array_equal(picture.alpha, picture.rgb[..., 0])
 
 
-def test_a_gray_profile_is_left_out_with_a_note(tmp_path, rgb):
-    # An sRGB profile that says it is one of gray values, which is all that is looked at.
+def test_a_profile_that_cannot_be_used_is_left_out_with_a_note(tmp_path, rgb):
+    # An sRGB profile that says it is one of gray values, whose curve it lacks.
     gray = SRGB[:16] + b"GRAY" + SRGB[20:]
     picture = formats.read(save(tmp_path / "a.png", rgb, "L", icc_profile=gray))
     assert picture.icc is None
-    assert picture.notes == ["a gray profile does not fit a coloured picture and is left out"]
+    assert picture.notes == ["its colour profile is damaged and is left out"]
 
 
 def test_a_scans_resolution_is_kept(tmp_path, rgb):
@@ -197,12 +198,12 @@ def test_a_disk_that_cannot_be_read_and_too_little_memory_are_not_called_damage(
         with pytest.raises(PictureError, match=rf"^{path}: cannot be read \(Input/output error\)"):
             formats.read_header(path)
 
-    def no_memory(*arguments):
+    def no_memory(*arguments, **keywords):
         raise MemoryError
 
-    for call in ("getexif", "seek"):
+    for owner, call in ((Image.Exif, "load_from_fp"), (tifffile.TiffPage, "asarray")):
         with monkeypatch.context() as patch:
-            patch.setattr(TiffImagePlugin.TiffImageFile, call, no_memory)
+            patch.setattr(owner, call, no_memory)
             with pytest.raises(PictureError, match=rf"^{path}: there is not enough memory for it"):
                 formats.read(path)
 

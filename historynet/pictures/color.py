@@ -34,7 +34,10 @@ def lab_to_rgb(lab: np.ndarray) -> np.ndarray:
 
 def to_8_bit(picture: np.ndarray) -> np.ndarray:
     """A uint8 or uint16 array as uint8; OpenCV's decoders leave out the lower byte, too."""
-    return picture if picture.dtype == np.uint8 else (picture >> 8).astype(np.uint8)
+    if picture.dtype == np.uint8:
+        return picture
+    # In pieces that NumPy chooses, without a second picture of 16 bits.
+    return np.right_shift(picture, 8, out=np.empty(picture.shape, np.uint8), casting="unsafe")
 
 
 def network_lab(rgb: np.ndarray, size: tuple[int, int]) -> np.ndarray:

@@ -1,7 +1,7 @@
 """Every format: a file -> its pictures with all they hold; a picture with all it holds -> a file.
 
 OpenCV decodes what it decodes rightly, so that ordinary files give the pixels they give in training; Pillow says what a
-file is, reads the rest, and knows EXIF data, profiles and transparency.
+file is, and knows EXIF data and transparency. TIFF, JPEG 2000 and PNM have readers of their own.
 """
 
 import contextlib
@@ -12,31 +12,52 @@ from typing import BinaryIO
 
 import cv2
 import numpy as np
-from PIL import ExifTags, Image, ImageCms, ImageOps, TiffImagePlugin
+from PIL import ExifTags, Image
 
 from historynet import files
 from historynet.errors import PictureError, reason, translated
-from historynet.pictures import color, images, tiff
+from historynet.pictures import color, images, metadata, ordinary, profiles, quiet, tiff, tiff_reading
+from historynet.pictures.decoded import Source, turned
+from historynet.pictures.heif import Heif
+from historynet.pictures.jpeg2000 import Jpeg2000
+from historynet.pictures.jpegxl import JpegXl
+from historynet.pictures.netpbm import Netpbm
 from historynet.pictures.options import MAX_MEGAPIXELS, QUALITY
-
-_OPENCV = ("JPEG", "PNG", "TIFF", "WEBP", "BMP", "DIB", "JPEG2000", "PPM")
-# Formats whose Pillow readers start other programs (EPS) or want fonts (WMF) are left out.
-_PILLOW = ("GIF", "AVIF", "TGA", "PCX", "PSD", "SGI", "SUN", "ICO", "QOI")
+from historynet.pictures.psd import Psd
+from historynet.pictures.raw import Raw
+from historynet.pictures.tiff_pages import Directories
 
 EXTENSIONS = images.EXTENSIONS | {
-    *(".jpe", ".jfif", ".jp2", ".j2k", ".pbm", ".pgm", ".ppm", ".pnm", ".dib", ".apng"),
-    *(".gif", ".avif", ".tga", ".pcx", ".psd", ".sgi", ".ras", ".ico", ".qoi"),
+    *(".jpe", ".jfif", ".jp2", ".j2k", ".jpf", ".jpx", ".j2c", ".jpc"),
+    *(".pbm", ".pgm", ".ppm", ".pnm", ".pam", ".dib", ".apng"),
+    *(".gif", ".avif", ".tga", ".pcx", ".sgi", ".ras", ".ico", ".qoi"),
+    *(".psd", ".psb", ".heic", ".heif", ".hif", ".jxl"),
+    # Raw files: refused by name, or developed where LibRaw is installed.
+    *(
+        ".dng",
+        ".nef",
+        ".nrw",
+        ".cr2",
+        ".cr3",
+        ".arw",
+        ".srf",
+        ".sr2",
+        ".raf",
+        ".orf",
+        ".rw2",
+        ".pef",
+        ".srw",
+        ".x3f",
+        ".mrw",
+    ),
 }
 """Of a folder's files these are taken; what a file is, its content says."""
 
+_HEAD = 64
+"""Bytes that tell the kinds apart."""
+
 _SAME = {".jpg": ".jpg", ".jpeg": ".jpg", ".jpe": ".jpg", ".jfif": ".jpg"} | {".tif": ".tif", ".tiff": ".tif"}
 _SAME |= {".webp": ".webp"}
-
-_TIFF_TEXTS = frozenset({269, 270, 271, 272, 282, 283, 285, 296, 305, 306, 315, 316, 33432, 34665, 34853})
-"""Tags of a TIFF file's first directory that speak of the picture; the others of how the file stores it."""
-
-_THUMBNAIL = frozenset({513, 514})
-_MAX_PAGES = 10_000
 
 
 def same_format(path: Path) -> str:
@@ -88,8 +109,8 @@ def read_header(path: Path, max_megapixels: float = MAX_MEGAPIXELS) -> Header:
     Raises:
         PictureError: if the file cannot be read, is no picture, or claims more than `max_megapixels`.
     """
-    with files.open_regular(path) as file:
-        return _header(_identify(file, path), path, max_megapixels)
+    with files.open_regular(path) as file, _decoding(path), quiet.libraries():
+        return _header(_open(file, path), path, max_megapixels)
 
 
 def read(path: Path, page: int = 0, deep: bool = False, max_megapixels: float = MAX_MEGAPIXELS) -> Picture:
@@ -98,78 +119,84 @@ def read(path: Path, page: int = 0, deep: bool = False, max_megapixels: float = 
     Args:
         path: the file to read.
         page: which of several, from 0.
-        deep: whether 16-bit values are to be kept.
+        deep: whether values of more than 8 bits are to be kept, as 16.
         max_megapixels: what claims more is refused.
 
     Raises:
         PictureError: if the file cannot be read, is no picture, is damaged, or claims more than `max_megapixels`.
     """
     data = images.read_bytes(path, limit=int(8e6 * max_megapixels))
-    image = _identify(io.BytesIO(data), path)
-    header = _header(image, path, max_megapixels)
-    with _decoding(path):
-        image.seek(min(page, header.pages - 1))
-        bits = _bits(image)
-        has_alpha = image.format not in ("BMP", "DIB") and image.has_transparency_data
-    if bits > 16 or image.mode == "F":
-        raise PictureError(f"{path}: holds {bits}-bit values; save it with 16 or 8 bits")
     picture = Picture(np.empty(0))
-    _read_metadata(picture, image, data, path)
-    space = picture.icc and _space(picture.icc)
-
-    # The pixels, by Pillow where OpenCV would not read them rightly: its 8-bit TIFF reader multiplies colours by their
-    # transparency.
-    by_pillow = image.format in _PILLOW or (image.mode == "CMYK" and space == "CMYK")
-    by_pillow |= image.format == "TIFF" and has_alpha and bits <= 8
-    if by_pillow or has_alpha:
-        with _decoding(path):
-            turned = ImageOps.exif_transpose(image)
-            if has_alpha:
-                picture.alpha = np.array(turned.convert("RGBA").getchannel("A"))
-            if by_pillow:
-                picture.rgb = np.array(_cmyk_to_rgb(turned, picture.icc) if space == "CMYK" else turned.convert("RGB"))
-    if not by_pillow:
-        picture.rgb = _decode(data, path, page if header.pages > 1 else None, deep and bits == 16)
-    if picture.rgb.shape[:2] not in (image.size, image.size[::-1]) or picture.rgb.dtype not in (np.uint8, np.uint16):
+    with _decoding(path), quiet.libraries():
+        source = _open(io.BytesIO(data), path)
+        header = _header(source, path, max_megapixels)
+        size = header.width, header.height
+        if isinstance(source, Directories):
+            directory = source.pages[min(page, header.pages - 1)]
+            size = directory.size
+            picture.exif = metadata.of_page(data, source, directory, picture.notes)
+            decoded = tiff_reading.decode(data, directory, path)
+        elif isinstance(source, Image.Image):
+            if ordinary.may_have_exif(source, data):
+                picture.exif = metadata.of_image(source, picture.notes)
+            if ordinary.is_animation(source):
+                picture.notes.append("an animation: only its first frame is colorized")
+            decoded = ordinary.decode(source, data, path, deep)
+        else:
+            if isinstance(source, Raw) and source.directories:
+                directories = source.directories
+                picture.exif = metadata.of_page(data, directories, directories.chain[0], picture.notes)
+            elif source.exif:
+                picture.exif = metadata.of_bytes(source.exif, picture.notes)
+            picture.notes += source.notes
+            decoded = source.decode(data)
+        rgb, picture.icc, note = profiles.to_srgb(decoded.colours, decoded.icc)
+        picture.notes += [note] if note else []
+        if picture.icc == profiles.SRGB:
+            metadata.name_srgb(picture.exif)
+        picture.rgb = turned(rgb if deep else color.to_8_bit(rgb), decoded.orientation)
+    if picture.rgb.shape[:2] not in (size, size[::-1]):
         raise PictureError(f"{path}: not a picture that can be read, or a damaged one")
-
-    # What says nothing of these pixels is left out.
-    if picture.alpha is not None and (picture.alpha.min() == 255 or picture.alpha.shape != picture.rgb.shape[:2]):
-        picture.alpha = None
-    if bits == 16 and picture.rgb.dtype == np.uint8 and not deep:
-        picture.notes.append("16 bits are cut to 8; --format png and tif keep 16")
-    if space not in (None, "RGB"):
-        picture.icc = None
-        if space != "CMYK":
-            picture.notes.append(f"a {space.strip().lower()} profile does not fit a coloured picture and is left out")
+    if decoded.bits > 8 and not deep:
+        picture.notes.append(f"{decoded.bits} bits are cut to 8; --format png and tif keep 16")
+    if decoded.alpha is not None and decoded.alpha.min() < 255:
+        alpha = turned(decoded.alpha, decoded.orientation)
+        # One of another size says nothing of these pixels.
+        picture.alpha = alpha if alpha.shape == picture.rgb.shape[:2] else None
     return picture
 
 
-def _read_metadata(picture: Picture, image: Image.Image, data: bytes, path: Path) -> None:
-    """Sets a picture's EXIF data, profile and notes from an image and the file's content."""
-    # Pillow would decode a PNG file to look for EXIF data behind the pixels.
-    if image.format != "PNG" or b"eXIf" in data or b"Raw profile type exif" in data:
-        picture.exif = _exif(image, path, picture.notes)
-    with _decoding(path):
-        picture.icc = image.info.get("icc_profile") or None
-        if image.format in ("GIF", "PNG", "WEBP", "AVIF") and getattr(image, "is_animated", False):
-            picture.notes.append("an animation: only its first frame is colorized")
+def _open(file: BinaryIO, path: Path) -> Directories | Source | Image.Image:
+    """A file by its content, not yet decoded."""
+    head = file.read(_HEAD)
+    if Directories.recognises(head):
+        directories = Directories(file, path)
+        is_raw = directories.is_raw or Raw.recognises(head)
+        return Raw(file, path, directories) if is_raw else directories
+    for kind in (Raw, Jpeg2000, Netpbm, Psd, Heif, JpegXl):
+        if kind.recognises(head):
+            return kind(file, path)
+    file.seek(0)
+    return ordinary.identify(file, path)
 
 
-def _decode(data: bytes, path: Path, page: int | None, deep: bool) -> np.ndarray:
-    """RGB as OpenCV decodes it: uint16 if `deep`, else uint8."""
-    if not deep:
-        return images.decode(data, path, page=page)
-    # OpenCV 4.14 returns memory that nothing was written to for IMREAD_COLOR_RGB of a 16-bit TIFF file.
-    bgr = images.decode(data, path, cv2.IMREAD_COLOR_BGR | cv2.IMREAD_ANYDEPTH, page)
-    return cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
+def _header(source: Directories | Source | Image.Image, path: Path, max_megapixels: float) -> Header:
+    pages = source.pages if isinstance(source, Directories) else [source]
+    width, height = max(((page.width, page.height) for page in pages), key=lambda size: size[0] * size[1])
+    weight = source.weight if isinstance(source, Source) else 1
+    if width * height * weight > max_megapixels * 1e6:
+        counted = f", each counted as {weight:g} for the memory that this format takes," if weight > 1 else ""
+        raise PictureError(
+            f"{path}: {width}x{height} pixels{counted} are more than {max_megapixels:g} megapixels (--max-megapixels)"
+        )
+    return Header(width, height, len(pages))
 
 
 def _decoding(path: Path) -> contextlib.AbstractContextManager[None]:
-    """Within it, whatever Pillow raises on a file becomes a PictureError. For calls of Pillow only.
+    """Within it, whatever a decoder raises on a file becomes a PictureError.
 
-    There is no list of what that may be: each of its twenty readers trusts the file's numbers and raises what Python
-    raises where they are wrong, from a KeyError to a ZeroDivisionError.
+    There is no list of what that may be: each of Pillow's and tifffile's many readers trusts the file's numbers and
+    raises what Python raises where they are wrong, from a KeyError to a ZeroDivisionError.
     """
     return translated(Exception, lambda error: _refusal(path, error))
 
@@ -181,85 +208,6 @@ def _refusal(path: Path, error: Exception) -> PictureError:
     if isinstance(error, OSError) and error.errno is not None:
         return PictureError(f"{path}: cannot be read ({reason(error)})")
     return PictureError(f"{path}: cannot be decoded ({reason(error)})")
-
-
-def _identify(file: BinaryIO, path: Path) -> Image.Image:
-    with _decoding(path):
-        try:
-            return Image.open(file, formats=_OPENCV + _PILLOW)
-        except Image.UnidentifiedImageError as error:
-            what = "not a picture that can be read, or a damaged one" if file.seek(0, 2) else "the file is empty"
-            raise PictureError(f"{path}: {what}") from error
-
-
-def _header(image: Image.Image, path: Path, max_megapixels: float) -> Header:
-    with _decoding(path):
-        sizes = [image.size]
-        if image.format == "TIFF":
-            for page in range(1, min(image.n_frames, _MAX_PAGES)):
-                image.seek(page)
-                sizes.append(image.size)
-            image.seek(0)
-    width, height = max(sizes, key=lambda size: size[0] * size[1])
-    if width * height > max_megapixels * 1e6:
-        raise PictureError(
-            f"{path}: {width}x{height} pixels are more than {max_megapixels:g} megapixels (--max-megapixels)"
-        )
-    return Header(width, height, len(sizes))
-
-
-def _bits(image: Image.Image) -> int:
-    """Bits of a sample; Pillow turns 16-bit colours into 8-bit ones and tells so only in the name of its raw mode."""
-    if image.format == "TIFF":
-        return max(image.tag_v2.get(TiffImagePlugin.BITSPERSAMPLE, (1,)))
-    raw_mode = image.tile[0][3] if image.format == "PNG" and image.tile else ""
-    return 16 if "16" in f"{image.mode} {raw_mode}" else 8
-
-
-def _exif(image: Image.Image, path: Path, notes: list[str]) -> Image.Exif | None:
-    """EXIF data that can be written again; None, with a note, if it is damaged.
-
-    Raises:
-        PictureError: if there is not enough memory.
-    """
-    try:
-        exif = _copy_exif(image)
-        exif.tobytes()
-    except MemoryError as error:
-        raise _refusal(path, error) from error
-    # Pillow decodes each value when it is asked for, and encodes it in tobytes, trusting types and counts of the file:
-    # damaged ones raise what Python raises. The picture is sound.
-    except Exception:
-        notes.append("its EXIF data is damaged and is left out")
-        return None
-    return exif if len(exif) else None
-
-
-def _copy_exif(image: Image.Image) -> Image.Exif:
-    """The tags that speak of the picture; a scan's resolution counts as one."""
-    source, exif = image.getexif(), Image.Exif()
-    for tag, value in source.items():
-        if tag in _TIFF_TEXTS or (image.format != "TIFF" and tag not in _THUMBNAIL):
-            exif[tag] = source.get_ifd(tag) if tag in (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo) else value
-    exif.pop(ExifTags.Base.Orientation, None)
-    dpi = image.info.get("dpi")
-    if dpi and ExifTags.Base.XResolution not in exif:
-        exif[ExifTags.Base.XResolution], exif[ExifTags.Base.YResolution] = (float(value) for value in dpi)
-        exif[ExifTags.Base.ResolutionUnit] = 2
-    return exif
-
-
-def _space(icc: bytes) -> str | None:
-    """The colour space of a profile: "RGB", "GRAY", "CMYK"; None if it is damaged."""
-    try:
-        return ImageCms.ImageCmsProfile(io.BytesIO(icc)).profile.xcolor_space.strip()
-    except (OSError, ImageCms.PyCMSError):
-        return None
-
-
-def _cmyk_to_rgb(image: Image.Image, icc: bytes) -> Image.Image:
-    source = ImageCms.ImageCmsProfile(io.BytesIO(icc))
-    return ImageCms.profileToProfile(image, source, ImageCms.createProfile("sRGB"), outputMode="RGB")
 
 
 def add_provenance(picture: Picture, text: str) -> None:
@@ -296,14 +244,15 @@ def write(path: Path, picture: Picture, quality: int = QUALITY) -> None:
 def _encode(path: Path, pixels: np.ndarray, picture: Picture, quality: int) -> np.ndarray:
     flag = {".jpg": cv2.IMWRITE_JPEG_QUALITY, ".webp": cv2.IMWRITE_WEBP_QUALITY}.get(path.suffix)
     parameters = [] if flag is None else [flag, quality]
-    metadata = []
+    exif, icc = [], []
     if picture.exif:
-        metadata.append((cv2.IMAGE_METADATA_EXIF, picture.exif.tobytes().removeprefix(b"Exif\0\0")))
+        exif.append((cv2.IMAGE_METADATA_EXIF, picture.exif.tobytes().removeprefix(b"Exif\0\0")))
     if picture.icc:
-        metadata.append((cv2.IMAGE_METADATA_ICCP, picture.icc))
-    data = images.encode(path, pixels, parameters, metadata)
-    if data is None:
-        # 64 kB are all that a JPEG file holds of each, and damaged profiles are refused.
-        picture.notes.append("its EXIF data or profile does not fit into the result and is left out")
-        data = images.encode(path, pixels, parameters)
+        icc.append((cv2.IMAGE_METADATA_ICCP, picture.icc))
+    # 64 kB are all that a JPEG file holds of each, and damaged ones are refused. Without a profile sRGB is taken.
+    for blocks, left_out in ((exif + icc, None), (exif, "profile"), (icc, "EXIF data"), ([], "EXIF data and profile")):
+        data = images.encode(path, pixels, parameters, blocks)
+        if data is not None:
+            picture.notes += [f"its {left_out} does not fit into the result and is left out"] if left_out else []
+            break
     return data

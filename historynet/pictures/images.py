@@ -2,7 +2,6 @@
 
 import math
 import os
-import re
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
@@ -11,10 +10,9 @@ import numpy as np
 
 from historynet import files
 from historynet.errors import InputError, PictureError, reason, translated
+from historynet.pictures import jpeg, quiet
 
 EXTENSIONS = frozenset({".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp"})
-
-_MARK = re.compile(rb"\xff[^\x00\xd0-\xd7]")
 
 # OpenCV warns of damaged files on the standard error stream, without their names; our own messages name them.
 cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
@@ -65,14 +63,14 @@ def decode(data: bytes, path: Path, flags: int = cv2.IMREAD_COLOR_RGB, page: int
     Raises:
         PictureError: if it is no picture, or ends early, or there is not enough memory.
     """
-    if data.startswith(b"\xff\xd8") and not _jpeg_is_whole(data):
-        raise PictureError(f"{path}: the JPEG file ends early")
+    if jpeg.recognises(data):
+        jpeg.check(data, path)
     buffer = np.frombuffer(data, np.uint8)
 
     def translate(error: cv2.error | MemoryError) -> PictureError:
         return _refusal(path, error, f"cannot be decoded ({' '.join(str(getattr(error, 'err', '')).split())})")
 
-    with translated((cv2.error, MemoryError), translate):
+    with translated((cv2.error, MemoryError), translate), quiet.libraries():
         if page is None:
             picture = cv2.imdecode(buffer, flags)
         else:
@@ -81,33 +79,6 @@ def decode(data: bytes, path: Path, flags: int = cv2.IMREAD_COLOR_RGB, page: int
     if picture is None:
         raise PictureError(f"{path}: not a picture that can be read, or a damaged one")
     return picture
-
-
-def _jpeg_is_whole(data: bytes) -> bool:
-    """Whether a JPEG's compressed data reaches its end mark; OpenCV would fill what is missing with gray.
-
-    Walks the segments up to the first end mark (FF D9); what a camera appended after it does not matter.
-    """
-    place = 2
-    while place + 4 <= len(data):
-        if data[place] != 0xFF:
-            return True  # not a segment: damaged in another way, which the decoder judges
-        marker = data[place + 1]
-        if marker == 0xFF:  # padding
-            place += 1
-        elif marker == 0xD9:
-            return True
-        else:
-            place += 2 + int.from_bytes(data[place + 2 : place + 4], "big")
-            if marker == 0xDA:
-                place = _end_of_scan(data, place)
-    return data[place : place + 2] == b"\xff\xd9"
-
-
-def _end_of_scan(data: bytes, place: int) -> int:
-    """Where the compressed data that starts here ends: the next FF that is followed by neither 00 nor RST0..RST7."""
-    mark = _MARK.search(data, place)
-    return mark.start() if mark else len(data)
 
 
 def _refusal(path: Path, error: cv2.error | MemoryError, otherwise: str) -> PictureError:

@@ -1,0 +1,77 @@
+"""What files say of a picture beside its pixels: EXIF data, resolution."""
+
+import io
+from collections.abc import Callable
+
+from PIL import ExifTags, Image
+
+from historynet.pictures.tiff_pages import Directories, Directory
+
+_TIFF_TEXTS = frozenset({269, 270, 271, 272, 282, 283, 285, 296, 305, 306, 315, 316, 33432, 34665, 34853})
+"""Tags of a TIFF file's first directory that speak of the picture; the others of how the file stores it."""
+
+_SRGB = 1
+_THUMBNAIL = frozenset({513, 514})
+
+
+def of_image(image: Image.Image, notes: list[str]) -> Image.Exif | None:
+    """EXIF data of what Pillow has opened that can be written again; None, with a note, if it is damaged."""
+    return _sound(lambda: _copied(image.getexif(), False, image.info.get("dpi")), notes)
+
+
+def of_page(data: bytes, directories: Directories, directory: Directory, notes: list[str]) -> Image.Exif | None:
+    """The same of a page of a TIFF file."""
+
+    def read() -> Image.Exif:
+        source = Image.Exif()
+        source.endian, source.bigtiff = directories.order, directories.big
+        source.load_from_fp(io.BytesIO(data), directory.offset)
+        return _copied(source, True, None)
+
+    return _sound(read, notes)
+
+
+def of_bytes(block: bytes, notes: list[str]) -> Image.Exif | None:
+    """The same of a block of EXIF data."""
+
+    def read() -> Image.Exif:
+        source = Image.Exif()
+        source.load(block)
+        return _copied(source, False, None)
+
+    return _sound(read, notes)
+
+
+def _sound(read: Callable[[], Image.Exif], notes: list[str]) -> Image.Exif | None:
+    try:
+        exif = read()
+        exif.tobytes()
+    except MemoryError:
+        raise
+    # Pillow decodes each value when it is asked for, and encodes it in tobytes, trusting types and counts of the file:
+    # damaged ones raise what Python raises. The picture is sound.
+    except Exception:
+        notes.append("its EXIF data is damaged and is left out")
+        return None
+    return exif if len(exif) else None
+
+
+def _copied(source: Image.Exif, is_tiff: bool, dpi: tuple[float, float] | None) -> Image.Exif:
+    """The tags that speak of the picture; a scan's resolution counts as one."""
+    exif = Image.Exif()
+    for tag, value in source.items():
+        if tag in _TIFF_TEXTS or (not is_tiff and tag not in _THUMBNAIL):
+            exif[tag] = source.get_ifd(tag) if tag in (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo) else value
+    exif.pop(ExifTags.Base.Orientation, None)
+    if dpi and ExifTags.Base.XResolution not in exif:
+        exif[ExifTags.Base.XResolution], exif[ExifTags.Base.YResolution] = (float(value) for value in dpi)
+        exif[ExifTags.Base.ResolutionUnit] = 2
+    return exif
+
+
+def name_srgb(exif: Image.Exif | None) -> None:
+    """Lets EXIF data that names a colour space name the one that the picture was converted to."""
+    if exif is not None:
+        tags = exif.get(ExifTags.IFD.Exif)
+        if isinstance(tags, dict) and ExifTags.Base.ColorSpace in tags:
+            tags[ExifTags.Base.ColorSpace] = _SRGB
