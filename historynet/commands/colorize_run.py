@@ -82,13 +82,12 @@ def run(arguments: argparse.Namespace, settings: Settings, variant: str | None, 
     # --max-megapixels is our own limit, checked before a picture is decoded.
     Image.MAX_IMAGE_PIXELS = None
     plan = _make_plan(arguments, settings.result_dir)
-    model = choosing.find_model(settings.pretrained, settings.model_dir, variant or "HistoryNet")
-    shipped = "the shipped model, " if model == choosing.SHIPPED else ""
-    print(f"{device}; colorizing with {shipped}{model}", flush=True)
+    choice = choosing.choose_model(settings.pretrained, settings.model_dir, variant or "HistoryNet")
+    print(one_line(f"{device}; colorizing with {choice}"), flush=True)
     report = Report()
     _note_unobeyed(arguments, plan, report)
     with backend.quiet():
-        colorizer, records = _load(model, variant, settings)
+        colorizer, records = _load(choice.path, variant, settings)
         line = records.provenance(__version__) if arguments.provenance else None
         try:
             with Stop() as stop, stop.at_once(_STOPPED):
