@@ -67,12 +67,13 @@ def identify(path: Path) -> Source:
 @functools.lru_cache(maxsize=64)
 def _digest(path: Path, size: int, modified: int) -> str:
     parts = -(-size // _PART)
-    digest = hashlib.sha256()
+    # Twice as fast as SHA-256 where the processor has no instructions for that.
+    digest = hashlib.blake2b(digest_size=16)
     with files.open_regular(path) as file, files.reading(path, PictureError):
         for part in range(parts) if parts <= _PARTS else (i * (size - _PART) // (_PARTS - 1) for i in range(_PARTS)):
             file.seek(part * _PART if parts <= _PARTS else part)
             digest.update(file.read(_PART))
-    return digest.hexdigest()[:32]
+    return digest.hexdigest()
 
 
 @dataclass

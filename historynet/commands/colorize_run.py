@@ -15,7 +15,7 @@ from historynet import __version__, backend, errors, films
 from historynet.colorizing import choosing
 from historynet.colorizing.colorizer import Colorizer
 from historynet.colorizing.folder import Report, colorize_files, digest, reason_to_skip
-from historynet.colorizing.inputs import list_inputs
+from historynet.colorizing.inputs import PassedOver, list_inputs
 from historynet.colorizing.options import Options
 from historynet.colorizing.records import Records
 from historynet.colorizing.results import PREVIEW_SUFFIX, check_results, name_excerpt, name_results
@@ -56,11 +56,13 @@ class _Plan:
         pictures: in the order of the inputs.
         films: in the order of the inputs.
         existing_films: what becomes of films whose results exist, as in `Options`.
+        passed_over: what lies in the inputs' folders and is not taken: (folder or file, what is said of it).
     """
 
     pictures: Sequence[tuple[Path, Path]]
     films: Sequence[tuple[Path, Path]]
     existing_films: str
+    passed_over: Sequence[tuple[Path, str]]
 
 
 def run(arguments: argparse.Namespace, settings: Settings, variant: str | None, device: str) -> int:
@@ -85,6 +87,8 @@ def run(arguments: argparse.Namespace, settings: Settings, variant: str | None, 
     choice = choosing.choose_model(settings.pretrained, settings.model_dir, variant or "HistoryNet")
     print(one_line(f"{device}; colorizing with {choice}"), flush=True)
     report = Report()
+    for path, line in plan.passed_over:
+        report.note(path, [line])
     _note_unobeyed(arguments, plan, report)
     with backend.quiet():
         colorizer, records = _load(choice.path, variant, settings)
@@ -108,7 +112,8 @@ def _make_plan(arguments: argparse.Namespace, result_dir: Path) -> _Plan:
     Raises:
         InputError: if there are none, or a result would replace an input or, unasked, an earlier result.
     """
-    found = list_inputs(arguments.inputs, result_dir, arguments.recursive, formats.EXTENSIONS | films.EXTENSIONS)
+    passed_over, extensions = PassedOver(), formats.EXTENSIONS | films.EXTENSIONS
+    found = list_inputs(arguments.inputs, result_dir, arguments.recursive, extensions, passed_over)
     pictures = [path for path in found if path.suffix.lower() not in films.EXTENSIONS]
     film_files = [path for path in found if path.suffix.lower() in films.EXTENSIONS]
     roots = [given for given in arguments.inputs if arguments.recursive and given.is_dir()]
@@ -122,7 +127,10 @@ def _make_plan(arguments: argparse.Namespace, result_dir: Path) -> _Plan:
     check_results(found, results, arguments.existing)
     check_results(found, film_results, existing_films)
     return _Plan(
-        list(zip(pictures, results, strict=True)), list(zip(film_files, film_results, strict=True)), existing_films
+        list(zip(pictures, results, strict=True)),
+        list(zip(film_files, film_results, strict=True)),
+        existing_films,
+        passed_over.lines(),
     )
 
 
