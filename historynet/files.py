@@ -133,13 +133,18 @@ def list_folder(folder: Path) -> list[Path]:
     return []
 
 
-def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
+def write_atomically(
+    path: Path,
+    write: Callable[[Path], object],
+    naming: contextlib.AbstractContextManager[object] | None = None,
+) -> None:
     """Lets `write` fill a temporary file beside `path`, then gives it the name: never half a file under the name.
 
     Args:
         path: the file. Its folder is made if need be; a file of this name is replaced, or left as it is if `write`
             fails.
         write: writes to the path that it is called with. That keeps the extension, which some writers look at.
+        naming: entered when the file is complete, left when it has its name; an error on entering leaves all as it is.
 
     Raises:
         PictureError: if the file system cannot hold so long a name.
@@ -156,7 +161,8 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
         temporary = path.with_name(f"{_UNFINISHED}{uuid.uuid4().hex}{path.suffix}")
         try:
             write(temporary)
-            temporary.replace(path)
+            with naming or contextlib.nullcontext():
+                temporary.replace(path)
         finally:
             temporary.unlink(missing_ok=True)
 
@@ -265,6 +271,21 @@ def _open_locked(folder: Path, otherwise: str) -> int | None:
                 stack.pop_all()
                 return handle
     return None
+
+
+def wait_to_lock(handle: int) -> None:
+    """Waits until no other process or thread holds the lock of an open file; closing it releases the lock.
+
+    On a file system that knows no locks nobody waits.
+
+    Raises:
+        OSError: if it cannot be locked otherwise.
+    """
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+    except OSError as error:
+        if error.errno not in _WITHOUT_LOCKS:
+            raise
 
 
 def remove_unfinished(folder: Path) -> None:

@@ -86,7 +86,7 @@ def test_a_stop_among_pictures_counts_what_is_written(arguments, run, tmp_path, 
     assert f"{len(made)} colorized" in printed
     assert skipped(messages) == ["broken.png"]
     assert messages.splitlines()[-1].startswith(f"stopped by {signal.Signals(number).name}; ")
-    assert not list((tmp_path / "out").glob(".*"))
+    assert [path.name for path in (tmp_path / "out").glob(".*")] == [".historynet.jsonl"]
     monkeypatch.undo()
     ended, printed, _ = run(*arguments, "--skip-existing")
     assert ended == 3

@@ -781,7 +781,8 @@ def test_a_folder_of_pictures_and_films(run, model, tmp_path):
     code, printed, messages = run(*arguments)
     assert code == 3
     assert "2 colorized" in printed
-    assert sorted(path.name for path in out.iterdir()) == ["good_reconstructed.mp4", "photo_reconstructed.jpg"]
+    names = [".historynet.jsonl", "good_reconstructed.mp4", "photo_reconstructed.jpg"]
+    assert sorted(path.name for path in out.iterdir()) == names
     assert messages.count("skipped: ") == 8
     with av.open(str(out / "good_reconstructed.mp4")) as container:
         assert container.metadata["comment"] == "made by code"

@@ -90,7 +90,7 @@ def test_the_installed_command_colorizes_in_another_folder(environment, tmp_path
     out = run(environment / "historynet-colorize", "photo.png", "--gpu-id", "cpu", cwd=tmp_path)
     assert "1 colorized" in out
     assert {path.name for path in tmp_path.iterdir()} == {"photo.png", "RESULT"}
-    (result,) = (path for path in (tmp_path / "RESULT").rglob("*") if path.is_file())
+    (result,) = (path for path in (tmp_path / "RESULT").rglob("*") if path.is_file() and path.name[0] != ".")
     assert result.relative_to(tmp_path) == Path("RESULT/HistoryNet/colorized/photo_reconstructed.jpg")
     colored = cv2.imread(str(result))
     assert colored.shape == (*gray.shape, 3)

@@ -1,49 +1,103 @@
 """Which model file colorizes: the one that is named, a run's own, or the one that comes with the project."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from historynet import files
 from historynet.errors import InputError
 from historynet.settings import DEFAULT
+from historynet.systems.historynet.shipped import SHIPPED, WORD
 from historynet.weights import run_files
-
-SHIPPED = Path(__file__).resolve().parent.parent / "models/historynet_compact.keras"
-"""The generator of HistoryNet that comes with the project."""
 
 _OF = "HistoryNet"
 """The program that the shipped model is of."""
 
 _LAST_EPOCH = 7
-"""Of the paper's training."""
+"""Of the paper's training; the authors' file is called by it."""
+
+_NETWORK = "colorization"
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A model file, and why it is that one.
+
+    Attributes:
+        path: the file.
+        remark: a few words on it; empty if it was named.
+    """
+
+    path: Path
+    remark: str = ""
+
+    def __str__(self) -> str:
+        shipped = "the shipped model, " if self.path == SHIPPED else ""
+        return f"{shipped}{self.path}" + (f" ({self.remark})" if self.remark else "")
 
 
 def find_model(pretrained: str, model_dir: Path, program: str | None = None) -> Path:
-    """The file that PRETRAINED means: a path, or a name in MODEL_DIR with or without its extension.
+    """The file of `choose_model`."""
+    return choose_model(pretrained, model_dir, program).path
 
-    "default" is the model of the paper's last epoch in MODEL_DIR or, where that holds no such network at all, the one
-    that is shipped, if it is of the program.
+
+def choose_model(pretrained: str, model_dir: Path, program: str | None = None) -> Choice:
+    """The file that PRETRAINED means: a path, a name in MODEL_DIR with or without its extension, or one of two words.
+
+    "shipped" is the model that comes with the project. "default" is, in this order, the authors' file in MODEL_DIR; the
+    best epoch of the run there, by its own evaluation, or its newest; the shipped model, if it is of the program and
+    nobody has put anything else there. A run that has not seen its pictures once is passed over.
 
     Args:
-        pretrained: a path, a name or "default".
+        pretrained: a path, a name, "default" or "shipped".
         model_dir: the run's folder of models.
         program: whose models are wanted: "HistoryNet", "Baseline", ...
 
     Raises:
         InputError: listing the models that are in the folder; or if that cannot be read.
     """
-    default = pretrained == DEFAULT
-    name = run_files.model_path(model_dir, "colorization", _LAST_EPOCH).stem if default else pretrained
-    extensions = ("", ".keras", ".h5", ".weights.h5")
+    if pretrained == WORD:
+        return _shipped(program)
+    last = run_files.model_path(model_dir, _NETWORK, _LAST_EPOCH)
+    name = last.stem if pretrained == DEFAULT else pretrained
+    # A run's last epoch is not its best by itself.
+    extensions = ("", ".keras", ".h5", ".weights.h5") if pretrained != DEFAULT or not last.is_file() else ()
     for candidate in (Path(name), *(model_dir / (name + extension) for extension in extensions)):
         if candidate.is_file():
-            return candidate
+            return Choice(candidate)
     if Path(name).is_dir():
         raise InputError(f"{name}: is a folder; name a model file in it")
     # Released ones have other names than a run's.
-    models = sorted(path.name for path in files.list_folder(model_dir) if "colorization" in path.name)
-    if default and not models and program == _OF and SHIPPED.is_file():
-        return SHIPPED
+    models = sorted(path.name for path in files.list_folder(model_dir) if _NETWORK in path.name)
+    run = run_files.list_models(model_dir, _NETWORK)
+    if pretrained == DEFAULT:
+        is_short = bool(run) and run_files.is_shorter_than_a_pass(model_dir, run_files.epoch_of(run[-1]))
+        if run and not is_short:
+            return _best(model_dir, run)
+        if program == _OF and SHIPPED.is_file() and len(models) == len(run):
+            short = f"{model_dir} holds a run shorter than one pass over its pictures"
+            return Choice(SHIPPED, f"{short}, which --pretrained {run[-1].stem} takes" if run else "")
+    named = ", ".join(models) + (f", or {WORD}" if program in (_OF, None) and SHIPPED.is_file() else "")
     raise InputError(
         f"{model_dir / name}: no such model; "
-        + (f"--pretrained can be {', '.join(models)}" if models else "train one, or name a file with --pretrained")
+        + (f"--pretrained can be {named}" if models else "train one, or name a file with --pretrained")
     )
+
+
+def _shipped(program: str | None) -> Choice:
+    if program not in (_OF, None):
+        raise InputError(f"--pretrained {WORD}: that model is of {_OF}, not of {program}")
+    if not SHIPPED.is_file():
+        raise InputError(f"{SHIPPED}: the shipped model is not there; name a file with --pretrained")
+    return Choice(SHIPPED)
+
+
+def _best(model_dir: Path, run: list[Path]) -> Choice:
+    """The best of a run's models, or its newest."""
+    table = run_files.find_table(model_dir)
+    best_epochs = run_files.read_best_epochs(table) if table else []
+    for epoch in reversed(best_epochs):
+        path = run_files.model_path(model_dir, _NETWORK, epoch)
+        # Networks need not be saved after every epoch.
+        if path in run:
+            return Choice(path, f"epoch {epoch}, the best of {len(best_epochs)} by {table}")
+    return Choice(run[-1], f"epoch {run_files.epoch_of(run[-1])}, the newest")

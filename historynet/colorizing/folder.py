@@ -14,6 +14,7 @@ import numpy as np
 
 from historynet.colorizing.colorizer import Colorizer
 from historynet.colorizing.options import Options
+from historynet.colorizing.records import Records, Source, identify
 from historynet.colorizing.results import name_comparison, name_page
 from historynet.errors import InputError, PictureError
 from historynet.parallel import batched, map_ahead
@@ -55,11 +56,10 @@ class Report:
             self.notes.setdefault(note, []).append(path)
 
 
-def provenance(model: Path, version: str) -> str:
-    """The line that says what a picture was colorized with; reads the whole model file."""
+def digest(model: Path) -> str:
+    """The beginning of a model file's SHA-256; reads the whole file."""
     with model.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return f"colourised by HistoryNet {version} with {model.name} (SHA-256 {digest[:16]})"
+        return hashlib.file_digest(file, "sha256").hexdigest()[:16]
 
 
 def reason_to_skip(path: Path, error: InputError | MemoryError) -> str:
@@ -88,6 +88,7 @@ def colorize_files(
     progress: Callable[[int], object] = lambda count: None,
     options: Options | None = None,
     report: Report | None = None,
+    records: Records | None = None,
 ) -> Report:
     """Colorizes files, in order, with bounded memory: reading and writing run beside the network.
 
@@ -102,6 +103,8 @@ def colorize_files(
         options: how the files are colorized; None: `Options()`.
         report: a report to add to, which is right also if an exception (a stop, a full disk) ends the run; None: a new
             one.
+        records: where it is recorded what results are made from, and seen whose those are that are there already;
+            None: nowhere, and a result is known by its name alone.
 
     Returns:
         The report.
@@ -111,7 +114,7 @@ def colorize_files(
     """
     report = Report() if report is None else report
     planned = {str(result).casefold() for result in results}
-    run = _Run(colorizer, batch_size, progress, options or Options(), report, planned)
+    run = _Run(colorizer, batch_size, progress, options or Options(), report, planned, records)
     run.colorize(zip(paths, results, strict=True))
     return report
 
@@ -133,6 +136,8 @@ class _Job:
         colored: whether it is left as it is because it has colour.
         written: whether its result is written.
         skipped: why it is skipped.
+        source: what its file was when it was read, if that is recorded.
+        notes: what there is to say of a result that was there already.
     """
 
     path: Path
@@ -147,6 +152,8 @@ class _Job:
     colored: bool = False
     written: bool = False
     skipped: str | None = None
+    source: Source | None = None
+    notes: list[str] = field(default_factory=list)
 
 
 @dataclass
@@ -165,6 +172,7 @@ class _Run:
     options: Options
     report: Report
     planned: set[str]
+    records: Records | None
     unfinished: deque[_Job] = field(default_factory=deque)
 
     def colorize(self, files: Iterable[tuple[Path, Path]]) -> None:
@@ -201,7 +209,9 @@ class _Run:
         """A file's pictures, by its header."""
         path, result = file
         if self.options.existing == "skip" and result.exists():
-            return [_Job(path, result, existing=True)]
+            job = _Job(path, result)
+            self._attempt(self._pass_over, job)
+            return [job]
         try:
             header = formats.read_header(path, self.options.max_megapixels)
         except (PictureError, MemoryError) as error:
@@ -213,16 +223,30 @@ class _Run:
     def _read(self, job: _Job) -> None:
         if job.skipped or job.existing:
             return
+        if self.records is not None:
+            self.records.refuse(job.path, job.result)
         if self.options.existing != "overwrite" and job.result.exists():
-            job.existing = self.options.existing == "skip"
-            if not job.existing:
+            if self.options.existing == "skip":
+                self._pass_over(job)
+            else:
                 job.skipped = f"{job.path}: {job.result} is there already (--overwrite, --skip-existing)"
             return
+        if self.records is not None:
+            job.source = identify(job.path)
         deep = job.result.suffix in (".png", ".tif")
         job.picture = formats.read(job.path, job.page, deep, self.options.max_megapixels)
         lab = color.network_lab(job.picture.rgb, self.colorizer.size)
         job.luminance = lab[..., :1]
         job.colored = self.options.keep_colored and color.tint(lab) > color.COLORED
+
+    def _pass_over(self, job: _Job) -> None:
+        """Sees whether the result that is there already is the picture's."""
+        job.existing = True
+        if self.records is not None:
+            settings = self.options.made_with(job.result.suffix)
+            job.notes = self.records.compare(job.path, job.result, settings)
+        if self.options.compare and not name_comparison(job.result).exists():
+            job.notes.append("no --compare of a result that is there already (--overwrite makes both)")
 
     def _pass_on(self, jobs: Iterable[_Job]) -> Iterator[_Job]:
         """What the network is needed for; the others are finished."""
@@ -242,7 +266,11 @@ class _Run:
                 yield job
 
     def _write(self, job: _Job) -> None:
-        _write(job.picture, job.ab, job.result, self.options)
+        naming = None
+        if self.records is not None:
+            settings = self.options.made_with(job.result.suffix)
+            naming = self.records.naming(job.path, job.source, job.result, settings)
+        _write(job.picture, job.ab, job.result, self.options, naming)
         # The notes stay; the pixels have done their work.
         job.picture.rgb = job.picture.alpha = None
         job.written = True
@@ -258,6 +286,7 @@ class _Run:
             report.skipped.append(job.skipped)
         elif job.existing:
             report.existing += 1
+            report.note(job.path, job.notes)
         elif job.colored:
             report.colored += 1
         else:
@@ -270,7 +299,13 @@ class _Run:
                 self._count(job)
 
 
-def _write(picture: formats.Picture, ab: np.ndarray, result: Path, options: Options) -> None:
+def _write(
+    picture: formats.Picture,
+    ab: np.ndarray,
+    result: Path,
+    options: Options,
+    naming: contextlib.AbstractContextManager[None] | None,
+) -> None:
     """Colours a picture by its ab and writes it, and beside it what it was if that is wanted."""
     rgb = picture.rgb
     before = figures.scale(color.to_8_bit(rgb), min(len(rgb), _COMPARISON_HEIGHT)) if options.compare else None
@@ -279,7 +314,7 @@ def _write(picture: formats.Picture, ab: np.ndarray, result: Path, options: Opti
     picture.rgb = color.with_chrominance(rgb, ab, options.strength, options.upsampling, out=rgb)
     if options.provenance:
         formats.add_provenance(picture, options.provenance)
-    formats.write(result, picture, options.quality)
+    formats.write(result, picture, options.quality, naming)
     if options.compare:
         after = figures.scale(color.to_8_bit(picture.rgb), len(before))
         pair = figures.grid([[before, after]], ["original", "colorized"], len(before))

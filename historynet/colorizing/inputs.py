@@ -1,13 +1,114 @@
-"""Which files a command's inputs stand for: files and folders -> files."""
+"""Which files a command's inputs stand for: files and folders -> files, and a line on what is passed over."""
 
 import contextlib
 import os
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from historynet.colorizing import records
 from historynet.colorizing.results import SUFFIXES
 from historynet.errors import InputError
 from historynet.pictures import formats, images
+
+_OF_SYSTEMS = frozenset(
+    {"@eadir", "@recycle", "@__thumb", "#recycle", "#snapshot", "$recycle.bin", "__macosx", "lost+found"}
+    | {"system volume information"}
+)
+"""Folders of thumbnails and of what was thrown away, which network drives and systems keep, in lower case."""
+
+
+@dataclass
+class PassedOver:
+    """What lies in the inputs' folders and is not taken, by the folder that was named.
+
+    Attributes:
+        other_kinds: files without an extension of a picture or film, by extension.
+        hidden: files with one whose names begin with a dot, by extension.
+        of_systems: folders that systems keep for themselves, by name.
+        links: links to folders, by name.
+        subfolders: folders that were not entered.
+        same: (a link, the path by which its file is taken).
+    """
+
+    other_kinds: dict[Path, Counter[str]] = field(default_factory=dict)
+    hidden: dict[Path, Counter[str]] = field(default_factory=dict)
+    of_systems: dict[Path, Counter[str]] = field(default_factory=dict)
+    links: dict[Path, Counter[str]] = field(default_factory=dict)
+    subfolders: Counter[Path] = field(default_factory=Counter)
+    same: list[tuple[Path, Path]] = field(default_factory=list)
+
+    def count(self, given: Path, folder: Path, extensions: Collection[str], entered: bool, results: str | None) -> None:
+        """Counts what of a folder is not taken.
+
+        Args:
+            given: the folder that was named, in which it lies.
+            folder: the folder; one that cannot be read is left to whoever takes its pictures.
+            extensions: of the files that are taken.
+            entered: whether its folders are entered, too.
+            results: the folder of the results, without links, which is nobody's loss.
+        """
+        with contextlib.suppress(OSError), os.scandir(folder) as entries:
+            for entry in entries:
+                if entry.is_dir():
+                    if os.path.realpath(entry.path) != results:
+                        self._count_folder(given, entry, entered)
+                    continue
+                extension = os.path.splitext(entry.name.lstrip("."))[1].lower()
+                if entry.name.startswith("."):
+                    # A hidden .DS_Store is nobody's picture.
+                    if extension in extensions and entry.name != records.NAME:
+                        _count(self.hidden, given, extension)
+                elif extension not in extensions:
+                    _count(self.other_kinds, given, extension or "without extension")
+
+    def _count_folder(self, given: Path, entry: os.DirEntry, entered: bool) -> None:
+        if is_of_a_system(entry.name):
+            # Nor is what is finished of a film.
+            if entered and not entry.name.endswith(".unfinished"):
+                _count(self.of_systems, given, entry.name)
+        elif not entered:
+            self.subfolders[given] += 1
+        elif entry.is_symlink():
+            _count(self.links, given, entry.name)
+
+    def lines(self) -> list[tuple[Path, str]]:
+        """(the folder or file, what is said of it), in order."""
+        kinds = (
+            (self.other_kinds, "file", "of other kinds passed over"),
+            (self.hidden, "hidden file", "passed over"),
+            (self.of_systems, "folder", "passed over that systems keep for themselves"),
+            (self.links, "link", "to a folder not followed"),
+        )
+        found = [
+            (given, f"{_number(counts.total(), noun)} {what}: {_list(counts, with_number=noun != 'link')}")
+            for by_folder, noun, what in kinds
+            for given, counts in by_folder.items()
+        ]
+        found += [
+            (given, f"{_number(n, 'subfolder')} not entered (--recursive)") for given, n in self.subfolders.items()
+        ]
+        return found + [(path, f"the same file as {first}; one result is made") for path, first in self.same]
+
+
+def is_of_a_system(name: str) -> bool:
+    """Whether a folder of this name is one that nobody keeps pictures in."""
+    return name.startswith(".") or name.lower() in _OF_SYSTEMS
+
+
+def _count(counts: dict[Path, Counter[str]], given: Path, what: str) -> None:
+    counts.setdefault(given, Counter())[what] += 1
+
+
+def _number(number: int, noun: str) -> str:
+    return f"{number} {noun}" + ("" if number == 1 else "s")
+
+
+def _list(counts: Counter[str], with_number: bool = True) -> str:
+    """Most first: "3 .dng, 2 .heic"."""
+    ordered = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
+    return ", ".join(f"{number} {what}" if with_number else what for what, number in ordered)
 
 
 def list_inputs(
@@ -15,45 +116,61 @@ def list_inputs(
     result_dir: Path | None = None,
     recursive: bool = False,
     extensions: Collection[str] = formats.EXTENSIONS,
+    passed_over: PassedOver | None = None,
 ) -> list[Path]:
     """The files that files and folders stand for, each once, in order.
 
     Earlier results are left out of a folder that is also the results' own; a folder of results below the inputs is not
-    walked. Links to folders are not followed.
+    walked, nor are hidden ones and those that systems keep for themselves. Links to folders are not followed.
 
     Args:
         inputs: files, which are taken whatever their names, and folders.
         result_dir: the folder of the results; None if they go nowhere near.
         recursive: whether the folders' folders are walked, too.
         extensions: of the files that are taken of folders, in lower case with their dots.
+        passed_over: where what is not taken is counted; None: nowhere.
 
     Raises:
         InputError: if an input does not exist, or a folder holds no such file.
     """
+    passed_over = PassedOver() if passed_over is None else passed_over
     results = result_dir and os.path.realpath(result_dir)
-    paths = {}
+    paths: dict[str, Path] = {}
     for given in inputs:
         if given.is_dir():
-            found = list((_walk if recursive else _pictures)(given, results, extensions))
+            found = list(_walk(given, results, extensions, recursive, passed_over))
             if not found:
-                raise InputError(f"{given}: no pictures in this folder or below it")
-            # Not Path.resolve, which fails on a loop of links.
-            paths |= {os.path.realpath(path): path for path in found}
+                raise InputError(_nothing(given, recursive, extensions, passed_over))
         elif os.path.lexists(given):
-            paths.setdefault(os.path.realpath(given), given)
+            found = [given]
         else:
             raise InputError(f"{given}: no such file or folder")
+        for path in found:
+            # Not Path.resolve, which fails on a loop of links.
+            first = paths.setdefault(os.path.realpath(path), path)
+            if os.path.abspath(first) != os.path.abspath(path):
+                passed_over.same.append((path, first))
     return list(paths.values())
 
 
-def _pictures(folder: Path, results: str | None, extensions: Collection[str], or_none: bool = False) -> Iterator[Path]:
-    for name in images.list_pictures(folder, or_none, extensions):
-        made = Path(name).stem.endswith(SUFFIXES)
-        if not (made and os.path.realpath(folder) == results):
-            yield folder / name
+def _nothing(given: Path, recursive: bool, extensions: Collection[str], passed_over: PassedOver) -> str:
+    below = " or below it" if recursive else ""
+    others = passed_over.other_kinds.get(given)
+    if others:
+        what = f"{_number(others.total(), 'file')} of other kinds: {_list(others)}"
+    else:
+        what = ", ".join(sorted(extensions))
+    return f"{given}: no pictures in this folder{below} ({what})"
 
 
-def _walk(root: Path, results: str | None, extensions: Collection[str]) -> Iterator[Path]:
+def _walk(
+    root: Path, results: str | None, extensions: Collection[str], recursive: bool, passed_over: PassedOver
+) -> Iterator[Path]:
+    """The files of a folder, and of those below it if wanted."""
+    if not recursive:
+        yield from _pictures(root, results, extensions)
+        passed_over.count(root, root, extensions, entered=False, results=results)
+        return
     # A folder that cannot be read is yielded itself: reading it as a picture says why.
     failed = []
     for folder, folders, _ in os.walk(root, onerror=lambda error: failed.append(Path(error.filename))):
@@ -61,9 +178,16 @@ def _walk(root: Path, results: str | None, extensions: Collection[str]) -> Itera
         folders[:] = sorted(
             name
             for name in folders
-            if not name.startswith(".") and not (below and os.path.realpath(Path(folder) / name) == results)
+            if not is_of_a_system(name) and not (below and os.path.realpath(Path(folder) / name) == results)
         )
+        passed_over.count(root, Path(folder), extensions, entered=True, results=results)
         with contextlib.suppress(InputError):
-            found = _pictures(Path(folder), results, extensions, or_none=True)
-            yield from (path for path in found if path.name not in folders)
+            yield from (path for path in _pictures(Path(folder), results, extensions) if path.name not in folders)
     yield from failed
+
+
+def _pictures(folder: Path, results: str | None, extensions: Collection[str]) -> Iterator[Path]:
+    for name in images.list_pictures(folder, or_none=True, extensions=extensions):
+        made = Path(name).stem.endswith(SUFFIXES)
+        if not (made and os.path.realpath(folder) == results):
+            yield folder / name

@@ -1,6 +1,7 @@
 """How pictures are colorized; imports next to nothing, so that `--help` is quick."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from historynet.pictures.options import BILINEAR, MAX_MEGAPIXELS, QUALITY
 
@@ -29,3 +30,12 @@ class Options:
     provenance: str | None = None
     max_megapixels: float = MAX_MEGAPIXELS
     existing: str = "overwrite"
+
+    def made_with(self, extension: str) -> dict[str, Any]:
+        """What a result depends on, by name.
+
+        Args:
+            extension: the result's, with its dot.
+        """
+        quality = {"quality": self.quality} if extension in (".jpg", ".webp") else {}
+        return {"strength": self.strength, "upsampling": self.upsampling} | quality

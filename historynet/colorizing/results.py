@@ -44,7 +44,7 @@ def name_results(
         roots: folders whose tree is mirrored below `result_dir`.
         format: extension of the results without its dot, or "same".
         same: the extension, with its dot, that "same" stands for, by the input's name.
-        end: the suffix of the results' names, one of SUFFIXES.
+        end: what the results' names end with, before the extension; itself ends with one of SUFFIXES.
     """
     folders = [_mirrored(path, roots) for path in paths]
     count = Counter((folder, path.stem.casefold()) for folder, path in zip(folders, paths, strict=True))
@@ -90,6 +90,24 @@ def name_page(path: Path, result: Path, page: int, planned: Collection[str]) -> 
 def name_comparison(result: Path) -> Path:
     """The file for a picture beside its result."""
     return result.with_name(fitting_name(result.stem.removesuffix(SUFFIX), f"{COMPARISON_SUFFIX}.jpg"))
+
+
+def name_unfinished(result: Path) -> Path:
+    """The folder in which what is finished of a film's result waits."""
+    return result.with_name(fitting_name(f".{result.name}", ".unfinished"))
+
+
+def name_excerpt(start: float, end: float | None) -> str:
+    """What the name of a film's result ends with: "_6s-90.5s_reconstructed", so that it never passes for the whole.
+
+    Args:
+        start: in seconds.
+        end: in seconds; None: to the film's end.
+    """
+    if not start and end is None:
+        return SUFFIX
+    first, last = (f"{seconds:.3f}".rstrip("0").rstrip(".") for seconds in (start, end or 0.0))
+    return f"_{first}s-{'end' if end is None else f'{last}s'}{SUFFIX}"
 
 
 def fitting_name(name: str, end: str) -> str:

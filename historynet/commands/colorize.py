@@ -142,14 +142,18 @@ def _add_film_options(group: argparse._ArgumentGroup) -> None:
         "--preview", type=running.between(float, 0.01, 3600), metavar="SECONDS", help="only so much, into NAME_preview"
     )
     group.add_argument(
-        "--start", type=_seconds, default=FilmOptions.start, metavar="TIME", help="seconds, or hours:minutes:seconds"
+        "--start",
+        type=_seconds,
+        default=FilmOptions.start,
+        metavar="TIME",
+        help="seconds, or hours:minutes:seconds; the result is NAME_90s-end_reconstructed",
     )
     group.add_argument(
         "--end",
         type=_seconds,
         default=FilmOptions.end,
         metavar="TIME",
-        help="the same; of the film, not of the result",
+        help="the same; of the film, not of the result, which is NAME_0s-90s_reconstructed",
     )
     group.add_argument(
         "--steadiness",

@@ -14,16 +14,36 @@ from tqdm import tqdm
 from historynet import __version__, backend, errors, films
 from historynet.colorizing import choosing
 from historynet.colorizing.colorizer import Colorizer
-from historynet.colorizing.folder import Report, colorize_files, provenance, reason_to_skip
-from historynet.colorizing.inputs import list_inputs
+from historynet.colorizing.folder import Report, colorize_files, digest, reason_to_skip
+from historynet.colorizing.inputs import PassedOver, list_inputs
 from historynet.colorizing.options import Options
-from historynet.colorizing.results import PREVIEW_SUFFIX, SUFFIX, check_results, name_results
+from historynet.colorizing.records import Records
+from historynet.colorizing.results import PREVIEW_SUFFIX, check_results, name_excerpt, name_results
 from historynet.commands.running import one_line
-from historynet.errors import InputError, translated
+from historynet.errors import InputError, PictureError, translated
 from historynet.films.options import FilmOptions
 from historynet.pictures import formats
-from historynet.settings import Settings
+from historynet.settings import Settings, option
 from historynet.training.stopping import Stop
+
+_OF_PICTURES = {
+    "keep_colored": Options.keep_colored,
+    "compare": Options.compare,
+    "quality": Options.quality,
+    "format": "jpg",
+}
+"""Options that films do not obey, with their defaults."""
+
+_OF_FILMS = {
+    "preview": None,
+    "start": FilmOptions.start,
+    "end": FilmOptions.end,
+    "steadiness": FilmOptions.steadiness,
+    "film_format": "same",
+    "codec": FilmOptions.codec,
+    "crf": FilmOptions.crf,
+}
+"""Options that pictures do not obey, with their defaults."""
 
 _STOPPED = "what is finished, of a film too, is kept; the same command with --skip-existing goes on from there"
 
@@ -36,11 +56,13 @@ class _Plan:
         pictures: in the order of the inputs.
         films: in the order of the inputs.
         existing_films: what becomes of films whose results exist, as in `Options`.
+        passed_over: what lies in the inputs' folders and is not taken: (folder or file, what is said of it).
     """
 
     pictures: Sequence[tuple[Path, Path]]
     films: Sequence[tuple[Path, Path]]
     existing_films: str
+    passed_over: Sequence[tuple[Path, str]]
 
 
 def run(arguments: argparse.Namespace, settings: Settings, variant: str | None, device: str) -> int:
@@ -62,19 +84,22 @@ def run(arguments: argparse.Namespace, settings: Settings, variant: str | None, 
     # --max-megapixels is our own limit, checked before a picture is decoded.
     Image.MAX_IMAGE_PIXELS = None
     plan = _make_plan(arguments, settings.result_dir)
-    model = choosing.find_model(settings.pretrained, settings.model_dir, variant or "HistoryNet")
-    shipped = "the shipped model, " if model == choosing.SHIPPED else ""
-    print(f"{device}; colorizing with {shipped}{model}", flush=True)
+    choice = choosing.choose_model(settings.pretrained, settings.model_dir, variant or "HistoryNet")
+    print(one_line(f"{device}; colorizing with {choice}"), flush=True)
     report = Report()
+    for path, line in plan.passed_over:
+        report.note(path, [line])
+    _note_unobeyed(arguments, plan, report)
     with backend.quiet():
-        colorizer, line = _load(model, variant, settings, arguments.provenance)
+        colorizer, records = _load(choice.path, variant, settings)
+        line = records.provenance(__version__) if arguments.provenance else None
         try:
             with Stop() as stop, stop.at_once(_STOPPED):
                 options = _options(Options, arguments, provenance=line)
-                _colorize_pictures(colorizer, plan, settings.colorizing_batch_size, options, report)
+                _colorize_pictures(colorizer, plan, settings.colorizing_batch_size, options, report, records)
                 end = arguments.end if arguments.preview is None else arguments.start + arguments.preview
                 film_options = _options(FilmOptions, arguments, provenance=line, end=end)
-                _colorize_films(colorizer, plan, film_options, report)
+                _colorize_films(colorizer, plan, film_options, report, records)
         finally:
             # Also of a run that was stopped, or that a full disk ended.
             _print_report(report, settings.result_dir)
@@ -87,27 +112,50 @@ def _make_plan(arguments: argparse.Namespace, result_dir: Path) -> _Plan:
     Raises:
         InputError: if there are none, or a result would replace an input or, unasked, an earlier result.
     """
-    found = list_inputs(arguments.inputs, result_dir, arguments.recursive, formats.EXTENSIONS | films.EXTENSIONS)
+    passed_over, extensions = PassedOver(), formats.EXTENSIONS | films.EXTENSIONS
+    found = list_inputs(arguments.inputs, result_dir, arguments.recursive, extensions, passed_over)
     pictures = [path for path in found if path.suffix.lower() not in films.EXTENSIONS]
     film_files = [path for path in found if path.suffix.lower() in films.EXTENSIONS]
     roots = [given for given in arguments.inputs if arguments.recursive and given.is_dir()]
     results = name_results(pictures, result_dir, roots, arguments.format)
-    suffix = SUFFIX if arguments.preview is None else PREVIEW_SUFFIX
+    suffix = name_excerpt(arguments.start, arguments.end) if arguments.preview is None else PREVIEW_SUFFIX
     film_results = name_results(film_files, result_dir, roots, arguments.film_format, films.same_container, suffix)
     # A preview is there to be made again with other options.
     existing_films = arguments.existing if arguments.preview is None else "overwrite"
+    # First: of another source's results neither --skip-existing nor --overwrite makes one's own.
+    Records().check([*zip(pictures, results, strict=True), *zip(film_files, film_results, strict=True)])
     check_results(found, results, arguments.existing)
     check_results(found, film_results, existing_films)
     return _Plan(
-        list(zip(pictures, results, strict=True)), list(zip(film_files, film_results, strict=True)), existing_films
+        list(zip(pictures, results, strict=True)),
+        list(zip(film_files, film_results, strict=True)),
+        existing_films,
+        passed_over.lines(),
     )
 
 
-def _load(model: Path, variant: str | None, settings: Settings, with_provenance: bool) -> tuple[Colorizer, str | None]:
-    """The network, and the line that says what was used, for which the file is read meanwhile; None if unwanted."""
+def _note_unobeyed(arguments: argparse.Namespace, plan: _Plan, report: Report) -> None:
+    """Notes which of the options that are given do not count for which of the inputs."""
+    for pairs, defaults, others in ((plan.films, _OF_PICTURES, "pictures"), (plan.pictures, _OF_FILMS, "films")):
+        given = [option(name) for name, default in defaults.items() if getattr(arguments, name) != default]
+        for path, _ in pairs if given else ():
+            report.note(path, [f"{', '.join(given)}: for {others} alone"])
+    if arguments.preview is None:
+        return
+    for path, result in plan.films:
+        if arguments.end is not None:
+            report.note(path, ["--end does not count with --preview"])
+        if arguments.existing == "skip" and result.exists():
+            report.note(path, ["--skip-existing: previews are made again each time"])
+
+
+def _load(model: Path, variant: str | None, settings: Settings) -> tuple[Colorizer, Records]:
+    """The network, and the records that say what was used, for which the file is read meanwhile."""
     with ThreadPoolExecutor(max_workers=1) as hasher:
-        line = hasher.submit(provenance, model, __version__) if with_provenance else None
-        return Colorizer(model, variant, settings.precision, settings.decoding), line and line.result()
+        hashed = hasher.submit(digest, model)
+        colorizer = Colorizer(model, variant, settings.precision, settings.decoding)
+    common = {"model": model.name, "sha256": hashed.result(), "precision": settings.precision, **settings.decoding}
+    return colorizer, Records(common)
 
 
 def _options(kind: type, arguments: argparse.Namespace, **others: Any) -> Any:
@@ -116,30 +164,37 @@ def _options(kind: type, arguments: argparse.Namespace, **others: Any) -> Any:
     return kind(**{name: getattr(arguments, name) for name in names}, **others)
 
 
-def _colorize_pictures(colorizer: Colorizer, plan: _Plan, batch_size: int, options: Options, report: Report) -> None:
+def _colorize_pictures(
+    colorizer: Colorizer, plan: _Plan, batch_size: int, options: Options, report: Report, records: Records
+) -> None:
     if not plan.pictures:
         return
     paths, results = zip(*plan.pictures, strict=True)
     with tqdm(total=len(paths), unit="picture", disable=None) as bar:
-        colorize_files(colorizer, paths, results, batch_size, bar.update, options, report)
+        colorize_files(colorizer, paths, results, batch_size, bar.update, options, report, records)
 
 
-def _colorize_films(colorizer: Colorizer, plan: _Plan, options: FilmOptions, report: Report) -> None:
+def _colorize_films(colorizer: Colorizer, plan: _Plan, options: FilmOptions, report: Report, records: Records) -> None:
     for path, result in plan.films:
-        if plan.existing_films == "skip" and result.exists():
-            report.existing += 1
-            continue
         try:
-            _colorize_film(colorizer, path, result, options, report)
+            if plan.existing_films == "refuse" and result.exists():
+                raise PictureError(f"{path}: {result} is there already (--overwrite, --skip-existing)")
+            if plan.existing_films == "skip" and result.exists():
+                report.note(path, records.compare(path, result, options.made_with))
+                report.existing += 1
+                continue
+            _colorize_film(colorizer, path, result, options, report, records)
         except (InputError, MemoryError) as error:
             report.skipped.append(reason_to_skip(path, error))
 
 
-def _colorize_film(colorizer: Colorizer, path: Path, result: Path, options: FilmOptions, report: Report) -> None:
+def _colorize_film(
+    colorizer: Colorizer, path: Path, result: Path, options: FilmOptions, report: Report, records: Records
+) -> None:
     # What disappears meanwhile is this film's own trouble.
     system_errors = translated(OSError, lambda error: InputError(f"{error.filename or path}: {error.strerror}"))
     with system_errors, tqdm(total=films.count_frames(path, options), unit="frame", disable=None) as bar:
-        of_film = films.colorize_film(colorizer, path, result, options, bar.update)
+        of_film = films.colorize_film(colorizer, path, result, options, bar.update, records)
     report.done += 1
     if of_film.continued:
         print(one_line(f"{result}: {of_film.continued} of its {of_film.frames} frames were there already"))

@@ -17,7 +17,8 @@ import numpy as np
 
 from historynet import files
 from historynet.colorizing.colorizer import Colorizer
-from historynet.colorizing.results import fitting_name
+from historynet.colorizing.records import Records, identify
+from historynet.colorizing.results import name_unfinished
 from historynet.errors import InputError, PictureError, reason, translated
 from historynet.films import joining, segments
 from historynet.films.options import FilmOptions
@@ -75,6 +76,7 @@ def colorize_film(
     result: Path,
     options: FilmOptions | None = None,
     progress: Callable[[int], object] = lambda count: None,
+    records: Records | None = None,
 ) -> FilmReport:
     """Colorizes a film, with bounded memory: decoding and encoding run beside the network.
 
@@ -87,9 +89,11 @@ def colorize_film(
         result: the file to write; its extension says the container: .mp4, .mov or .mkv.
         options: how the film is colorized; None: `FilmOptions()`.
         progress: called with the number of frames just finished, first with those that an earlier run had made.
+        records: where it is recorded what the result is made from; None: nowhere.
 
     Raises:
-        PictureError: if the film cannot be read, or not be encoded so. If it is its disk that cannot be read, finished
+        PictureError: if the film cannot be read, or not be encoded so; or if, by the records, the result is another
+            film's. If it is its disk that cannot be read, finished
             segments stay for the next run.
         BusyError: if another process is making the result; other films can go on.
         InputError: if the result cannot be written, or there is not enough memory.
@@ -97,7 +101,10 @@ def colorize_film(
     """
     options = options or FilmOptions()
     film = _open_film(source, options)
-    folder = result.with_name(fitting_name(f".{result.name}", ".unfinished"))
+    folder = name_unfinished(result)
+    naming = contextlib.nullcontext
+    if records is not None:
+        naming = partial(records.naming, source, identify(source), result, options.made_with)
 
     def explain(error: av.FFmpegError | MemoryError) -> InputError:
         if isinstance(error, MemoryError):
@@ -109,7 +116,9 @@ def colorize_film(
     with files.lock(folder, "another process is making this film's result there; wait until it has ended"):
         try:
             with translated((av.FFmpegError, MemoryError), explain):
-                report = _make(colorizer, film, folder, result, options, progress)
+                with naming():
+                    pass  # From now on the name is this film's.
+                report = _make(colorizer, film, folder, result, options, progress, naming)
         except PictureError:
             # Nothing stays of a film that is refused; finished segments of one that ends otherwise do.
             if not any(path.suffix == ".nut" for path in files.list_folder(folder)):
@@ -142,6 +151,7 @@ def _make(
     result: Path,
     options: FilmOptions,
     progress: Callable[[int], object],
+    naming: Callable[[], contextlib.AbstractContextManager[None]],
 ) -> FilmReport:
     """Makes the result in its work folder, from the place on that an earlier run has reached."""
     # What is made already, and whether the rest can be.
@@ -164,10 +174,8 @@ def _make(
     film.check_end()
     # The result, whole.
     joining.join(film, work.segments(), joined, options.provenance)
-    try:
+    with files.writing(result), naming():
         joined.replace(result)
-    except OSError as error:
-        raise InputError(f"{result}: cannot be written ({error.strerror})") from error
     return report
 
 

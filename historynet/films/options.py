@@ -1,6 +1,7 @@
 """How a film is colorized; imports next to nothing, so that `--help` is quick."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from historynet.pictures.options import BILINEAR, MAX_MEGAPIXELS
 
@@ -33,3 +34,8 @@ class FilmOptions:
     end: float | None = None
     provenance: str | None = None
     max_megapixels: float = MAX_MEGAPIXELS
+
+    @property
+    def made_with(self) -> dict[str, Any]:
+        """What a result depends on, by name."""
+        return {name: value for name, value in vars(self).items() if name not in ("provenance", "max_megapixels")}

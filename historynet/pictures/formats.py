@@ -217,10 +217,21 @@ def add_provenance(picture: Picture, text: str) -> None:
     picture.exif[ExifTags.Base.Software] = f"{earlier}; {text}" if earlier else text
 
 
-def write(path: Path, picture: Picture, quality: int = QUALITY) -> None:
+def write(
+    path: Path,
+    picture: Picture,
+    quality: int = QUALITY,
+    naming: contextlib.AbstractContextManager[object] | None = None,
+) -> None:
     """Writes a picture in the format of the name's extension: .jpg, .png, .tif or .webp.
 
     What the format cannot hold is left out, and noted in the picture. The name appears only when the file is complete.
+
+    Args:
+        path: the file to write.
+        picture: what it is to hold.
+        quality: of JPEG and WebP files, 1 to 100.
+        naming: as of `files.write_atomically`.
 
     Raises:
         PictureError: if the format cannot hold a picture of this size, or the file system no such name.
@@ -238,7 +249,7 @@ def write(path: Path, picture: Picture, quality: int = QUALITY) -> None:
         data = tiff.encode(rgb, picture.exif, picture.icc)
     else:
         data = _encode(path, rgb, picture, quality)
-    files.write_atomically(path, lambda temporary: temporary.write_bytes(data))
+    files.write_atomically(path, lambda temporary: temporary.write_bytes(data), naming)
 
 
 def _encode(path: Path, pixels: np.ndarray, picture: Picture, quality: int) -> np.ndarray:

@@ -5,7 +5,7 @@ whether a continued run may change it. config.py's FOO_BAR is `--foo-bar` on the
 """
 
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -189,9 +189,10 @@ class Settings:
         COLORIZE,
         "colorizing",
         "network to colorize with",
-        "a file, or a name in MODEL_DIR with or without extension; 'default': my_model_colorizationEpoch7 in MODEL_DIR "
-        "or, for HistoryNet where no model is in it, the shipped compact one",
-        path=lambda value, folder: (folder / value).is_file(),
+        "a file, or a name in MODEL_DIR with or without extension; 'shipped': the compact HistoryNet that comes with "
+        "the project; 'default': the best epoch of the run in MODEL_DIR by its own evaluation or, for HistoryNet where "
+        "none has seen all its pictures once, the shipped one",
+        path=lambda value, folder: value != "shipped" and (folder / value).is_file(),
     )
     test_dir: Path = setting(text, COLORIZE, "colorizing", "folder of the pictures to colorize", path=True)
     result_dir: Path = setting(text, COLORIZE, "colorizing", "folder of the colorized pictures", path=True)
@@ -219,6 +220,19 @@ class Settings:
     @property
     def decoding(self) -> Mapping[str, Any]:
         """What the system's `decode` is to know besides a network's outputs, as a temperature."""
+        return {}
+
+    @classmethod
+    def implied(cls, given: Mapping[str, Any], known: Collection[str]) -> Mapping[str, Any]:
+        """What follows from settings that the command line gives, for those that nothing but config.py gives.
+
+        Args:
+            given: values by name, accepted; paths are absolute.
+            known: names of what the command line or a saved run gives, which wins.
+
+        Raises:
+            InputError: if a file that is given cannot be read.
+        """
         return {}
 
     def check(self, command: str) -> None:

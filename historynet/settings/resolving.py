@@ -103,14 +103,15 @@ def resolve(
     """
     fields = _fields(declared)
     written = _read_constants(config, declared)
-    if arguments.config is not None:
-        written |= _read_saved(arguments.config, declared, written)
+    saved = {} if arguments.config is None else _read_saved(arguments.config, declared, written)
+    given = {}
     for name, value in vars(arguments).items():
         if name in fields:
             value = _accept(fields[name], value, option(name))
-            if _is_path(fields[name], value, Path.cwd()):
-                value = os.path.abspath(value)
-            written[name] = value
+            given[name] = os.path.abspath(value) if _is_path(fields[name], value, Path.cwd()) else value
+    # A saved run is repeated as it was.
+    implied = declared.implied(given, saved.keys() | given.keys())
+    written |= {name: _accept(fields[name], value, option(name)) for name, value in implied.items()} | saved | given
     root = root or config.resolve().parent.parent
     values = dict(written)
     for name, value in written.items():

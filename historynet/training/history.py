@@ -12,8 +12,9 @@ from pathlib import Path
 
 from historynet import files
 from historynet.errors import InputError, translated
+from historynet.weights import run_files
 
-LOSSES, EPOCHS = "losses.csv", "epochs.csv"
+LOSSES, EPOCHS = "losses.csv", run_files.EPOCHS
 KEYS = {LOSSES: "step", EPOCHS: "epoch"}
 """The column that counts a table's lines."""
 

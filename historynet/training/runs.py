@@ -25,7 +25,7 @@ from historynet.training import checkpoints, history
 from historynet.training.checkpoints import Checkpoint, Checkpoints, Position
 from historynet.weights import run_files
 
-_STARTS, _REPLACES = "run.json", "replaces"
+_REPLACES = "replaces"
 
 _LIBRARIES = ("tensorflow", "keras", "numpy", "opencv-python-headless", "h5py", "tensorboard")
 
@@ -155,7 +155,9 @@ def disk_space(settings: Settings, system: System, saved: Checkpoints) -> Space:
     )
 
 
-def record_start(folder: Path, as_written: Mapping[str, Any], device: str, start: StartingPoint) -> None:
+def record_start(
+    folder: Path, as_written: Mapping[str, Any], device: str, start: StartingPoint, epoch: Mapping[str, int]
+) -> None:
     """Writes settings.json and adds to run.json: date, command line, versions, device, checkpoint, what changed.
 
     Args:
@@ -163,6 +165,7 @@ def record_start(folder: Path, as_written: Mapping[str, Any], device: str, start
         as_written: the settings as they were written, for --config.
         device: what the program runs on.
         start: from where; of a new run also the earlier run's networks are noted, which it is to replace.
+        epoch: how long an epoch is, as `run_files.EPOCH` says.
 
     Raises:
         InputError: if they cannot be written, or run.json is not of an earlier start.
@@ -177,12 +180,13 @@ def record_start(folder: Path, as_written: Mapping[str, Any], device: str, start
             "versions": {"python": platform.python_version()} | versions,
             "machine": platform.platform(),
             "device": device,
+            run_files.EPOCH: dict(epoch),
             "continues": start.checkpoint and {"file": start.checkpoint.path.name, "notes": start.notes},
             _REPLACES: [] if start.checkpoint else [path.name for path in run_files.list_models(folder)],
         }
     )
-    files.write_json(folder / "settings.json", as_written)
-    files.write_json(folder / _STARTS, starts)
+    files.write_json(folder / run_files.SETTINGS, as_written)
+    files.write_json(folder / run_files.STARTS, starts)
 
 
 def remove_replaced(folder: Path, epoch: int) -> None:
@@ -210,11 +214,11 @@ def remove_replaced(folder: Path, epoch: int) -> None:
 
 def _note_replaced(folder: Path, starts: list[dict[str, Any]], names: list[str]) -> None:
     others = [{**start, _REPLACES: []} for start in starts[:-1]]
-    files.write_json(folder / _STARTS, [*others, {**starts[-1], _REPLACES: names}])
+    files.write_json(folder / run_files.STARTS, [*others, {**starts[-1], _REPLACES: names}])
 
 
 def _read_starts(folder: Path) -> list[dict[str, Any]]:
-    path = folder / _STARTS
+    path = folder / run_files.STARTS
     otherwise = "not the record of earlier starts; move it away"
     starts = files.read_json(path, list, otherwise) if path.exists() else []
     if not all(isinstance(start, dict) for start in starts):

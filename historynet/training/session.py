@@ -126,7 +126,8 @@ class Session:
             self._make_system()
             self._check_space()
             if is_chief:
-                runs.record_start(settings.model_dir, written, device, start)
+                epoch = {"steps": self._steps, "batch_size": settings.batch_size, "pictures": len(self._samples)}
+                runs.record_start(settings.model_dir, written, device, start, epoch)
                 for folder in (settings.model_dir, self._checkpoints.folder, settings.out_dir, settings.log_dir):
                     files.make_folder(folder)
                     files.remove_unfinished(folder)

@@ -1,17 +1,22 @@
 """The parameters that HistoryNet and its variants have besides those of every system. No TensorFlow is needed here."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from historynet.settings.accepting import boolean, integer, number, number_for_each, text, word
 from historynet.settings.declared import BOTH, RUN, TRAIN, Settings, setting
+from historynet.systems.historynet import shipped
 
 VGG16_WORDS = ("imagenet", "none")
 """What VGG16_WEIGHTS can be besides a file."""
 
 LOSS_PRESETS = ("paper", "released")
 """What LOSSES can be; config.py gives a loss weight as one number, or as one for each of these."""
+
+ARCHITECTURE = ("image_size", "width", "features_width", "dense_width")
+"""What a generator's file says of itself that a training that goes on from it must have, too."""
 
 # Parts that some variants do not have.
 _LABELS, _PARSING, _INFO = "labels", "parsing", "info"
@@ -135,8 +140,10 @@ class HistoryNetSettings(Settings):
         TRAIN,
         "network",
         "generator to go on training from",
-        "also of another IMAGE_SIZE: a .keras, .weights.h5 or released .h5 file; G0 needs no VGG16 then",
-        path=True,
+        "a .keras, .weights.h5 or released .h5 file, or 'shipped', the compact one that comes with the project; G0 "
+        "needs no VGG16 then. On the command line IMAGE_SIZE and the widths are the file's, as far as it says them, "
+        "unless they are given, too; it may be of another IMAGE_SIZE",
+        path=lambda value, folder: value != shipped.WORD,
         optional=True,
         fixed=RUN,
     )
@@ -241,6 +248,26 @@ class HistoryNetSettings(Settings):
         number_for_each(LOSS_PRESETS), TRAIN, "losses", "weight of the gradient penalty in Eq. (6)"
     )
 
+    def __post_init__(self):
+        if self.init_generator is not None:
+            object.__setattr__(self, "init_generator", _init_file(self.init_generator))
+
+    @classmethod
+    def implied(cls, given: Mapping[str, Any], known: Collection[str]) -> Mapping[str, Any]:
+        """The size and the widths of the generator that the training is to go on from, if its file says them."""
+        wanted = [name for name in ARCHITECTURE if name not in known]
+        if given.get("init_generator") is None or not wanted:
+            return {}
+        # Imported here: --help needs none of h5py and NumPy.
+        from historynet.weights import reading
+
+        description = reading.read(_init_file(given["init_generator"])).description or {}
+        # Before a file named its system, what it was built from stood beside the network's name.
+        architecture = description.get("architecture", description)
+        if not isinstance(architecture, dict):
+            return {}
+        return {name: architecture[name] for name in wanted if _is_number(architecture.get(name))}
+
     @property
     def onednn(self) -> bool:
         return not self.released_arithmetic
@@ -275,3 +302,11 @@ class HistoryNetSettings(Settings):
             self.ema_momentum is not None and several,
             "--ema-momentum: with --strategy none only; averages of weights were not tried on several devices",
         )
+
+
+def _init_file(value: str | Path) -> Path:
+    return shipped.SHIPPED if value == shipped.WORD else Path(value)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)

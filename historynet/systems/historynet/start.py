@@ -11,7 +11,7 @@ from historynet.systems.historynet.discriminator import build_discriminator
 from historynet.systems.historynet.fitting import for_image_size
 from historynet.systems.historynet.generator import build_generator
 from historynet.systems.historynet.registration import NAME
-from historynet.systems.historynet.settings import HistoryNetSettings
+from historynet.systems.historynet.settings import ARCHITECTURE, HistoryNetSettings
 from historynet.systems.historynet.variants import Architecture
 from historynet.weights import reading
 from historynet.weights.assigning import assign
@@ -46,6 +46,8 @@ class InitialNetworks:
         with loading.dtype_policy_of(self._dtype_policy):
             network = build_generator(self.architecture)
         if self._settings.init_generator is not None:
+            size = ", ".join(f"{name.replace('_', ' ')} {getattr(self.architecture, name):g}" for name in ARCHITECTURE)
+            print(f"G starts from {self._settings.init_generator}: {size}", flush=True)
             self._filled(network, self._settings.init_generator)
             filled = vgg16.layer_names()
         else:
