@@ -24,8 +24,9 @@ class Colorizer:
     """Colorizes pictures with a trained network of any system that does so.
 
     Args:
-        model: a model file, the name of one in MODEL/HistoryNet with or without its extension, or a network from L to a
-            dict with "ab"; by default the one of the paper's last epoch there, or else the one that is shipped.
+        model: a model file, the name of one in MODEL/HistoryNet with or without its extension, "shipped" for the one
+            that comes with the project, or a network from L to a dict with "ab"; by default the best of the run there,
+            or else the one that is shipped (`choosing.choose_model`).
         variant: the program that the file must be of, as "HistoryNet" or "Baseline"; any if None.
         precision: one of `settings.PRECISIONS`; the numbers that the network computes with, if it is read from a file.
         decoding: what the system's `decode` is to know, as a temperature; by name.
