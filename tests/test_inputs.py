@@ -30,19 +30,19 @@ def listed(folder, recursive=True, result_dir=None):
 
 
 def test_files_of_other_kinds_are_counted(folder):
-    fill(folder, "1.dng", "2.DNG", "b/3.dng", "x.jxl", "y.jxl", "b/scan.dpx", "README")
+    fill(folder, "1.dpx", "2.DPX", "b/3.dpx", "x.xcf", "y.xcf", "b/scan.cin", "README")
     paths, lines = listed(folder)
     assert paths == ["a.jpg", "b/c.png"]
-    assert lines == [(folder, "7 files of other kinds passed over: 3 .dng, 2 .jxl, 1 .dpx, 1 without extension")]
+    assert lines == [(folder, "7 files of other kinds passed over: 3 .dpx, 2 .xcf, 1 .cin, 1 without extension")]
     assert listed(folder, recursive=False)[1] == [
-        (folder, "5 files of other kinds passed over: 2 .dng, 2 .jxl, 1 without extension"),
+        (folder, "5 files of other kinds passed over: 2 .dpx, 2 .xcf, 1 without extension"),
         (folder, "1 subfolder not entered (--recursive)"),
     ]
 
 
 def test_a_folder_of_nothing_else_says_what_it_holds(tmp_path):
-    fill(tmp_path / "raw", "1.nef", "2.nef", "sub/3.dpx")
-    for recursive, words in ((False, r"2 files of other kinds: 2 \.nef"), (True, r"3 files.*: 2 \.nef, 1 \.dpx")):
+    fill(tmp_path / "raw", "1.xcf", "2.xcf", "sub/3.dpx")
+    for recursive, words in ((False, r"2 files of other kinds: 2 \.xcf"), (True, r"3 files.*: 2 \.xcf, 1 \.dpx")):
         with pytest.raises(InputError, match=f"raw: no pictures in this folder.*{words}"):
             list_inputs([tmp_path / "raw"], recursive=recursive)
 
@@ -99,9 +99,9 @@ def test_links_to_folders_and_results_are_not_counted_as_other_kinds(folder):
 
 
 def test_the_command_says_it(folder, model, run, tmp_path):
-    fill(folder, "1.dng", "2.xcf")
+    fill(folder, "1.dpx", "2.xcf")
     code, out, err = run(COLORIZE, "--pretrained", model, "--result-dir", tmp_path / "out", folder)
     assert code == 0
     assert "1 colorized" in out
-    assert f"note: {folder}: 2 files of other kinds passed over: 1 .dng, 1 .xcf\n" in err
+    assert f"note: {folder}: 2 files of other kinds passed over: 1 .dpx, 1 .xcf\n" in err
     assert f"note: {folder}: 1 subfolder not entered (--recursive)\n" in err

@@ -106,7 +106,7 @@ def _number(number: int, noun: str) -> str:
 
 
 def _list(counts: Counter[str], with_number: bool = True) -> str:
-    """Most first: "3 .dng, 2 .heic"."""
+    """Most first: "3 .dpx, 2 .xcf"."""
     ordered = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
     return ", ".join(f"{number} {what}" if with_number else what for what, number in ordered)
 
