@@ -594,11 +594,12 @@ def test_a_run_that_is_started_again(mhmd, run, tmp_path):
     code, out, err = start()
     assert (code, err) == (0, "")
     assert f"{newest}: this run is finished after 1 epochs; a higher --num-epochs continues it" in out
+    other = shutil.copy(tmp_path / "MODEL/my_model_colorizationEpoch0.keras", tmp_path / "other.keras")
     for option, value in (
         ("--seed", 1),
         ("--width", 0.0625),
         ("--image-size", 64),
-        ("--init-generator", "other.keras"),
+        ("--init-generator", other),
     ):
         code, _, err = start(option, value)
         assert code == 2
