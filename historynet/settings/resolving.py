@@ -218,8 +218,10 @@ def changes(before: Mapping[str, Any], settings: Settings, within_epoch: bool) -
     changed = {
         name: (before[name], now) for name, now in as_json(settings).items() if name in before and before[name] != now
     }
-    for name, (then, now) in changed.items():
-        fixed = _fields(type(settings))[name.lower()].metadata["fixed"]
+    fields = _fields(type(settings))
+    # A file that a network begins from first: sizes may follow from it.
+    for name, (then, now) in sorted(changed.items(), key=lambda item: not fields[item[0].lower()].metadata["path"]):
+        fixed = fields[name.lower()].metadata["fixed"]
         # A run may move to other folders with the files it began from.
         moved = isinstance(then, str) and isinstance(now, str) and Path(then).name == Path(now).name
         if (fixed == RUN and not moved) or (fixed == EPOCH and within_epoch):
