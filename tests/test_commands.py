@@ -30,6 +30,7 @@ def colorize_arguments(mhmd, *more):
 
 
 @pytest.mark.slow
+@pytest.mark.rewritten
 def test_train_then_colorize_as_users_do(mhmd, tmp_path):
     trained = run_process(TRAIN, *train_arguments(mhmd, "--num-epochs", 2), cwd=tmp_path)
     assert trained.returncode == 0, trained.stderr
@@ -212,6 +213,7 @@ def test_skip_broken_leaves_out_and_says_so(mhmd, run):
     assert "1 training pictures" in out
 
 
+@pytest.mark.rewritten
 def test_not_finite_stops_with_the_pictures_names(mhmd, run, tmp_path):
     code, _, err = run(TRAIN, *train_arguments(mhmd, "--learning-rate", 1e8, "--num-epochs", 20, *GENERATOR_ALONE))
     assert code == 4

@@ -116,6 +116,7 @@ def test_a_saved_run_is_run_again_with_the_losses_that_it_had(run, tmp_path):
     check_table(tmp_path / "LOG/epochs.csv", "epochs_continued.csv")
 
 
+@pytest.mark.rewritten
 def test_a_training_continues_from_its_checkpoint_with_the_losses_that_it_had(run, tmp_path):
     for folder in ("MODEL", "LOG"):
         shutil.copytree(EARLIER / folder, tmp_path / folder)

@@ -20,6 +20,7 @@ from historynet.training.averaging import averaged
 from historynet.training.tensorflow_step import Step
 
 
+@pytest.mark.rewritten
 def test_a_system_the_step_has_never_heard_of():
     toy = Toy()
     step = Step(toy, seed=0)
@@ -42,6 +43,7 @@ def test_a_system_the_step_has_never_heard_of():
     assert max(values.values()) < 1e-3
 
 
+@pytest.mark.rewritten
 def test_what_is_not_finite_stops_before_it_is_applied():
     toy = Toy()
     step = Step(toy, seed=0)
@@ -56,6 +58,7 @@ def test_what_is_not_finite_stops_before_it_is_applied():
         np.testing.assert_equal(a, b)
 
 
+@pytest.mark.rewritten
 def test_a_gradient_that_is_not_finite_stops_too():
     toy = Toy()
     # The value of the root is finite at zero, its derivative is not.
@@ -437,6 +440,7 @@ def test_masked_samples_do_not_count(batch, update):
         assert values["L_par"] == pytest.approx(error, rel=1e-4)
 
 
+@pytest.mark.rewritten
 def test_same_seed_same_numbers(batch, critic_update):
     def run_losses(seed):
         system = make_system()
