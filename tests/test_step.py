@@ -17,7 +17,7 @@ from historynet.systems.historynet.variants import VARIANTS, Architecture
 from historynet.systems.optimizers import Adams
 from historynet.systems.system import Phase
 from historynet.training.averaging import averaged
-from historynet.training.tensorflow_step import Step
+from historynet.training.engine import Step
 
 
 @pytest.mark.rewritten

@@ -13,7 +13,7 @@ from historynet.settings.declared import BOTH, Settings, setting
 from historynet.systems.system import Colorizing, Evaluation, Phase, Registration, Score, register
 from historynet.training import loop
 from historynet.training.checkpoints import Position
-from historynet.training.tensorflow_step import Step
+from historynet.training.engine import Step
 
 
 class Toy:

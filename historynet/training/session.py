@@ -20,9 +20,8 @@ from historynet.systems import loading
 from historynet.systems.system import Evaluation, Evaluator, System
 from historynet.training import loop, runs
 from historynet.training.checkpoints import Checkpoints, Position, restore
+from historynet.training.engine import Step, Workers
 from historynet.training.evaluation import ColorizedPictures
-from historynet.training.strategy import Workers
-from historynet.training.tensorflow_step import Step
 from historynet.weights import run_files
 
 Build = Callable[[Settings, Mapping[str, OpenReader]], System]
