@@ -94,6 +94,7 @@ class Step:
         self._trainable = {name: list(network.trainable_variables) for name, network in system.networks.items()}
         self._own = _untrained(system)
         self._optimizers = {name: list(system.optimizers[name].variables) for name in system.networks}
+        self._names: dict[int, list[str]] = {}
         self._reached: dict[int, dict[str, list[bool]]] = {}
         self._compute = [
             jax.jit(functools.partial(self._gradients, number), static_argnames="samples")
@@ -126,11 +127,11 @@ class Step:
         samples = sum(len(next(iter(part.values()))) for part in parts)
         with self.workers.watched():
             losses, norms = self._update(parts, step, samples)
-            losses, norms = jax.device_get((losses, norms))
-        for name, value in {**losses, **norms}.items():
+            values = jax.device_get([*losses.values(), *norms.values()])
+        for name, value in zip([*losses, *norms], values, strict=True):
             if not np.isfinite(value):
                 raise NotFiniteError(f"{name} is not finite at step {step}")
-        return {name: float(value) for name, value in losses.items()}
+        return {name: float(value) for name, value in zip(losses, values, strict=False)}
 
     def _update(self, parts: Sequence[Mapping[str, jax.Array]], step: int, samples: int) -> tuple[dict, dict]:
         """The losses and the gradients' norms by name; the variables have their new values if these are finite."""
@@ -153,7 +154,7 @@ class Step:
             state, phase_norms, finite = self._apply[number](*total, trained, optimizers, own, before, finite)
             for variables, values in zip((self._trainable, self._optimizers, self._own), state, strict=True):
                 self._assign(variables, values)
-            losses |= total[0]
+            losses |= {name: total[0][name] for name in self._names[number]}
             norms |= phase_norms
         return losses, norms
 
@@ -197,6 +198,8 @@ class Step:
             with scope:
                 once = self._system.once(fields) if number == 0 else shared
                 losses = {name: jnp.sum(value) / samples for name, value in phase.losses(fields, once, tools).items()}
+            # JAX sorts them.
+            self._names[number] = list(losses)
             weighted = {
                 network: scales[network] * sum(weight * losses[name] for name, weight in weights.items())
                 for network, weights in phase.objectives.items()

@@ -132,6 +132,10 @@ class Step:
         with backend.quiet():
             return self._call(shares, step)
 
+    def place(self, fields: Mapping[str, np.ndarray], samples: int | None = None) -> Mapping[str, np.ndarray]:
+        """The fields as they are: TensorFlow sends them when it computes."""
+        return fields
+
     def graph(self, fields: Mapping[str, np.ndarray]) -> tf.Graph:
         """The graph of an update on batches of just this size, in which all shapes are known: what it computes."""
         shares = self._shares(fields, len(next(iter(fields.values()))))
