@@ -378,7 +378,9 @@ def test_released_statistics_count_the_released_programs_passes(batch):
     system = make_system(learning_rate=1e-12, released_statistics=True)
     layer = system.G.get_layer("global_conv4_bn")
     inputs = keras.Model(system.G.input, layer.input)
-    a, b = (np.asarray(inputs(fields["L"], training=True)).reshape(-1, layer.input.shape[-1]) for fields in (batch, other))
+    a, b = (
+        np.asarray(inputs(fields["L"], training=True)).reshape(-1, layer.input.shape[-1]) for fields in (batch, other)
+    )
     layer.moving_mean.assign(np.full(layer.moving_mean.shape, 7.0))
     step = Step(system, seed=0)
     step(batch, 0)
@@ -542,7 +544,8 @@ def test_16_bits_give_about_the_same_losses_and_train_float32_variables(batch, p
     exact = make_system()
     made = exact.G(batch["L"], training=True)
     expected = {
-        name: np.mean((np.float32(made[field]) - batch[field]) ** 2) for name, field in (("L_r", "ab"), ("L_par", "parsing"))
+        name: np.mean((np.float32(made[field]) - batch[field]) ** 2)
+        for name, field in (("L_r", "ab"), ("L_par", "parsing"))
     }
     expected["L_g"] = -np.mean(np.float32(exact.D1([ops.convert_to_tensor(batch["L"]), made["ab"]])))
     keras.config.set_dtype_policy(f"mixed_{precision}")

@@ -22,6 +22,9 @@ BOTH = f"{TRAIN} {COLORIZE}"
 RUN, EPOCH = "run", "epoch"
 """What a continued run cannot change: what made its networks and random numbers; within an epoch, its batches."""
 
+REQUIRED = object()
+"""Instead of a value: each config.py must have the constant."""
+
 PRECISIONS = ("float32", "bfloat16", "float16")
 """What PRECISION can be."""
 
@@ -43,7 +46,7 @@ def setting(
     optional: bool = False,
     part: str | None = None,
     fixed: str | None = None,
-    since: Any = None,
+    since: Any = REQUIRED,
 ) -> Any:
     """Declares a setting: a field of a dataclass of settings.
 
@@ -59,8 +62,8 @@ def setting(
         part: the part of a network or data set that it belongs to; the config.py of a variant without that part has
             none of its constants.
         fixed: RUN or EPOCH, if a continued run cannot change it, or not in the middle of an epoch.
-        since: the value where config.py lacks the constant, of a setting that earlier versions did not have; None: the
-            constant must be there.
+        since: the value where config.py lacks the constant, of a setting that earlier versions did not have;
+            REQUIRED: the constant must be there.
     """
     metadata = {"accept": accept, "commands": commands, "group": group, "meaning": meaning, "more": more}
     metadata |= {"path": path, "optional": optional, "part": part, "fixed": fixed, "since": since}
@@ -85,6 +88,19 @@ class Settings:
 
     train_data: Path = setting(text, TRAIN, "data", "folder of the training pictures", path=True)
     test_data: Path = setting(text, TRAIN, "data", "folder of the pictures for evaluation after each epoch", path=True)
+    sample_weights: Path | None = setting(
+        text,
+        TRAIN,
+        "data",
+        "table of how often pictures are drawn",
+        "a CSV file with the columns name and weight; a name may hold * and ?, the first line that fits counts, and a "
+        "picture that none fits has 1. An epoch then draws as many pictures as there are, some of them several times; "
+        "none: each once",
+        path=True,
+        optional=True,
+        fixed=EPOCH,
+        since=None,
+    )
     skip_broken: bool = setting(boolean, TRAIN, "data", "leave out training pictures that cannot be read")
 
     image_size: int | str = setting(
@@ -141,6 +157,24 @@ class Settings:
         "and mirrored half of the time; none: the whole picture, as released",
         optional=True,
         fixed=EPOCH,
+    )
+    crop_share: float = setting(
+        number(at_most=1.0),
+        TRAIN,
+        "training",
+        "share of the samples that are cropped",
+        "with CROP_FROM; the others are whole pictures, which are mirrored half of the time, too",
+        fixed=EPOCH,
+        since=1.0,
+    )
+    age_luminance: float = setting(
+        number(at_most=1.0),
+        TRAIN,
+        "training",
+        "share of the samples whose L is aged",
+        "as in old photographs: another gamma, less or more contrast, an offset, blur and grain; ab stays",
+        fixed=EPOCH,
+        since=0.0,
     )
     precision: str = setting(
         word(PRECISIONS),
@@ -257,6 +291,14 @@ class Settings:
         yield (
             cropped[0] < network[0] or cropped[1] < network[1],
             f"--crop-from {self.crop_from}: smaller than --image-size {self.image_size}",
+        )
+        yield (
+            self.crop_share < 1 and self.crop_from is None,
+            f"--crop-share {self.crop_share:g}: with --crop-from only",
+        )
+        yield (
+            self.sample_weights is not None and not self.shuffle,
+            "--sample-weights: not with --no-shuffle; the pictures are drawn by chance",
         )
         yield (
             self.accumulate > self.batch_size,

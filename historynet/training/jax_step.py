@@ -149,12 +149,15 @@ class Step:
                 total = summed if total is None else self._add(total, summed)
                 start += len(next(iter(part.values())))
             assert not total[0].keys() & losses.keys(), "two phases have a loss of the same name"
+            losses |= {name: total[0][name] for name in self._names[number]}
+            if step < phase.first_step:
+                self._assign(self._own, own)
+                continue
             trained = {name: trained[name] for name in phase.objectives}
             optimizers = self._values({name: self._optimizers[name] for name in phase.objectives})
             state, phase_norms, finite = self._apply[number](*total, trained, optimizers, own, before, finite)
             for variables, values in zip((self._trainable, self._optimizers, self._own), state, strict=True):
                 self._assign(variables, values)
-            losses |= {name: total[0][name] for name in self._names[number]}
             norms |= phase_norms
         return losses, norms
 
