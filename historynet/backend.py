@@ -89,8 +89,6 @@ def start(gpu_id: str, seed: int | None = None, strategy: str = "none", onednn: 
         if "tensorflow" in sys.modules and os.environ.get("TF_ENABLE_ONEDNN_OPTS") != "0":
             raise RuntimeError("TensorFlow is imported already, with oneDNN")
         os.environ["TF_ENABLE_ONEDNN_OPTS"] = "0"
-    if os.environ.get("KERAS_BACKEND") == "jax":
-        return _start_jax(gpu_id, seed, strategy)
     with quiet():
         with _out_of_sight("matplotlib", "scipy"):
             import keras
@@ -122,29 +120,6 @@ def start(gpu_id: str, seed: int | None = None, strategy: str = "none", onednn: 
     if names:
         return f"running on GPU {gpu_id if strategy == 'none' else 'all'} ({', '.join(names)}){together}"
     return "running on the CPU" + ("" if gpu_id == "cpu" else ": TensorFlow found no GPU") + together
-
-
-def _start_jax(gpu_id: str, seed: int | None, strategy: str) -> str:
-    """`start` for JAX."""
-    os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
-    import jax
-
-    if gpu_id == "cpu":
-        jax.config.update("jax_platforms", "cpu")
-    if strategy == "multiworker":
-        cluster = _cluster()
-        jax.distributed.initialize(cluster.workers[0], len(cluster.workers), cluster.index)
-    devices = jax.local_devices()
-    if strategy == "none":
-        place = int(gpu_id) if devices[0].platform == "gpu" else 0
-        if place >= len(devices):
-            raise InputError(f"--gpu-id {gpu_id}: the GPUs here are 0 to {len(devices) - 1}, or use --gpu-id cpu")
-        jax.config.update("jax_default_device", devices[place])
-    import keras
-
-    if seed is not None:
-        keras.utils.set_random_seed(seed)
-    return f"running on {devices[0].device_kind}"
 
 
 def _make_strategy(name: str) -> Any:

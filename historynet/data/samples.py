@@ -196,4 +196,7 @@ def steps_per_epoch(settings: Settings, samples: Samples) -> int:
             f"{settings.train_data}: {len(samples)} pictures do not fill a batch of {settings.batch_size}; lower "
             "--batch-size, or take them with --no-drop-last"
         )
+    if settings.sample_weights is not None:
+        # They are drawn anew each time: an epoch may be of any length.
+        return settings.steps_per_epoch or steps
     return min(steps, settings.steps_per_epoch or steps)

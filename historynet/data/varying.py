@@ -75,13 +75,15 @@ def sample_order(settings: Settings, weights: np.ndarray | None, samples: int, e
 
     Args:
         settings: of the run.
-        weights: with them as many samples are drawn as there are, each time anew from all of them.
+        weights: with them samples are drawn, each time anew from all of them: as many as there are, or as STEPS_PER_EPOCH
+            asks for.
         samples: how many there are.
         epoch: its number.
     """
     if weights is not None:
         rng = np.random.default_rng((settings.seed, epoch))
-        return rng.choice(samples, size=samples, p=weights / weights.sum())
+        number = max(samples, settings.batch_size * (settings.steps_per_epoch or 0))
+        return rng.choice(samples, size=number, p=weights / weights.sum())
     return epoch_order(samples, settings.seed, epoch) if settings.shuffle else range(samples)
 
 

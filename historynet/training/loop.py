@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from historynet import files
+from historynet import files, parallel
 from historynet.errors import InputError, NotFiniteError
 from historynet.pictures import figures, images
 from historynet.systems.system import Evaluation, System
@@ -203,15 +203,9 @@ class _Training:
         return Position(epoch + 1, 0, 0, position.steps)
 
     def _placed(self, batches: Iterable[Batch]) -> Iterator[tuple[Batch, Any]]:
-        """Batches, each with its fields on the way to the devices while the one before is computed."""
-        ahead = None
-        for batch in batches:
-            following = batch, self._step.place(batch.fields, len(batch.names))
-            if ahead:
-                yield ahead
-            ahead = following
-        if ahead:
-            yield ahead
+        """Batches, joined and on their way to the devices while those before are computed."""
+        placed = ((batch, self._step.place(batch.fields, len(batch.names))) for batch in batches)
+        return parallel.in_background(placed, 2)
 
     def _update(self, batch: Batch, fields: Any, position: Position) -> dict[str, float]:
         try:
