@@ -8,6 +8,7 @@ run's name.
 # The run
 TEST_NAME = "HistoryNet_Classifier"  # name of the run
 GPU_ID = "0"  # number of the GPU to use, or 'cpu'
+BACKEND = "default"  # engine that computes, 'tensorflow' or 'jax'
 RELEASED_ARITHMETIC = False  # sum as the released program did
 SEED = 0  # seed of all random numbers
 

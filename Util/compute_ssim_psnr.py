@@ -5,7 +5,6 @@ Run `python compute_ssim_psnr.py -d0 ORIGINALS -d1 RESULTS`; docs/metrics.md exp
 
 from collections.abc import Sequence
 
-from historynet import backend
 from historynet.commands import compare, running
 from historynet.comparing.metrics import CONVENTIONS
 
@@ -16,8 +15,6 @@ def main(argv: Sequence[str]) -> int:
     texts = "; ".join(f"{name}: {convention.text}" for name, convention in CONVENTIONS.items())
     parser.add_argument("--convention", choices=CONVENTIONS, default="exact", help=f"{texts} (default: exact)")
     arguments = parser.parse_args(argv)
-    if arguments.convention == "released":
-        backend.start("cpu")
     return compare.compare_folders(arguments, convention=CONVENTIONS[arguments.convention])
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from historynet import backend, errors
+from historynet import errors
 from historynet.commands import compare, running
 from historynet.comparing import rendering, tables
 from historynet.comparing.methods import EXPERIMENTS
@@ -38,8 +38,6 @@ def main(argv: Sequence[str]) -> int:
     # The originals and the results of each method, compared.
     originals, folders = compare.find_results(arguments)
     lpips = compare.find_lpips(arguments.use_gpu)
-    if arguments.convention == "released":
-        backend.start("cpu")
     pairs = len(folders) * len(images.list_pictures(originals))
     with tqdm(total=pairs, unit="pair", disable=None) as bar:
         table = tables.measure(

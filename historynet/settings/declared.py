@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from historynet import backend as engines
 from historynet.errors import InputError
 from historynet.settings import accepting
 from historynet.settings.accepting import boolean, integer, number, size, text, word
@@ -76,6 +77,14 @@ class Settings:
 
     test_name: str = setting(text, BOTH, "run", "name of the run", "{TEST_NAME} in a path stands for it")
     gpu_id: str = setting(accepting.gpu_id, BOTH, "run", "number of the GPU to use, or 'cpu'")
+    backend: str = setting(
+        word(engines.CHOICES),
+        BOTH,
+        "run",
+        "engine that computes, 'tensorflow' or 'jax'",
+        "'default': KERAS_BACKEND of the environment, else TensorFlow, else JAX where that is not installed",
+        since=engines.DEFAULT,
+    )
     seed: int = setting(
         integer(0, 2**32 - 1),
         TRAIN,

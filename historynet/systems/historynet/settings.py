@@ -1,4 +1,4 @@
-"""The parameters that HistoryNet and its variants have besides those of every system. No TensorFlow is needed here."""
+"""The parameters that HistoryNet and its variants have besides those of every system. No engine is needed here."""
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
@@ -32,7 +32,8 @@ class HistoryNetSettings(OptimizerSettings):
         BOTH,
         "run",
         "sum as the released program did",
-        "on a CPU without oneDNN, and colorize pictures one by one: as close to its numbers as can be, and slower",
+        "with TensorFlow on a CPU without oneDNN, and colorize pictures one by one: as close to its numbers as can be, "
+        "and slower",
     )
 
     train_parsing: Path | None = setting(
