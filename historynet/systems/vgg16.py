@@ -133,9 +133,8 @@ def fold_preprocessing(arrays: Mapping[str, list[np.ndarray]], path: Path) -> di
         path: the file they came from, for the messages.
     """
     # What is no such layer is for `assign` to name.
-    if [len(array.shape) for array in arrays.get("block1_conv1", [])] != [4, 1]:
-        return dict(arrays)
-    if arrays["block1_conv1"][0].shape[2] != len(_IMAGENET_MEAN):
+    shapes = [tuple(array.shape) for array in arrays.get("block1_conv1", [])]
+    if [len(shape) for shape in shapes] != [4, 1] or shapes[0][2:] != (len(_IMAGENET_MEAN), *shapes[1]):
         return dict(arrays)
     kernel, bias = reading.values(arrays["block1_conv1"], path)
     folded = [kernel * np.float32(255), bias - np.einsum("hwio,i->o", kernel, _IMAGENET_MEAN)]
