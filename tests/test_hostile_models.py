@@ -13,6 +13,8 @@ import time
 import zipfile
 import zlib
 
+import fuzz_models
+import fuzzing
 import h5py
 import numpy as np
 import pytest
@@ -603,3 +605,11 @@ def test_a_model_costs_at_most_its_own_size(tmp_path, form):
     assert done.returncode == 0, done.stderr
     size = sum(array.nbytes for array in arrays)
     assert int(done.stdout) < {"packed.keras": 2.0, "a.npz": 1.8}.get(form, 1.0) * size + 20e6
+
+
+def test_mutated_models_are_refused_in_a_line_or_sound():
+    """The long form, with networks: python tests/fuzz_models.py."""
+    report = fuzzing.run(fuzz_models.attempt, range(200), seconds=10, memory=fuzz_models.MEMORY)
+    assert not report.faults, report
+    assert report.ends["read"] > 10
+    assert report.ends["refused"] > 50
