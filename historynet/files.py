@@ -50,7 +50,7 @@ def writing(path: Path, done: str = "written") -> contextlib.AbstractContextMana
 
 
 def open_regular(path: Path, kind: type[InputError] = PictureError) -> BinaryIO:
-    """Opens a picture or a film to be read, but no pipe or device, which could keep us waiting for ever.
+    """Opens a picture, a film or a model to be read, but no pipe or device, which could keep us waiting for ever.
 
     Args:
         path: the file.
@@ -60,9 +60,7 @@ def open_regular(path: Path, kind: type[InputError] = PictureError) -> BinaryIO:
         PictureError: or the other kind, if it is no regular file, or cannot be opened.
     """
     with reading(path, kind):
-        mode = path.stat().st_mode
-        # Of a folder the system itself says what it is.
-        if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+        if not stat.S_ISREG(path.stat().st_mode):
             raise kind(f"{path}: not a regular file")
         return path.open("rb")
 
@@ -132,7 +130,8 @@ def open_archive(path: Path, damaged: Callable[[Exception], HistoryNetError]) ->
         InputError: if the system cannot read the file, or there is not enough memory. That says nothing of what it
             holds.
     """
-    with open_regular(path, InputError) as file, reading(path):
+    # Of a folder the system itself says what it is.
+    with reading(path), path.open("rb") if path.is_dir() else open_regular(path, InputError) as file:
         watched = _Archive(file)
         try:
             yield watched

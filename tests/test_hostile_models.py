@@ -21,9 +21,11 @@ import pytest
 from conftest import ROOT, resident_bytes
 
 from historynet.errors import InputError
+from historynet.settings.accepting import number
 from historynet.systems import loading
 from historynet.systems.historynet import start
 from historynet.systems.historynet.generator import build_generator
+from historynet.systems.historynet.settings import HistoryNetSettings
 from historynet.systems.historynet.variants import Architecture
 from historynet.training.checkpoints import Checkpoints
 from historynet.weights import reading
@@ -399,6 +401,21 @@ def test_a_network_larger_than_its_file_is_not_built(keras3):
     write_members(keras3, members(keras3) | {"historynet.json": json.dumps(description)})
     for act in (colorizing, lambda path: loading.load(path, "HistoryNet", "generator")):
         refused(keras3, "has arrays of shape .*; the generator needs ", act)
+
+
+@pytest.mark.parametrize("name", ["image_size", "width"])
+@pytest.mark.parametrize("value", ["1e400", "NaN", "9" * 400, "-1"], ids=["infinite", "nan", "large", "negative"])
+def test_a_training_that_goes_on_from_such_a_file_names_it(keras3, name, value):
+    """--init-generator takes the sizes from the file."""
+    write_members(keras3, members(keras3) | {"historynet.json": f'{{"architecture": {{"{name}": {value}}}}}'})
+    refused(
+        keras3, f"its {name} is no size", lambda path: HistoryNetSettings.implied({"init_generator": str(path)}, ())
+    )
+
+
+def test_numbers_too_large_for_a_setting_are_refused():
+    with pytest.raises(ValueError, match="a number above 0"):
+        number(above=True)(10**400)
 
 
 def test_a_network_for_other_pictures_is_not_fitted_where_it_will_not_fit(keras3):
