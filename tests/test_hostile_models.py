@@ -83,15 +83,15 @@ def edit(path, change):
         change(file, kernels[0])
 
 
-def refused(path, words, act=reading.read):
-    """Refused in one line that names the file, within two seconds and without taking memory."""
+def refused(path, words=None, act=reading.read):
+    """Refused in one line that names the file, within two seconds of a processor and without taking memory."""
     # What is imported and made once.
     with pytest.raises(InputError):
         act(path)
-    before, began = resident_bytes(), time.monotonic()
+    before, began = resident_bytes(), time.process_time()
     with pytest.raises(InputError, match=words) as error:
         act(path)
-    assert time.monotonic() - began < 2
+    assert time.process_time() - began < 2
     assert resident_bytes() - before < 100e6
     assert str(path) in str(error.value)
     assert "\n" not in str(error.value)
@@ -390,7 +390,7 @@ def test_ways_of_packing_other_than_deflate_are_refused(keras3, method, damaged)
 )
 def test_a_description_of_any_kind_is_refused(keras3, text):
     write_members(keras3, members(keras3) | {"historynet.json": text.encode("utf-8", "surrogateescape")})
-    message = str(refused(keras3, "", colorizing))
+    message = str(refused(keras3, act=colorizing))
     assert "\x1b" not in message
 
 
@@ -443,7 +443,7 @@ def test_a_network_for_other_pictures_is_not_fitted_where_it_will_not_fit(keras3
 def test_names_that_are_no_texts_are_refused(originals, tmp_path, name):
     path = shutil.copy(originals / "a.weights.h5", tmp_path / "a.weights.h5")
     edit(path, lambda file, kernel: file[kernel].parent.attrs.__setitem__("name", name))
-    refused(path, "no name that is a text" if not isinstance(name, str) else "", identify)
+    refused(path, None if isinstance(name, str) else "no name that is a text", identify)
 
 
 @pytest.mark.parametrize("names", [3, np.zeros(3), [[b"a"]], h5py.Empty("f4"), np.void(b"abc"), b"abc", [b"\xff"]])
@@ -456,7 +456,7 @@ def test_lists_of_names_that_are_none_are_refused(originals, tmp_path, names, at
         holder.attrs[attribute] = names
 
     edit(path, change)
-    refused(path, "", identify)
+    refused(path, act=identify)
 
 
 def test_a_list_that_names_one_large_text_thousands_of_times_is_not_read(originals, tmp_path):
@@ -492,7 +492,7 @@ def test_arrays_that_are_none_are_refused(model, values):
         file[kernel] = values
 
     edit(model, change)
-    refused(model, "", colorizing)
+    refused(model, act=colorizing)
 
 
 def test_references_to_elsewhere_are_refused(model):
@@ -507,7 +507,7 @@ def test_references_to_elsewhere_are_refused(model):
 
 def test_the_cases_of_the_reference_files(reference):
     for name in ("external_storage.keras", "empty_array.weights.h5", "name_of_bytes.weights.h5"):
-        refused(reference / "cases/models" / name, "", identify)
+        refused(reference / "cases/models" / name, act=identify)
 
 
 # Archives of arrays, and checkpoints.
@@ -535,16 +535,16 @@ HEADERS = {
 def test_archives_of_arrays_with_such_headers_are_refused(tmp_path, header):
     path = tmp_path / "a.npz"
     write_members(path, {"block1_conv1_kernel.npy": HEADERS[header]})
-    refused(path, "")
+    refused(path)
 
 
 @pytest.mark.parametrize("header", HEADERS)
 def test_checkpoints_with_such_headers_are_refused(tmp_path, header):
     write_members(tmp_path / "step000000001.npz", {"a.npy": HEADERS[header], "state.json": "{}"})
-    began, told = time.monotonic(), []
+    began, told = time.process_time(), []
     with pytest.raises(InputError, match="all checkpoints are damaged|pickled objects, which are never read"):
         Checkpoints(tmp_path, 1).newest(told.append)
-    assert time.monotonic() - began < 2
+    assert time.process_time() - began < 2
     assert all("\n" not in message for message in told)
 
 
@@ -553,10 +553,10 @@ def test_checkpoints_with_such_headers_are_refused(tmp_path, header):
 )
 def test_checkpoints_with_such_a_state_are_passed_by(tmp_path, state):
     write_members(tmp_path / "step000000001.npz", {"state.json": state})
-    began, told = time.monotonic(), []
+    began, told = time.process_time(), []
     with pytest.raises(InputError, match="all checkpoints are damaged"):
         Checkpoints(tmp_path, 1).newest(told.append)
-    assert time.monotonic() - began < 2
+    assert time.process_time() - began < 2
     assert len(told) == 1
     assert "\n" not in told[0]
 
@@ -626,7 +626,7 @@ def test_a_model_costs_at_most_its_own_size(tmp_path, form):
 
 def test_mutated_models_are_refused_in_a_line_or_sound():
     """The long form, with networks: python tests/fuzz_models.py."""
-    report = fuzzing.run(fuzz_models.attempt, range(200), seconds=10, memory=fuzz_models.MEMORY)
+    report = fuzzing.run(fuzz_models.attempt, range(400), seconds=10, memory=fuzz_models.MEMORY)
     assert not report.faults, report
-    assert report.ends["read"] > 10
-    assert report.ends["refused"] > 50
+    assert report.ends["read"] > 20
+    assert report.ends["refused"] > 100

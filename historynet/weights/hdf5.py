@@ -9,6 +9,7 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import h5py
@@ -37,12 +38,69 @@ class Contents:
     """What a file holds.
 
     Attributes:
+        path: of the file, which holds it all, or the archive that it is in.
         groups: by their paths, without the first slash; the file itself is "".
         arrays: by theirs. None of them is read yet.
     """
 
+    path: Path
     groups: Mapping[str, h5py.Group]
     arrays: Mapping[str, h5py.Dataset]
+
+    def text(self, group: str, attribute: str) -> str:
+        """A text at a group.
+
+        Raises:
+            InputError: if there is none, or something else.
+        """
+        found = self._attribute(group, attribute)
+        is_text = found and found.shape == () and isinstance(found.get_type(), h5t.TypeStringID)
+        value = self.groups[group].attrs[attribute] if is_text else None
+        if not isinstance(value, str) or len(value) > _LONGEST:
+            raise InputError(f"{self.path}: {f'/{group}'!r} has no {attribute} that is a text")
+        return value
+
+    def names(self, group: str, attribute: str) -> list[str] | None:
+        """A list of texts at a group; None if there is no such attribute.
+
+        Raises:
+            InputError: if it holds something else.
+        """
+        found = self._attribute(group, attribute)
+        if found is None:
+            return None
+        kind, count = found.get_type(), math.prod(found.shape or (0,))
+        if not count:
+            # NumPy makes numbers of a list without texts.
+            return []
+        if isinstance(kind, h5t.TypeStringID) and len(found.shape) == 1:
+            longest = max(self._longest_text, kind.get_size()) if kind.is_variable_str() else kind.get_size()
+            if count * longest <= _MOST_NAMES:
+                values = self.groups[group].attrs[attribute]
+                return [value.decode() if isinstance(value, bytes) else str(value) for value in values]
+        raise InputError(f"{self.path}: {f'/{group}'!r} has {attribute} that are no list of names")
+
+    def _attribute(self, group: str, name: str) -> h5a.AttrID | None:
+        holder = self.groups[group].id
+        return h5a.open(holder, name.encode()) if h5a.exists(holder, name.encode()) else None
+
+    @cached_property
+    def _longest_text(self) -> int:
+        """Bytes of the largest place of texts of any length, of which none is longer.
+
+        A list could name one large text thousands of times, and the library reads a list as a whole.
+        """
+        largest, found, before = 0, 0, b""
+        with self.path.open("rb") as file:
+            while part := file.read(1 << 20):
+                part = before + part
+                for match in _HEAP.finditer(part):
+                    found += 1
+                    if found > _MOST:
+                        raise InputError(f"{self.path}: more than {_MOST} places of texts")
+                    largest = max(largest, int.from_bytes(match[1], "little"))
+                before = part[-_HEAP_SIZE + 1 :]
+        return largest
 
 
 def list_contents(file: h5py.File, size: int, path: Path) -> Contents:
@@ -84,7 +142,7 @@ def list_contents(file: h5py.File, size: int, path: Path) -> Contents:
                 raise InputError(f"{path}: {full!r} is neither a group nor an array")
             if total > size:
                 raise InputError(f"{path}: claims arrays of more bytes than the file has")
-    return Contents(groups, arrays)
+    return Contents(path, groups, arrays)
 
 
 def _links(group: h5g.GroupID, name: str, path: Path) -> list[bytes]:
@@ -126,63 +184,3 @@ def _size(array: h5d.DatasetID, name: str, path: Path) -> int:
     if layout == h5d.CONTIGUOUS and size and (array.get_offset() is None or array.get_storage_size() != size):
         raise InputError(f"{path}: the array {name!r} is not in the file as a whole")
     return size
-
-
-def text(group: h5py.Group, attribute: str, path: Path) -> str:
-    """A text at a group.
-
-    Raises:
-        InputError: if there is none, or something else.
-    """
-    found = _attribute(group, attribute)
-    # Text of any length lies elsewhere in the file and has 16 bytes here.
-    value = (
-        group.attrs[attribute]
-        if found and found.shape == () and isinstance(found.get_type(), h5t.TypeStringID)
-        else None
-    )
-    if not isinstance(value, str) or len(value) > _LONGEST:
-        raise InputError(f"{path}: {group.name!r} has no {attribute} that is a text")
-    return value
-
-
-def names(group: h5py.Group, attribute: str, path: Path) -> list[str] | None:
-    """A list of texts at a group; None if there is no such attribute.
-
-    Raises:
-        InputError: if it holds something else.
-    """
-    found = _attribute(group, attribute)
-    if found is None:
-        return None
-    kind, count = found.get_type(), math.prod(found.shape or (0,))
-    if not count:
-        # NumPy makes numbers of a list without texts.
-        return []
-    if isinstance(kind, h5t.TypeStringID) and len(found.shape) == 1:
-        longest = max(_largest_heap(path), kind.get_size()) if kind.is_variable_str() else kind.get_size()
-        if count * longest <= _MOST_NAMES:
-            return [value.decode() if isinstance(value, bytes) else str(value) for value in group.attrs[attribute]]
-    raise InputError(f"{path}: {group.name!r} has {attribute} that are no list of names")
-
-
-def _largest_heap(path: Path) -> int:
-    """Bytes of the largest of the places where a file keeps texts of any length: no text is longer.
-
-    A list could name one large text thousands of times, and the library reads a list as a whole.
-    """
-    largest, found, before = 0, 0, b""
-    with path.open("rb") as file:
-        while part := file.read(1 << 20):
-            part = before + part
-            for match in _HEAP.finditer(part):
-                found += 1
-                if found > _MOST:
-                    raise InputError(f"{path}: more than {_MOST} places of texts")
-                largest = max(largest, int.from_bytes(match[1], "little"))
-            before = part[-_HEAP_SIZE + 1 :]
-    return largest
-
-
-def _attribute(group: h5py.Group, name: str) -> h5a.AttrID | None:
-    return h5a.open(group.id, name.encode()) if h5a.exists(group.id, name.encode()) else None

@@ -197,7 +197,7 @@ def _keras3_arrays(contents: hdf5.Contents, path: Path) -> Arrays:
     arrays, used = {}, []
     for name, group in sorted(contents.groups.items()):
         if name.endswith("/vars") and len(group) and not name.startswith("optimizer"):
-            layer = _full_name(contents, name.removesuffix("/vars"), path)
+            layer = _full_name(contents, name.removesuffix("/vars"))
             if layer in arrays:
                 raise InputError(f"{path}: holds the layer {layer!r} twice")
             names = [f"{name}/{i}" for i in range(len(group))]
@@ -210,11 +210,11 @@ def _keras3_arrays(contents: hdf5.Contents, path: Path) -> Arrays:
     return arrays
 
 
-def _full_name(contents: hdf5.Contents, group: str, path: Path) -> str:
+def _full_name(contents: hdf5.Contents, group: str) -> str:
     """The names of the layers that a group lies within, the outermost first, and of its own."""
     parts = group.split("/")
     outer = ("/".join([*parts[: i + 1], "vars"]) for i in range(len(parts)))
-    return "/".join(hdf5.text(contents.groups[name], "name", path) for name in outer if name in contents.groups)
+    return "/".join(contents.text(name, "name") for name in outer if name in contents.groups)
 
 
 def _keras2_arrays(root: str, contents: hdf5.Contents, path: Path) -> Arrays:
@@ -246,15 +246,14 @@ def _in_order(found: Mapping[str, Mapping[str, h5py.Dataset | np.ndarray]]) -> A
 def _names(contents: hdf5.Contents, group: str, attribute: str, path: Path) -> list[str]:
     if group not in contents.groups:
         raise InputError(f"{path}: the layer {group!r} that the file lists is not there")
-    holder = contents.groups[group]
-    names = hdf5.names(holder, attribute, path)
+    names = contents.names(group, attribute)
     if names is not None:
         return names
     # Keras cuts a list that is too long for one attribute into attribute0, attribute1, ...
-    parts = (hdf5.names(holder, f"{attribute}{i}", path) for i in itertools.count())
+    parts = (contents.names(group, f"{attribute}{i}") for i in itertools.count())
     names = [name for part in itertools.takewhile(lambda part: part is not None, parts) for name in part]
     if not names:
-        raise InputError(f"{path}: {holder.name!r} does not list its {attribute}")
+        raise InputError(f"{path}: {f'/{group}'!r} does not list its {attribute}")
     return names
 
 
