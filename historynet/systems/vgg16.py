@@ -129,10 +129,12 @@ def fold_preprocessing(arrays: Mapping[str, list[np.ndarray]], path: Path) -> di
     It gives the same but at the picture's border, whose padding was the mean and is black now.
 
     Args:
-        arrays: by layer; nothing is changed if the first layer is not among them.
+        arrays: by layer; nothing is changed if the first layer is not among them, or no such layer.
         path: the file they came from, for the messages.
     """
-    if "block1_conv1" not in arrays:
+    # What is no such layer is for `assign` to name.
+    shapes = [tuple(array.shape) for array in arrays.get("block1_conv1", [])]
+    if [len(shape) for shape in shapes] != [4, 1] or shapes[0][2:] != (len(_IMAGENET_MEAN), *shapes[1]):
         return dict(arrays)
     kernel, bias = reading.values(arrays["block1_conv1"], path)
     folded = [kernel * np.float32(255), bias - np.einsum("hwio,i->o", kernel, _IMAGENET_MEAN)]

@@ -127,7 +127,7 @@ def fill(network: keras.Model, architecture: Architecture, path: Path) -> list[s
         raise InputError(f"{path}: a network of {contents.registration.name}; one of {NAME} is needed")
     loading.check(contents, network.name, architecture.variant, path)
     in_file = contents.architecture
-    fitted = for_image_size(contents.arrays, in_file.image_size, architecture.image_size, path)
+    fitted = for_image_size(contents.arrays, network, in_file.image_size, architecture.image_size, path)
     try:
         assign(network, {**contents.arrays, **fitted}, path)
     except InputError as error:
