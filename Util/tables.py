@@ -8,9 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from tqdm import tqdm
-
-from historynet import backend, errors
+from historynet import backend, errors, streams
 from historynet.commands import compare, running
 from historynet.comparing import rendering, tables
 from historynet.comparing.methods import EXPERIMENTS
@@ -41,7 +39,7 @@ def main(argv: Sequence[str]) -> int:
     if arguments.convention == "released":
         backend.start("cpu")
     pairs = len(folders) * len(images.list_pictures(originals))
-    with tqdm(total=pairs, unit="pair", disable=None) as bar:
+    with streams.Progress(pairs, "pair") as bar:
         table = tables.measure(
             EXPERIMENTS[arguments.experiment],
             originals,

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
+from historynet import streams
 from historynet.errors import InputError
 
 # Lines of the log of TensorFlow's C++, "I0000 00:00:1795226408.528851 ...", but for fatal ones; and libpng's, which do
@@ -39,7 +40,7 @@ def quiet() -> Iterator[None]:
     os.dup2(reader.stdin.fileno(), 2)
     replaced = sys.stderr
     if replaced is sys.__stderr__:
-        sys.stderr = os.fdopen(terminal, "w", buffering=1, errors="backslashreplace", closefd=False)
+        sys.stderr = streams.open_lasting(terminal)
     try:
         yield
     finally:

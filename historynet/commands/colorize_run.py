@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from PIL import Image
-from tqdm import tqdm
 
-from historynet import __version__, backend, errors, films
+from historynet import __version__, backend, errors, films, streams
 from historynet.colorizing import choosing
 from historynet.colorizing.colorizer import Colorizer
 from historynet.colorizing.folder import Report, colorize_files, digest, reason_to_skip
@@ -170,7 +169,7 @@ def _colorize_pictures(
     if not plan.pictures:
         return
     paths, results = zip(*plan.pictures, strict=True)
-    with tqdm(total=len(paths), unit="picture", disable=None) as bar:
+    with streams.Progress(len(paths), "picture") as bar:
         colorize_files(colorizer, paths, results, batch_size, bar.update, options, report, records)
 
 
@@ -193,7 +192,7 @@ def _colorize_film(
 ) -> None:
     # What disappears meanwhile is this film's own trouble.
     system_errors = translated(OSError, lambda error: InputError(f"{error.filename or path}: {error.strerror}"))
-    with system_errors, tqdm(total=films.count_frames(path, options), unit="frame", disable=None) as bar:
+    with system_errors, streams.Progress(films.count_frames(path, options), "frame", one_line(path.name)) as bar:
         of_film = films.colorize_film(colorizer, path, result, options, bar.update, records)
     report.done += 1
     if of_film.continued:

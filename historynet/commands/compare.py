@@ -5,9 +5,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tqdm import tqdm
-
-from historynet import errors, files, settings
+from historynet import errors, files, settings, streams
 from historynet.errors import InputError
 
 if TYPE_CHECKING:
@@ -47,7 +45,7 @@ def compare_folders(arguments: argparse.Namespace, report: Path | None = None, *
     from historynet.comparing.pairing import pair_folders
 
     pairing = pair_folders(arguments.dir0, arguments.dir1)
-    with tqdm(total=len(pairing.pairs), unit="pair", disable=None) as bar:
+    with streams.Progress(len(pairing.pairs), "pair") as bar:
         comparison = compare(pairing, resize=arguments.resize, progress=bar.update, **measures)
     protocol = "; ".join(map(str, measures.values()))
 
