@@ -17,7 +17,7 @@ from PIL import Image
 from historynet.colorizing.options import Options
 from historynet.commands import colorize
 from historynet.films.options import FilmOptions
-from historynet.pictures import images
+from historynet.pictures import color, images
 from historynet.systems import loading, vgg16
 
 TRAIN = "SOURCE_HistoryNet/HistoryNet.py"
@@ -270,7 +270,9 @@ def test_what_is_wrong_is_said_in_one_line(mhmd, run, monkeypatch, prepare, argu
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--pretrained", "none"], "none: no such model"),
+        (["--pretrained", "none"], "error: none: no such model"),
+        # The path that was given, not one below MODEL_DIR.
+        (["--pretrained", "models/none.keras"], "error: models/none.keras: no such model, neither here nor in .*MODEL"),
         (["--pretrained", "text.keras"], "text.keras: not a model file"),
         (["--test-dir", "nowhere"], "nowhere: no such folder"),
         (["--batch-size", "x"], "--batch-size"),
@@ -283,7 +285,8 @@ def test_what_is_wrong_with_colorizing_is_said_in_one_line(mhmd, run, monkeypatc
     code, _, err = run(COLORIZE, *colorize_arguments(mhmd, "--test-dir", mhmd / "dataset_second", *arguments))
     assert code == 2
     assert len(err.splitlines()) == 1
-    assert re.search(f"^error: .*{words}", err)
+    assert err.startswith("error: ")
+    assert re.search(f"^.*{words}", err)
 
 
 def test_debug_shows_the_traceback(mhmd, run):
@@ -512,3 +515,15 @@ def test_a_stopped_training_with_all_options_continues_to_the_same_numbers(mhmd,
     # What is saved is the average, what training goes on with is not.
     with np.load(tmp_path / "whole/model/checkpoints/step000000006.npz") as arrays:
         assert (arrays["colorization/color_fusion/kernel"] != whole.get_layer("color_fusion").kernel.numpy()).any()
+
+
+def test_a_training_on_gray_pictures_says_so(mhmd, run):
+    for path in (mhmd / "dataset_train").glob("*.jpg"):
+        images.write_rgb(path, color.to_gray(images.read_rgb(path)))
+    code, _, err = run(TRAIN, *train_arguments(mhmd, "--dry-run"))
+    assert code == 0
+    assert re.fullmatch(r"note: 5 of 5 training pictures .* are gray or of one tone, .*0000.jpg for example: .*\n", err)
+    # Some among others are nobody's fault.
+    for i in range(3):
+        write_picture(mhmd / f"dataset_train/{i:04}.jpg", i)
+    assert run(TRAIN, *train_arguments(mhmd, "--dry-run"))[2] == ""

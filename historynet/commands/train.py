@@ -1,13 +1,14 @@
 """The command line of the trainers."""
 
 import runpy
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from historynet import backend, errors, settings
 from historynet.commands import running
-from historynet.data.samples import OpenReader, Samples, open_samples, steps_per_epoch
+from historynet.data.samples import OpenReader, Samples, note_on_gray, open_samples, steps_per_epoch
 from historynet.settings import Settings
 
 Build = Callable[[Any, Mapping[str, OpenReader]], Any]
@@ -48,6 +49,8 @@ def _train(config: Path, declared: type[Settings], build: Build, open_samples: O
     samples = open_samples(run_settings, fields)
     # Before the engine is started, which takes seconds.
     steps_per_epoch(run_settings, samples)
+    if note := note_on_gray(samples):
+        print(running.one_line(f"note: {note}"), file=sys.stderr)
     device = device or _start(run_settings, strategy)
     from historynet.training.session import Session
 
