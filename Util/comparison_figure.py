@@ -1,7 +1,7 @@
-"""The paper's Figures 4 and 7: pictures, their gray versions, and the results of each method side by side.
+"""The paper's Figures 4 (quantitative) and 7 (ablation): pictures, gray versions, each method's results side by side.
 
 Run `python comparison_figure.py quantitative DIR` or `python comparison_figure.py ablation DIR`: DIR is as for
-tables.py.
+tables.py, or what run_ablation.py has written.
 """
 
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""The paper's ablation: trains the four variants alike, colorizes the test pictures with each, writes Table 2.
+"""Trains the ablation's four variants alike, colorizes with each, writes the paper's Table 3, the companion's Table 2.
 
 Run `python run_ablation.py --out FOLDER` with any options of HistoryNet's trainer
 (`python SOURCE_HistoryNet/HistoryNet.py --help` explains them). The same command continues a stopped run.

@@ -1,7 +1,8 @@
 """The papers' tables from folders of results: LPIPS, PSNR and SSIM of each method, with the published values.
 
 Run `python tables.py quantitative DIR` or `python tables.py ablation DIR`: DIR holds the originals and one folder of
-results for each method, as the authors' "Quantitative_comparison" and "Ablation_experiments" do.
+results for each method, as the authors' "Quantitative_comparison" and "Ablation_experiments" do, or is what
+run_ablation.py has written.
 """
 
 import sys

@@ -10,8 +10,8 @@ from historynet import backend, files, settings
 from historynet.colorizing.options import Options
 from historynet.commands import running
 from historynet.errors import InputError
-from historynet.films.options import CODECS, FilmOptions
-from historynet.pictures.options import UPSAMPLINGS
+from historynet.films.options import CODECS, CRFS, STEADINESSES, FilmOptions
+from historynet.pictures.options import LIMITS, QUALITIES, STRENGTHS, UPSAMPLINGS
 from historynet.settings import Settings
 from historynet.systems.historynet.settings import HistoryNetSettings
 
@@ -87,7 +87,7 @@ def _add_file_options(group: argparse._ArgumentGroup) -> None:
     )
     group.add_argument(
         "--quality",
-        type=running.between(int, 1, 100),
+        type=running.between(int, *QUALITIES),
         default=Options.quality,
         metavar="N",
         help="of JPEG and WebP files (default: %(default)s)",
@@ -95,7 +95,7 @@ def _add_file_options(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--no-provenance", dest="provenance", action="store_false", help="no line in the EXIF data")
     group.add_argument(
         "--max-megapixels",
-        type=running.between(float, 0.0001, 1000),
+        type=running.between(float, *LIMITS),
         default=Options.max_megapixels,
         metavar="N",
         help="refuse files that claim to be larger (default: %(default)g)",
@@ -122,7 +122,7 @@ def _add_file_options(group: argparse._ArgumentGroup) -> None:
 def _add_color_options(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--strength",
-        type=running.between(float, 0, 2),
+        type=running.between(float, *STRENGTHS),
         default=Options.strength,
         metavar="X",
         help="factor on the predicted chrominance: 0 is gray, 1 as predicted (default: %(default)g)",
@@ -157,7 +157,7 @@ def _add_film_options(group: argparse._ArgumentGroup) -> None:
     )
     group.add_argument(
         "--steadiness",
-        type=running.between(float, 0, 1),
+        type=running.between(float, *STEADINESSES),
         default=FilmOptions.steadiness,
         metavar="X",
         help="of the colours over time: 0 is each frame by itself (default: %(default)g)",
@@ -176,7 +176,7 @@ def _add_film_options(group: argparse._ArgumentGroup) -> None:
     )
     group.add_argument(
         "--crf",
-        type=running.between(float, 0, 63),
+        type=running.between(float, *CRFS),
         default=FilmOptions.crf,
         metavar="N",
         help="of the codec: lower is better and larger (default: %(default)g)",

@@ -77,12 +77,25 @@ def compare_folders(arguments: argparse.Namespace, report: Path | None = None, *
 
 def results_parser(description: str) -> settings.Parser:
     """The options of the scripts that take the results of several methods."""
-    from historynet.comparing.methods import EXPERIMENTS
+    from historynet.comparing.methods import EXPERIMENTS, ORIGINALS_NAMES
 
     parser = settings.Parser(description=description, allow_abbrev=False)
-    parser.add_argument("experiment", choices=EXPERIMENTS, help="whose methods are recognised by their folders' names")
-    parser.add_argument("folder", metavar="DIR", type=Path, help="holds the originals and a folder for each method")
-    parser.add_argument("--originals", type=Path, metavar="DIR", help="folder of the originals, if it is elsewhere")
+    tables = "; ".join(f"{name}: {' and '.join(one.sources.values())}" for name, one in EXPERIMENTS.items())
+    parser.add_argument(
+        "experiment", choices=EXPERIMENTS, help=f"whose methods are recognised by their folders' names ({tables})"
+    )
+    parser.add_argument(
+        "folder",
+        metavar="DIR",
+        type=Path,
+        help="holds the originals and a folder for each method; or what run_ablation.py has written (its --out)",
+    )
+    parser.add_argument(
+        "--originals",
+        type=Path,
+        metavar="DIR",
+        help=f"folder of the originals, if it is not in DIR under one of the names {', '.join(ORIGINALS_NAMES)}",
+    )
     parser.add_argument(
         "--method", action="append", default=[], metavar="NAME=DIR", help="results of a method; can be repeated"
     )
@@ -97,9 +110,11 @@ def find_results(arguments: argparse.Namespace) -> tuple[Path, dict[str, Path]]:
         InputError: if there are no originals or no method.
     """
     from historynet.comparing import methods
+    from historynet.experiments import ablation
 
     experiment = methods.EXPERIMENTS[arguments.experiment]
-    named = {methods.ORIGINALS: arguments.originals} if arguments.originals else {}
+    named = ablation.find_results(arguments.folder) if arguments.experiment == "ablation" else {}
+    named |= {methods.ORIGINALS: arguments.originals} if arguments.originals else {}
     for text in arguments.method:
         name, _, folder = text.partition("=")
         if not name or not folder:
@@ -108,12 +123,15 @@ def find_results(arguments: argparse.Namespace) -> tuple[Path, dict[str, Path]]:
     folders, others = methods.find_folders(arguments.folder, experiment, named)
     originals = folders.pop(methods.ORIGINALS, None)
     if originals is None:
-        raise InputError(f"{arguments.folder}: no folder is called originals; name it with --originals")
+        names = ", ".join(methods.ORIGINALS_NAMES[1:])
+        raise InputError(
+            f"{arguments.folder}: no folder is called originals; call it so (or {names}), or name it with --originals DIR"
+        )
     if not folders:
         raise InputError(f"{arguments.folder}: no folder of a known method; name them with --method NAME=DIR")
     used = {folder.resolve() for folder in (originals, *folders.values())}
     for path in others:
-        if path.resolve() not in used:
+        if not any(folder.is_relative_to(path.resolve()) for folder in used):
             print(f"left out: {path.name} is no known method; --method NAME={path} adds it")
     return originals, methods.in_order(folders, experiment)
 
