@@ -160,6 +160,8 @@ def _nothing(given: Path, recursive: bool, extensions: Collection[str], passed_o
         what = f"{_number(others.total(), 'file')} of other kinds: {_list(others)}"
     else:
         what = ", ".join(sorted(extensions))
+    if subfolders := passed_over.subfolders[given]:
+        what = f"{_number(subfolders, 'subfolder')} not entered: --recursive enters them; {what}"
     return f"{given}: no pictures in this folder{below} ({what})"
 
 

@@ -42,7 +42,8 @@ def _colorize(
     config: Path, declared: type[Settings], variant: str | None, argv: Sequence[str], root: Path | None = None
 ) -> int:
     arguments, resolved = _parse(config, declared, variant, argv, root)
-    files.make_folder(resolved.result_dir)
+    if not arguments.dry_run:
+        files.make_folder(resolved.result_dir)
     device = backend.start(resolved.gpu_id, onednn=resolved.onednn)
     # Only now: the libraries behind it take seconds, and the backend has to be started before.
     from historynet.commands import colorize_run
@@ -78,12 +79,14 @@ def _parse(
 
 
 def _add_file_options(group: argparse._ArgumentGroup) -> None:
+    group.add_argument("--dry-run", action="store_true", help="show what would become of which file, and stop")
     group.add_argument("--recursive", action="store_true", help="walk folders; their tree is mirrored in RESULT_DIR")
     group.add_argument(
         "--format",
+        type=lambda text: {"tiff": "tif", "jpeg": "jpg"}.get(text.lower(), text.lower()),
         choices=["jpg", "png", "tif", "webp", "same"],
         default="jpg",
-        help="of the results (default: %(default)s)",
+        help="of the results (default: %(default)s; also jpeg and tiff)",
     )
     group.add_argument(
         "--quality",
@@ -99,6 +102,12 @@ def _add_file_options(group: argparse._ArgumentGroup) -> None:
         default=Options.max_megapixels,
         metavar="N",
         help="refuse files that claim to be larger (default: %(default)g)",
+    )
+    group.add_argument(
+        "--report",
+        type=Path,
+        metavar="FILE.csv",
+        help="write a table of what became of each picture: picture, result, outcome, why, tint",
     )
     existing = group.add_mutually_exclusive_group()
     existing.add_argument(

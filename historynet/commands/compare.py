@@ -125,7 +125,8 @@ def find_results(arguments: argparse.Namespace) -> tuple[Path, dict[str, Path]]:
     if originals is None:
         names = ", ".join(methods.ORIGINALS_NAMES[1:])
         raise InputError(
-            f"{arguments.folder}: no folder is called originals; call it so (or {names}), or name it with --originals DIR"
+            f"{arguments.folder}: no folder is called originals; call it so (or {names}), or name it with "
+            "--originals DIR"
         )
     if not folders:
         raise InputError(f"{arguments.folder}: no folder of a known method; name them with --method NAME=DIR")

@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from historynet import files
+from historynet import __version__, files
 from historynet.errors import InputError
 from historynet.settings import accepting
 from historynet.settings.declared import EPOCH, RUN, TRAIN, Settings
@@ -20,7 +20,11 @@ _NONE = (None, "", "none")
 
 
 class Parser(argparse.ArgumentParser):
-    """An argument parser whose complaints are our one-line errors."""
+    """An argument parser whose complaints are our one-line errors, and that knows --version."""
+
+    def __init__(self, *arguments: Any, **more: Any):
+        super().__init__(*arguments, **more)
+        self.add_argument("--version", action="version", version=f"HistoryNet {__version__}", help="show it and stop")
 
     def error(self, message: str) -> None:
         raise InputError(f"{self.prog}: {message} (--help lists the options)")
