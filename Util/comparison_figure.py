@@ -4,12 +4,17 @@ Run `python comparison_figure.py quantitative DIR` or `python comparison_figure.
 tables.py, or what run_ablation.py has written.
 """
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from historynet import errors
-from historynet.commands import compare, running
-from historynet.comparing import rendering
+try:
+    from historynet import errors
+    from historynet.commands import compare, running
+    from historynet.comparing import rendering
+except ModuleNotFoundError as error:
+    print(f"error: {error}: `make setup`, then `. .venv/bin/activate` (README.md, Try it)", file=sys.stderr)
+    sys.exit(2)
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -7,21 +7,26 @@ HistoryNet colours a picture it has never seen.
 """
 
 import shutil
+import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-import skimage.data
-from skimage.segmentation import slic
+try:
+    import numpy as np
+    import skimage.data
+    from skimage.segmentation import slic
 
-from historynet import errors, files, settings, streams
-from historynet.commands import running
-from historynet.comparing import metrics
-from historynet.experiments.processes import run_script
-from historynet.parallel import map_ahead
-from historynet.pictures import color, figures, images
-from historynet.weights import run_files
+    from historynet import errors, files, settings, streams
+    from historynet.commands import running
+    from historynet.comparing import metrics
+    from historynet.experiments.processes import run_script
+    from historynet.parallel import map_ahead
+    from historynet.pictures import color, figures, images
+    from historynet.weights import run_files
+except ModuleNotFoundError as error:
+    print(f"error: {error}: `make setup`, then `. .venv/bin/activate` (README.md, Try it)", file=sys.stderr)
+    sys.exit(2)
 
 ROOT = Path(__file__).resolve().parent.parent
 DATA = ROOT / "DATASET/demo_train"

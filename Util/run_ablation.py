@@ -4,14 +4,19 @@ Run `python run_ablation.py --out FOLDER` with any options of HistoryNet's train
 (`python SOURCE_HistoryNet/HistoryNet.py --help` explains them). The same command continues a stopped run.
 """
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from historynet import errors, settings
-from historynet.commands import compare, running
-from historynet.comparing import rendering
-from historynet.comparing.metrics import CONVENTIONS
-from historynet.experiments import ablation
+try:
+    from historynet import errors, settings
+    from historynet.commands import compare, running
+    from historynet.comparing import rendering
+    from historynet.comparing.metrics import CONVENTIONS
+    from historynet.experiments import ablation
+except ModuleNotFoundError as error:
+    print(f"error: {error}: `make setup`, then `. .venv/bin/activate` (README.md, Try it)", file=sys.stderr)
+    sys.exit(2)
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -9,13 +9,17 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from historynet import backend, errors, streams
-from historynet.commands import compare, running
-from historynet.comparing import rendering, tables
-from historynet.comparing.methods import EXPERIMENTS
-from historynet.comparing.metrics import CONVENTIONS
-from historynet.errors import InputError
-from historynet.pictures import images
+try:
+    from historynet import backend, errors, streams
+    from historynet.commands import compare, running
+    from historynet.comparing import rendering, tables
+    from historynet.comparing.methods import EXPERIMENTS
+    from historynet.comparing.metrics import CONVENTIONS
+    from historynet.errors import InputError
+    from historynet.pictures import images
+except ModuleNotFoundError as error:
+    print(f"error: {error}: `make setup`, then `. .venv/bin/activate` (README.md, Try it)", file=sys.stderr)
+    sys.exit(2)
 
 ROOT = Path(__file__).resolve().parent.parent
 

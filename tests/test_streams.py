@@ -8,10 +8,12 @@ import pytest
 from conftest import ROOT, write_picture
 
 from historynet import streams
+from historynet.commands import running
 
 SAYING = """
 import logging, os, sys, warnings
 from historynet import streams
+from historynet.commands import running
 from historynet.commands import running
 
 def command(argv):
@@ -93,3 +95,20 @@ def test_a_picture_is_colorized_whose_last_words_nobody_hears(model, tmp_path):
     assert done.returncode == 0
     assert done.stdout.splitlines()[-1] == f"1 colorized into {tmp_path / 'out'}, 0 skipped"
     assert (tmp_path / "out/a_reconstructed.jpg").is_file()
+
+
+def test_what_is_not_installed_is_named_with_what_to_do(capsys, monkeypatch):
+    def command(argv):
+        import a_library_that_nobody_has  # noqa: F401
+
+    monkeypatch.setattr(sys, "argv", ["x"])
+    with pytest.raises(SystemExit) as end:
+        running.run(command)
+    assert end.value.code == 2
+    assert capsys.readouterr().err.startswith("error: No module named 'a_library_that_nobody_has': `make setup`, then")
+
+    def broken(argv):
+        import historynet.nothing  # noqa: F401
+
+    with pytest.raises(ModuleNotFoundError):
+        running.run(broken)

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
 def comparison_parser(description: str) -> settings.Parser:
     """The options that the scripts which compare two folders share."""
-    parser = settings.Parser(description=description, allow_abbrev=False)
+    # The companion's script for LPIPS has a --version of its own, which takes the place of ours.
+    parser = settings.Parser(description=description, allow_abbrev=False, conflict_handler="resolve")
     parser.add_argument("-d0", "--dir0", type=Path, required=True, metavar="ORIGINALS", help="folder of the originals")
     parser.add_argument(
         *("-d1", "--dir1"),

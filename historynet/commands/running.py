@@ -11,8 +11,6 @@ from historynet.errors import HistoryNetError, StoppedError
 
 _OUT_OF_MEMORY = "out of memory; lower --batch-size, or train with a lower --width or --image-size"
 
-_INSTALL = "the README says how to install what is needed, and `. .venv/bin/activate` takes it from there"
-
 
 def run(command: Callable[[Sequence[str]], int]) -> None:
     """Runs a command line: arguments -> exit code; ends the process with it, or with one line and the error's code.
@@ -34,7 +32,7 @@ def run(command: Callable[[Sequence[str]], int]) -> None:
     except ModuleNotFoundError as error:
         if not error.name or error.name.split(".")[0] == __name__.split(".")[0]:
             raise
-        print(f"error: {error.name} is not installed for {sys.executable}; {_INSTALL}", file=sys.stderr)
+        print(f"error: {error}: `make setup`, then `. .venv/bin/activate` (README.md, Try it)", file=sys.stderr)
         code = errors.BAD_INPUT
     except (HistoryNetError, OSError, *_memory_errors()) as error:
         if "--debug" in argv:

@@ -6,11 +6,12 @@ import difflib
 import functools
 import os
 import runpy
+import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from historynet import __version__, files
+from historynet import files
 from historynet.errors import InputError
 from historynet.settings import accepting
 from historynet.settings.declared import EPOCH, RUN, TRAIN, Settings
@@ -24,7 +25,9 @@ class Parser(argparse.ArgumentParser):
 
     def __init__(self, *arguments: Any, **more: Any):
         super().__init__(*arguments, **more)
-        self.add_argument("--version", action="version", version=f"HistoryNet {__version__}", help="show it and stop")
+        # Not imported: the door imports what is behind it, and that this.
+        version = sys.modules[__name__.partition(".")[0]].__version__
+        self.add_argument("--version", action="version", version=f"HistoryNet {version}", help="show it and stop")
 
     def error(self, message: str) -> None:
         raise InputError(f"{self.prog}: {message} (--help lists the options)")
