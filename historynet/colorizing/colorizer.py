@@ -40,7 +40,7 @@ class Colorizer:
             run there, or else the one that is shipped (`choosing.choose_model`), whatever the current folder.
         variant: the program that the file must be of, as "HistoryNet" or "Baseline"; any if None.
         precision: one of `settings.PRECISIONS`; the numbers that the network computes with, if it is read from a file.
-        decoding: what the system's `decode` is to know, as a temperature; by name.
+        decoding: what the system's `decode` is to know, as a temperature; by name (`Colorizing.options`).
 
     Attributes:
         size: (height, width) of the pictures that the network sees.
@@ -71,6 +71,7 @@ class Colorizer:
             with backend.quiet():
                 model, registration = loading.load_colorizing(path, variant, policy)
             self._decode = registration.colorizing.decode
+            decoding = registration.colorizing.accept(decoding or {})
         else:
             model = _ab_alone(model)
         self.size: tuple[int, int] = tuple(model.input.shape[1:3])

@@ -58,7 +58,18 @@ def _parse(
     parser = settings.make_parser(f"Colorizes pictures with {name}.", settings.COLORIZE, config, declared)
     parser.add_argument("inputs", nargs="*", type=Path, help="pictures, films, or folders of them (default: TEST_DIR)")
     _add_file_options(parser.add_argument_group("files"))
-    _add_color_options(parser.add_argument_group("colours"))
+    colors = parser.add_argument_group("colours")
+    _add_color_options(colors)
+    if variant is None:
+        # A system's own colorization.py has them as settings.
+        colors.add_argument(
+            "--decoding",
+            action="append",
+            default=[],
+            type=_named_value,
+            metavar="NAME=VALUE",
+            help="what the model's system has of its own for making colours of its outputs; can be repeated",
+        )
     _add_film_options(parser.add_argument_group("films"))
     # argparse itself forgets the "--" before names that begin with a dash when options may stand between names.
     end = argv.index("--") if "--" in argv else len(argv)
@@ -190,6 +201,16 @@ def _add_film_options(group: argparse._ArgumentGroup) -> None:
         metavar="N",
         help="of the codec: lower is better and larger (default: %(default)g)",
     )
+
+
+def _named_value(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not name or not equals:
+        raise ValueError
+    return name, value
+
+
+_named_value.__name__ = "NAME=VALUE"
 
 
 def _seconds(text: str) -> float:

@@ -3,7 +3,7 @@
 import argparse
 import dataclasses
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -106,7 +106,7 @@ def run(arguments: argparse.Namespace, settings: Settings, variant: str | None, 
         _print_report(report, settings.result_dir, "would be colorized")
         return errors.SKIPPED if report.skipped else errors.DONE
     with backend.quiet():
-        colorizer, records = _load(choice.path, variant, settings)
+        colorizer, records = _load(choice.path, variant, settings, dict(getattr(arguments, "decoding", ())))
         line = records.provenance(__version__) if arguments.provenance else None
         try:
             with Stop() as stop, stop.at_once(_STOPPED):
@@ -214,12 +214,13 @@ def _note_unobeyed(arguments: argparse.Namespace, plan: _Plan, report: Report) -
             report.note(path, ["--skip-existing: previews are made again each time"])
 
 
-def _load(model: Path, variant: str | None, settings: Settings) -> tuple[Colorizer, Records]:
+def _load(model: Path, variant: str | None, settings: Settings, given: Mapping[str, str]) -> tuple[Colorizer, Records]:
     """The network, and the records that say what was used, for which the file is read meanwhile."""
+    decoding = {**settings.decoding, **given}
     with ThreadPoolExecutor(max_workers=1) as hasher:
         hashed = hasher.submit(digest, model)
-        colorizer = Colorizer(model, variant, settings.precision, settings.decoding)
-    common = {"model": model.name, "sha256": hashed.result(), "precision": settings.precision, **settings.decoding}
+        colorizer = Colorizer(model, variant, settings.precision, decoding)
+    common = {"model": model.name, "sha256": hashed.result(), "precision": settings.precision, **decoding}
     return colorizer, Records(common)
 
 
