@@ -450,6 +450,11 @@ def test_a_report_says_what_became_of_each_picture(mhmd, model, run, tmp_path):
         code, _, err = run(COLORIZE, *colorize_arguments(mhmd, "--pretrained", model, folder, "--report", wrong))
         assert code == 2
         assert "it takes a file whose name ends with .csv" in err
+    # Nor is somebody's own table replaced.
+    (tmp_path / "catalogue.csv").write_text("picture,year\n")
+    arguments = colorize_arguments(mhmd, "--pretrained", model, folder, "--report", tmp_path / "catalogue.csv")
+    assert run(COLORIZE, *arguments)[0] == 2
+    assert (tmp_path / "catalogue.csv").read_text() == "picture,year\n"
 
 
 def test_a_report_of_a_stopped_run_names_what_was_not_reached(mhmd, model, run, tmp_path, monkeypatch):

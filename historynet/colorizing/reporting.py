@@ -32,6 +32,19 @@ class Outcome:
     tint: float | None = None
 
 
+_COLUMNS = [column.name for column in fields(Outcome)]
+
+
+def is_report(path: Path) -> bool:
+    """Whether a file is a table of an earlier run, which may be replaced.
+
+    Raises:
+        InputError: if it cannot be read.
+    """
+    with files.reading(path), path.open("rb") as file:
+        return file.read(1000).decode("utf-8-sig", errors="replace").startswith(",".join(_COLUMNS))
+
+
 @dataclass
 class Report:
     """What became of the files of a run.
@@ -75,7 +88,7 @@ class Report:
             # Names need not be text.
             with temporary.open("w", newline="", encoding="utf-8-sig", errors="backslashreplace") as file:
                 rows = csv.writer(file)
-                rows.writerow([column.name for column in fields(Outcome)])
+                rows.writerow(_COLUMNS)
                 for outcome in self.outcomes:
                     *texts, tint = astuple(outcome)
                     rows.writerow([*(text or "" for text in texts), "" if tint is None else f"{tint:.2f}"])

@@ -25,6 +25,7 @@ from historynet.colorizing.reporting import (
     PASSED_OVER,
     Outcome,
     Report,
+    is_report,
 )
 from historynet.colorizing.results import PREVIEW_SUFFIX, check_results, name_excerpt, name_page, name_results
 from historynet.commands.running import one_line
@@ -91,8 +92,8 @@ def run(arguments: argparse.Namespace, settings: Settings, variant: str | None, 
     """
     # --max-megapixels is our own limit, checked before a picture is decoded.
     Image.MAX_IMAGE_PIXELS = None
-    plan = _make_plan(arguments, settings.result_dir)
     _check_report(arguments)
+    plan = _make_plan(arguments, settings.result_dir)
     choice = choosing.choose_model(settings.pretrained, settings.model_dir, variant or "HistoryNet")
     print(one_line(f"{device}; colorizing with {choice}"), flush=True)
     report = Report()
@@ -163,6 +164,8 @@ def _check_report(arguments: argparse.Namespace) -> None:
         raise InputError("--report: not with --dry-run, after which there is nothing to report")
     if path.suffix.lower() != ".csv" or path.is_dir():
         raise InputError(f"--report {path}: it takes a file whose name ends with .csv")
+    if path.exists() and not is_report(path):
+        raise InputError(f"--report {path}: is there already and no such table; name another file")
     files.make_folder(path.absolute().parent)
 
 
