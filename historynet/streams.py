@@ -3,6 +3,7 @@
 import errno
 import io
 import os
+import shutil
 import sys
 import time
 from typing import Any
@@ -74,7 +75,10 @@ class Progress:
         if sys.stderr.isatty():
             from tqdm import tqdm
 
-            self._bar = tqdm(total=self._total, unit=self._unit, desc=self._title or None)
+            # tqdm itself would show nothing where nobody knows how large the terminal is.
+            columns, rows = shutil.get_terminal_size()
+            title = self._title or None
+            self._bar = tqdm(total=self._total, unit=self._unit, desc=title, ncols=columns, nrows=rows)
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -20,7 +20,7 @@ def run(command: Callable[[Sequence[str]], int]) -> None:
     """
     argv = sys.argv[1:]
     streams.prepare()
-    if "--debug" not in argv:
+    if "--debug" not in argv and not sys.warnoptions:
         # They name no file, and nothing that a user could do: our own messages do.
         warnings.simplefilter("ignore")
         logging.getLogger().addHandler(logging.NullHandler())
