@@ -2,14 +2,19 @@
 
 from typing import Any
 
+from historynet.errors import BusyError, HistoryNetError, InputError, PictureError
+
 __version__ = "0.2.0"
-__all__ = ["Colorizer"]
+__all__ = ["BusyError", "Colorizer", "HistoryNetError", "InputError", "PictureError"]
 
 
 def __getattr__(name: str) -> Any:
     # Colorizer brings TensorFlow, which takes seconds to import; --help and a mistyped option need none of it.
     if name == "Colorizer":
-        from historynet.colorizing.colorizer import Colorizer
+        from historynet import backend
+
+        with backend.quiet():
+            from historynet.colorizing.colorizer import Colorizer
 
         return Colorizer
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -155,7 +155,7 @@ def load_vgg16(
         preprocessing: whether the first layer is changed to see L in 0..1 as VGG16 was trained to see pictures.
 
     Returns:
-        The names of the layers that were filled.
+        The names of the layers that were filled, or would be (`vgg16.without_download`).
 
     Raises:
         InputError: if the weights cannot be had or do not fit.
@@ -179,10 +179,12 @@ def load_vgg16(
             "teacher)"
         )
     path = vgg16.weights_file(source, whole)
+    needed = [layer.name for layer in network.layers if layer.weights] if whole else vgg16.layer_names()
+    if path is None:
+        return needed
     if part:
         arrays = vgg16.part_arrays(file.arrays, path)
     else:
-        needed = [layer.name for layer in network.layers if layer.weights] if whole else vgg16.layer_names()
         arrays = vgg16.whole_arrays((file or reading.read(path)).arrays, needed, path)
     if preprocessing:
         arrays = vgg16.fold_preprocessing(arrays, path)
