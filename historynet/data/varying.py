@@ -75,8 +75,8 @@ def sample_order(settings: Settings, weights: np.ndarray | None, samples: int, e
 
     Args:
         settings: of the run.
-        weights: with them samples are drawn, each time anew from all of them: as many as there are, or as STEPS_PER_EPOCH
-            asks for.
+        weights: with them samples are drawn, each time anew from all of them: as many as there are, or as
+            STEPS_PER_EPOCH asks for.
         samples: how many there are.
         epoch: its number.
     """

@@ -69,7 +69,7 @@ def number(at_least: float = 0.0, above: bool = False, below: float = 1e9, at_mo
     def accept(value: Any) -> float:
         try:
             result = float(value)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             result = float("nan")
         is_wrong = isinstance(value, bool) or not (at_least < result < below or (result == at_least and not above))
         if is_wrong or (at_most is not None and result > at_most):

@@ -103,9 +103,8 @@ class Settings:
         "data",
         "table of how often pictures are drawn",
         "a CSV file with the columns name and weight; a name may hold * and ?, the first line that fits counts, and a "
-        "picture that none fits has 1. An epoch then draws as many pictures as there are, or as STEPS_PER_EPOCH asks for, some "
-        "of them several times; "
-        "none: each once",
+        "picture that none fits has 1. An epoch then draws as many pictures as there are, or as STEPS_PER_EPOCH asks "
+        "for, some of them several times; none: each once",
         path=True,
         optional=True,
         fixed=EPOCH,

@@ -20,8 +20,8 @@ class Adams:
         decay_steps: batches over which the learning rate falls along half a cosine; None: it stays.
         final_rate: share of it that is left then.
         warmup_steps: batches before these over which it rises from zero; None: none, as without `decay_steps`.
-        weight_decay: share of a kernel that is taken off it at each step, times the step's learning rate (Loshchilov and
-            Hutter 2019); 0: the plain Adam.
+        weight_decay: share of a kernel that is taken off it at each step, times the step's learning rate (AdamW,
+            Loshchilov and Hutter 2019); 0: the plain Adam.
         clip_norm: largest norm of a network's gradient, which is shortened to it; None: any.
         rates: factors on the learning rate of some layers, by their names.
         ema_momentum: share that a moving average of a network's weights keeps at each step; None: no average.
