@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 def build(settings: HistoryNetSettings, fields: Mapping[str, Any]) -> "System":
     """G0, G1, G2 and D1 of Figure 2 with their losses, to be trained on samples that hold the fields."""
-    # Imported here: --help and a mistyped option need none of TensorFlow.
+    # Imported here: --help and a mistyped option need no engine.
     from historynet.systems.historynet.start import InitialNetworks
     from historynet.systems.historynet.system import HistoryNet, Options
 

@@ -8,12 +8,14 @@ run's name.
 # The run
 TEST_NAME = "Baseline"  # name of the run
 GPU_ID = "0"  # number of the GPU to use, or 'cpu'
+BACKEND = "default"  # engine that computes, 'tensorflow' or 'jax'
 RELEASED_ARITHMETIC = False  # sum as the released program did
 SEED = 0  # seed of all random numbers
 
 # Data: pictures alone
 TRAIN_DATA = "DATASET/dataset_train"  # folder of the training pictures
 TEST_DATA = "DATASET/dataset_second"  # folder of the pictures for evaluation after each epoch
+SAMPLE_WEIGHTS = None  # table of how often pictures are drawn
 SKIP_BROKEN = False  # leave out training pictures that cannot be read
 
 # Networks
@@ -37,10 +39,20 @@ STEPS_PER_EPOCH = None  # batches in one epoch
 SHUFFLE = True  # a new order of the pictures each epoch
 DROP_LAST = False  # leave out an epoch's incomplete last batch
 CROP_FROM = None  # pixels, side before random cropping
+CROP_SHARE = 1.0  # share of the samples that are cropped
+AGE_LUMINANCE = 0.0  # share of the samples whose L is aged
 PRECISION = "float32"  # 'float32', 'bfloat16' or 'float16'
 LEARNING_RATE = 2e-5  # step size of Adam
-DECAY_STEPS = None  # batches over which LEARNING_RATE falls to zero
+DECAY_STEPS = None  # batches over which LEARNING_RATE falls
+FINAL_RATE = 0.0  # share of LEARNING_RATE after DECAY_STEPS
 WARMUP_STEPS = None  # batches over which LEARNING_RATE rises from zero
+FEATURES_RATE = 1.0  # factor on LEARNING_RATE for VGG16's blocks
+BETA_1 = 0.5  # share of the gradients' mean that Adam keeps
+BETA_2 = 0.999  # share of the mean of their squares that it keeps
+WEIGHT_DECAY = 0.0  # share of kernels that is taken off at each step
+CLIP_NORM = None  # largest norm of a network's gradient
+CRITIC_RATE = None  # step size of D1's and D2's Adam
+CRITIC_WARMUP = 0  # batches in which D1 and D2 alone are trained
 EMA_MOMENTUM = None  # share kept by the average of G's weights
 SHARED_ADAM_STEPS = False  # count Adam's steps over all networks
 RELEASED_STATISTICS = False  # move batch normalisation's statistics as released

@@ -7,7 +7,6 @@ import sys
 from collections.abc import Sequence
 
 try:
-    from historynet import backend
     from historynet.commands import compare, running
     from historynet.comparing.metrics import CONVENTIONS
 except ModuleNotFoundError as error:
@@ -21,8 +20,6 @@ def main(argv: Sequence[str]) -> int:
     texts = "; ".join(f"{name}: {convention.text}" for name, convention in CONVENTIONS.items())
     parser.add_argument("--convention", choices=CONVENTIONS, default="exact", help=f"{texts} (default: exact)")
     arguments = parser.parse_args(argv)
-    if arguments.convention == "released":
-        backend.start("cpu")
     return compare.compare_folders(arguments, convention=CONVENTIONS[arguments.convention])
 
 

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 try:
-    from historynet import errors, settings
+    from historynet import backend, errors, settings
     from historynet.commands import compare, running
     from historynet.experiments import default_model
 except ModuleNotFoundError as error:
@@ -28,6 +28,9 @@ RESULT = ROOT / "RESULT/compact"
 def main(argv: Sequence[str]) -> int:
     """The command line; its exit code."""
     arguments = make_parser().parse_args(argv)
+    if arguments.action in ("train", "export", "evaluate"):
+        # For the trainers, too, which are processes of their own and take it from the environment.
+        backend.choose(arguments.backend)
     if arguments.action == "prepare":
         default_model.prepare(arguments.ccp, arguments.ccp_more, arguments.fsa, arguments.out, arguments.copy)
     elif arguments.action == "train":
@@ -49,6 +52,7 @@ def make_parser() -> argparse.ArgumentParser:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
     )
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    running.add_backend(parser)
     actions = parser.add_subparsers(dest="action", required=True)
     making = actions.add_parser("prepare", help="make the data set")
     making.add_argument("--ccp", type=Path, required=True, metavar="DIR", help="CCP in MHMD's layout")

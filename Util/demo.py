@@ -34,10 +34,11 @@ def main(argv: Sequence[str]) -> int:
     """The command line; its exit code."""
     parser = settings.Parser(description=__doc__.splitlines()[0], allow_abbrev=False)
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
-    parser.parse_args(argv)
+    running.add_backend(parser)
+    arguments = parser.parse_args(argv)
     begin = time.monotonic()
-    print(backend.start("0"), flush=True)
-    # Imported here: TensorFlow has to be started quietly before.
+    print(backend.start("0", engine=arguments.backend), flush=True)
+    # Imported here: the engine has to be started quietly before.
     from historynet.colorizing.colorizer import Colorizer
     from historynet.colorizing.folder import colorize_files
     from historynet.colorizing.inputs import list_inputs

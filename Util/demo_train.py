@@ -17,7 +17,7 @@ try:
     import skimage.data
     from skimage.segmentation import slic
 
-    from historynet import errors, files, settings, streams
+    from historynet import backend, errors, files, settings, streams
     from historynet.commands import running
     from historynet.comparing import metrics
     from historynet.experiments.processes import run_script
@@ -57,7 +57,9 @@ def main(argv: Sequence[str]) -> int:
     """The command line; its exit code, or that of a command that failed."""
     parser = settings.Parser(description=__doc__.splitlines()[0], allow_abbrev=False)
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
-    parser.parse_args(argv)
+    running.add_backend(parser)
+    # The trainer and the colorizer, which are processes of their own, take it from the environment.
+    backend.choose(parser.parse_args(argv).backend)
     start = time.monotonic()
     print("HistoryNet's demonstration: a small network learns a few photographs by heart, in some minutes.")
     print("It shows that the machinery works; what it has learnt is of no use for other pictures.")

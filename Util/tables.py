@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 try:
-    from historynet import backend, errors, streams
+    from historynet import errors, streams
     from historynet.commands import compare, running
     from historynet.comparing import rendering, tables
     from historynet.comparing.methods import EXPERIMENTS
@@ -41,8 +41,6 @@ def main(argv: Sequence[str]) -> int:
     # The originals and the results of each method, compared.
     originals, folders = compare.find_results(arguments)
     lpips = compare.find_lpips(arguments.use_gpu)
-    if arguments.convention == "released":
-        backend.start("cpu")
     pairs = len(folders) * len(images.list_pictures(originals))
     with streams.Progress(pairs, "pair") as bar:
         table = tables.measure(

@@ -34,13 +34,11 @@ class LostError(Exception):
 
 
 def toy_plan(folder, system, at=None, end=None, **more):
-    """A plan for a Toy whose batches call `end` when the step numbered `at` is to be made."""
+    """A plan for a Toy that calls `end` when step `at` (epoch, number in it) is to be made."""
     saved = Checkpoints(folder / "checkpoints", 2)
 
     def batches(epoch, used):
         for i in range(used, STEPS):
-            if (epoch, i) == at:
-                end()
             yield Numbers([f"{i}.jpg"], i + 1, {"L": np.array([[epoch + i / STEPS]], np.float32)})
 
     settings = {"save_every": 3, "save_minutes": None} | more
@@ -49,6 +47,7 @@ def toy_plan(folder, system, at=None, end=None, **more):
         batches=batches,
         evaluate=lambda epoch: evaluation((1.0, 3.0, 2.0)[epoch]),
         save_checkpoint=lambda position: saved.save(system, position, {"name": "toy"}),
+        before_step=lambda step: end() if divmod(step, STEPS) == at else None,
     )
 
 

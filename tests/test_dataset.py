@@ -210,7 +210,7 @@ def test_parsing_folder_of_another_name(mhmd):
 def test_a_crop_is_cut_from_the_resized_picture_and_its_parsing_alike(mhmd):
     samples = open_folder(mhmd / "dataset_train")
     crops = [Crop((40, 40), (32, 32), 3, 8, False), Crop((40, 40), (32, 32), 0, 5, True)]
-    (batch,) = batches(samples, [4, 1], crop=lambda index: crops[index == 1])
+    (batch,) = batches(samples, [4, 1], crop=lambda place: crops[place])
     for row, (name, top, left) in enumerate([("0004", 3, 8), ("0001", 0, 5)]):
         for field, path in (("ab", f"dataset_train/{name}.jpg"), ("parsing", f"dataset_train_seg/{name}_seg.jpg")):
             lab = color.network_lab(images.read_rgb(mhmd / path), (40, 40))[top : top + 32, left : left + 32]
@@ -245,7 +245,7 @@ def test_batches_of_rectangles(mhmd):
     (whole,) = batching.batches(samples, [1], 1, (24, 40))
     np.testing.assert_array_equal(whole.fields["ab"][0], color.network_lab(rgb, (24, 40))[..., 1:])
     crop = Crop((30, 44), (24, 40), top=6, left=1)
-    (part,) = batching.batches(samples, [1], 1, (24, 40), crop=lambda index: crop)
+    (part,) = batching.batches(samples, [1], 1, (24, 40), crop=lambda place: crop)
     np.testing.assert_array_equal(part.fields["L"][0], color.network_lab(rgb, (30, 44))[6:, 1:41, :1])
     np.testing.assert_array_equal(part.fields["parsing"][0], color.network_lab(drawn, (30, 44))[6:, 1:41, :1])
 

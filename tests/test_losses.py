@@ -3,7 +3,7 @@ import pytest
 import tensorflow as tf
 
 from historynet.systems.historynet import losses
-from historynet.training.tensorflow_step import StepTools
+from historynet.training.engine import StepTools
 
 rng = np.random.default_rng(0)
 

@@ -83,12 +83,11 @@ def test_engines_stay_in_their_places(library):
     """Networks, losses and colorizing use Keras only; an engine is imported where it is started and where it trains."""
     places = {
         "tensorflow": {
-            "historynet.backend",
+            "historynet.backend.on_tensorflow",
             "historynet.training.tensorflow_step",
             "historynet.training.strategy",
-            # The released script's metrics are TensorFlow's own.
-            "historynet.comparing.metrics",
         },
+        "jax": {"historynet.backend.on_jax", "historynet.training.jax_step", "historynet.training.jax_devices"},
         "torch": {"historynet.comparing.perceptual"},
     }.get(library, set())
     using = set()

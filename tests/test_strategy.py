@@ -15,7 +15,7 @@ from toy import Toy
 
 from historynet.systems.system import Phase
 from historynet.training.checkpoints import Checkpoint, Checkpoints, Position, restore
-from historynet.training.strategy import split
+from historynet.training.sharing import split
 from historynet.training.tensorflow_step import Step, StepTools
 
 

@@ -13,7 +13,7 @@ from historynet.settings.declared import BOTH, Settings, setting
 from historynet.systems.system import Colorizing, Evaluation, Phase, Registration, Score, register
 from historynet.training import loop
 from historynet.training.checkpoints import Position
-from historynet.training.tensorflow_step import Step
+from historynet.training.engine import Step
 
 
 class Toy:
@@ -66,6 +66,7 @@ class ToyRun:
     batches: Callable[[int, int], Any]
     evaluate: Callable[[int], Evaluation]
     save_checkpoint: Callable[[Position], Any]
+    before_step: Callable[[int], None] = lambda step: None
     saved: list = field(default_factory=list)
 
     def save_networks(self, epoch):
@@ -73,7 +74,14 @@ class ToyRun:
 
 
 def train(system, run: ToyRun, start: Position | None = None):
-    loop.train(system, Step(system, seed=0), run.plan, run, start or Position())
+    class Watched(Step):
+        """Batches are read ahead, so what is to happen at a step happens here."""
+
+        def __call__(self, fields, step, samples=None):
+            run.before_step(step)
+            return super().__call__(fields, step, samples)
+
+    loop.train(system, Watched(system, seed=0), run.plan, run, start or Position())
 
 
 # A system that colorizes rectangles by a distribution over a few colours. All that the house needs to know of it stands

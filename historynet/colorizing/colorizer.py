@@ -34,6 +34,9 @@ PictureLike = np.ndarray | Image.Image | str | os.PathLike
 class Colorizer:
     """Colorizes pictures with a trained network of any system that does so.
 
+    It computes on the engine that Keras runs on in the process. If Keras is not imported yet, importing Colorizer takes
+    KERAS_BACKEND of the environment, else TensorFlow, or JAX where that is not installed.
+
     Args:
         model: a model file, the name of one in the project's MODEL/HistoryNet with or without its extension, "shipped"
             for the one that comes with the project, or a network from L to a dict with "ab"; by default the best of the
@@ -140,8 +143,16 @@ class Colorizer:
         """L (pictures, height, width, 1) in 0..1 -> the network's raw outputs by name, the picture as first axis."""
         _see_process()
         parts = range(0, len(luminance), _PICTURES_AT_ONCE)
-        outputs = [self._network.predict_on_batch(luminance[i : i + _PICTURES_AT_ONCE]) for i in parts]
+        outputs = [self._pass(luminance[i : i + _PICTURES_AT_ONCE]) for i in parts]
         return {name: np.concatenate([output[name] for output in outputs]) for name in outputs[0]}
+
+    def _pass(self, luminance: np.ndarray) -> dict[str, np.ndarray]:
+        count = len(luminance)
+        if keras.backend.backend() == "jax":
+            # It compiles for each number of pictures, which takes seconds: only for 1, 2, 4 and 8.
+            missing = (1 << (count - 1).bit_length()) - count
+            luminance = np.concatenate([luminance, np.repeat(luminance[-1:], missing, axis=0)])
+        return {name: output[:count] for name, output in self._network.predict_on_batch(luminance).items()}
 
     def decode(self, outputs: Mapping[str, np.ndarray], **decoding: Any) -> np.ndarray:
         """Raw outputs -> ab (pictures, height, width, 2), float32 in 0..1, without another pass.

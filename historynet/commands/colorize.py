@@ -44,7 +44,7 @@ def _colorize(
     arguments, resolved = _parse(config, declared, variant, argv, root)
     if not arguments.dry_run:
         files.make_folder(resolved.result_dir)
-    device = backend.start(resolved.gpu_id, onednn=resolved.onednn)
+    device = backend.start(resolved.gpu_id, onednn=resolved.onednn, engine=resolved.backend)
     # Only now: the libraries behind it take seconds, and the backend has to be started before.
     from historynet.commands import colorize_run
 

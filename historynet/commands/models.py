@@ -16,6 +16,7 @@ def main() -> None:
 def _models(argv: Sequence[str]) -> int:
     parser = settings.Parser(prog="python -m historynet.weights", description="Says or changes what model files are.")
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    running.add_backend(parser)
     actions = parser.add_subparsers(dest="action", required=True)
     inspecting = actions.add_parser("inspect", help="say which network a file holds, and list its arrays")
     inspecting.add_argument("file", type=Path)
@@ -23,7 +24,7 @@ def _models(argv: Sequence[str]) -> int:
     converting.add_argument("source", metavar="IN", type=Path)
     converting.add_argument("target", metavar="OUT.keras", type=Path)
     arguments = parser.parse_args(argv)
-    backend.start("cpu")
+    backend.start("cpu", engine=arguments.backend)
     if arguments.action == "inspect":
         inspect(arguments.file)
     else:

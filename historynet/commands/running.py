@@ -6,7 +6,7 @@ import traceback
 import warnings
 from collections.abc import Callable, Sequence
 
-from historynet import errors, streams
+from historynet import backend, errors, settings, streams
 from historynet.errors import HistoryNetError, StoppedError
 
 _OUT_OF_MEMORY = "out of memory; lower --batch-size, or train with a lower --width or --image-size"
@@ -35,6 +35,8 @@ def run(command: Callable[[Sequence[str]], int]) -> None:
         print(f"error: {error}: `make setup`, then `. .venv/bin/activate` (README.md, Try it)", file=sys.stderr)
         code = errors.BAD_INPUT
     except (HistoryNetError, OSError, *_memory_errors()) as error:
+        if _is_other_jax_error(error):
+            raise
         if "--debug" in argv:
             traceback.print_exc()
         text, code = _explain(error)
@@ -43,9 +45,15 @@ def run(command: Callable[[Sequence[str]], int]) -> None:
 
 
 def _memory_errors() -> tuple[type[Exception], ...]:
-    """The errors that say that memory is not enough; TensorFlow's only if somebody has imported it."""
-    tensorflow_errors = getattr(sys.modules.get("tensorflow"), "errors", None)
-    return (MemoryError, tensorflow_errors.ResourceExhaustedError) if tensorflow_errors else (MemoryError,)
+    """The errors that can say that memory is not enough; an engine's only if somebody has imported it."""
+    named = {"tensorflow": "ResourceExhaustedError", "jax": "JaxRuntimeError"}
+    modules = {name: getattr(sys.modules.get(name), "errors", None) for name in named}
+    return (MemoryError, *(getattr(module, named[name]) for name, module in modules.items() if module))
+
+
+def _is_other_jax_error(error: Exception) -> bool:
+    """Whether JAX, which has one class of errors for all, means something else than memory."""
+    return type(error).__name__ == "JaxRuntimeError" and "RESOURCE_EXHAUSTED" not in str(error)
 
 
 def _explain(error: Exception) -> tuple[str, int]:
@@ -55,6 +63,16 @@ def _explain(error: Exception) -> tuple[str, int]:
     if isinstance(error, OSError):
         return one_line(f"{error.filename or 'a file'}: {error.strerror or error}"), errors.BAD_INPUT
     return _OUT_OF_MEMORY, errors.BAD_INPUT
+
+
+def add_backend(parser: settings.Parser) -> None:
+    """Adds the option --backend, which trainers and colorizers have as a setting; its value is for `backend`."""
+    parser.add_argument(
+        "--backend",
+        choices=backend.CHOICES,
+        default=backend.DEFAULT,
+        help="engine that computes (default: KERAS_BACKEND of the environment, else TensorFlow, else JAX)",
+    )
 
 
 def one_line(text: str) -> str:

@@ -68,6 +68,6 @@ def _train(config: Path, declared: type[Settings], build: Build, open_samples: O
 
 
 def _start(run_settings: Settings, strategy: str) -> str:
-    device = backend.start(run_settings.gpu_id, run_settings.seed, strategy, run_settings.onednn)
+    device = backend.start(run_settings.gpu_id, run_settings.seed, strategy, run_settings.onednn, run_settings.backend)
     print(device, flush=True)
     return device

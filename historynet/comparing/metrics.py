@@ -4,7 +4,7 @@ Pictures are uint8; a pair has one shape. `psnr` and `ssim` are the definitions 
 use others as well, which give other numbers on the same pictures: see `CONVENTIONS` and docs/metrics.md.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -31,23 +31,35 @@ def ssim(true: np.ndarray, picture: np.ndarray) -> float:
     An 11x11 Gaussian window of sigma 1.5, K1 = 0.01, K2 = 0.03, windows that lie within the picture only, mean over
     the channels. NaN for pictures with a side under 11 pixels, which hold no window.
     """
+    total, count = 0.0, 0
+    for similarity in _similarities(true, picture, np.float64):
+        total += similarity.sum()
+        count += similarity.size
+    return float(total / count) if count else float("nan")
+
+
+def _similarities(true: np.ndarray, picture: np.ndarray, dtype: type) -> Iterator[np.ndarray]:
+    """SSIM's map, strip after strip of (rows, width - 10[, 3]); nothing of pictures that hold no window.
+
+    Args:
+        true: as of `ssim`.
+        picture: as of `ssim`.
+        dtype: what it is computed in.
+    """
+    border = _WINDOW // 2
     if min(true.shape[:2]) < _WINDOW:
-        return float("nan")
-    total, count, border = 0.0, 0, _WINDOW // 2
-    taps = cv2.getGaussianKernel(_WINDOW, _SIGMA, cv2.CV_64F)
+        return
+    taps = cv2.getGaussianKernel(_WINDOW, _SIGMA, cv2.CV_64F).astype(dtype)
 
     def mean(values: np.ndarray) -> np.ndarray:
         return cv2.sepFilter2D(values, -1, taps, taps)[border:-border, border:-border]
 
     for top in range(0, true.shape[0] - 2 * border, _STRIP):
-        x, y = (strip[top : top + _STRIP + 2 * border].astype(np.float64) for strip in (true, picture))
+        x, y = (strip[top : top + _STRIP + 2 * border].astype(dtype) for strip in (true, picture))
         mean_x, mean_y = mean(x), mean(y)
         product, squares = mean_x * mean_y, mean_x**2 + mean_y**2
         covariance, variances = mean(x * y) - product, mean(x**2 + y**2) - squares
-        similarity = (2 * product + _C1) * (2 * covariance + _C2) / ((squares + _C1) * (variances + _C2))
-        total += similarity.sum()
-        count += similarity.size
-    return float(total / count)
+        yield (2 * product + _C1) * (2 * covariance + _C2) / ((squares + _C1) * (variances + _C2))
 
 
 @dataclass(frozen=True)
@@ -71,17 +83,18 @@ class Convention:
 
 
 def _released_psnr(true: np.ndarray, picture: np.ndarray) -> float:
-    import tensorflow as tf
-
-    return float(tf.image.psnr(true.astype(np.float32), picture.astype(np.float32), 255))
+    return float(np.float32(psnr(true, picture)))
 
 
 def _released_ssim(true: np.ndarray, picture: np.ndarray) -> float:
-    import tensorflow as tf
-
-    if min(true.shape[:2]) < _WINDOW:
-        return float("nan")
-    return float(tf.image.ssim(true.astype(np.float32), picture.astype(np.float32), 255))
+    # As tf.image.ssim's mean on a CPU: each channel's sum takes one value after the other, and what float32 does not
+    # hold of so large a sum is lost.
+    totals, count = np.zeros((1, 3), np.float32), 0
+    for similarity in _similarities(true, picture, np.float32):
+        values = similarity.reshape(-1, 3)
+        totals = np.add.accumulate(np.concatenate([totals, values]), axis=0)[-1:]
+        count += len(values)
+    return float(np.mean(totals / np.float32(count))) if count else float("nan")
 
 
 def _gray(rgb: np.ndarray) -> np.ndarray:

@@ -52,18 +52,18 @@ def batches(
         size: (height, width) of the pictures in a batch, pixels.
         report_broken: told of each picture that cannot be read, which is then left out; if None, it is raised.
         used: how many samples of the order an interrupted epoch had used up; they are not read again.
-        crop: index of a sample -> the part of its picture, of `size`, that the batch gets; None: all.
+        crop: place in the order -> the part of that sample's picture, of `size`, that the batch gets; None: all.
         share: samples of a batch -> the places in it, rising, of those that this process is to read; None for all.
             Not with `report_broken`: nobody knows which pictures of the others are broken.
 
     Raises:
         PictureError: if a picture cannot be read and nobody is told.
     """
-    crop = crop or (lambda index: whole_picture(size))
+    crop = crop or (lambda place: whole_picture(size))
 
     def read(place: int) -> tuple[int, dict[str, np.ndarray] | PictureError]:
         try:
-            return place, samples.read(order[place], crop(order[place]))
+            return place, samples.read(order[place], crop(place))
         except PictureError as error:
             return place, error
 

@@ -33,7 +33,7 @@ class Pictures:
 
     def read(self, index: int, crop: Crop) -> dict[str, np.ndarray]:
         lab = crop(images.read_rgb(self.picture(index)))
-        return {"L": lab[..., :1], "ab": lab[..., 1:]}
+        return {"L": crop.age(lab[..., :1]), "ab": lab[..., 1:]}
 
     def picture(self, index: int) -> Path:
         return self._folder / self._names[index]

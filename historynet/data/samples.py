@@ -7,11 +7,42 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+import cv2
 import numpy as np
 
 from historynet.errors import InputError, PictureError
 from historynet.pictures import color, images
 from historynet.settings import Settings
+
+
+@dataclass(frozen=True)
+class Ageing:
+    """What time and a scanner do to a photograph's luminance.
+
+    Attributes:
+        gamma: exponent.
+        contrast: factor on the distance from a middle gray of 0.5.
+        offset: added then.
+        blur: share of the mean of 3x3 pixels in each.
+        noise: standard deviation of the grain.
+        seed: of the grain.
+    """
+
+    gamma: float
+    contrast: float
+    offset: float
+    blur: float
+    noise: float
+    seed: int
+
+    def __call__(self, luminance: np.ndarray) -> np.ndarray:
+        """L (height, width, 1) in 0..1, float32, as new -> the same, aged."""
+        aged = (luminance[..., 0] ** np.float32(self.gamma) - np.float32(0.5)) * np.float32(self.contrast)
+        aged += np.float32(0.5 + self.offset)
+        if self.blur:
+            aged += np.float32(self.blur) * (cv2.blur(aged, (3, 3)) - aged)
+        aged += np.float32(self.noise) * np.random.default_rng(self.seed).standard_normal(aged.shape, np.float32)
+        return np.clip(aged, 0, 1)[..., None]
 
 
 @dataclass(frozen=True)
@@ -24,6 +55,7 @@ class Crop:
         top: row of the part's first pixel.
         left: column of it.
         mirrored: whether left and right are then exchanged.
+        ageing: what then happens to the luminance that the network is given; None: nothing.
     """
 
     resized: tuple[int, int]
@@ -31,11 +63,16 @@ class Crop:
     top: int = 0
     left: int = 0
     mirrored: bool = False
+    ageing: Ageing | None = None
 
     def __call__(self, rgb: np.ndarray) -> np.ndarray:
         """The part of a uint8 RGB picture as networks see it: Lab in 0..1, float32 (height, width, 3)."""
         lab = color.network_lab(rgb, self.resized)[self.top :, self.left :][: self.size[0], : self.size[1]]
         return lab[:, ::-1] if self.mirrored else lab
+
+    def age(self, luminance: np.ndarray) -> np.ndarray:
+        """The part's L (height, width, 1) in 0..1 as the network is to see it."""
+        return self.ageing(luminance) if self.ageing else luminance
 
 
 def whole_picture(size: tuple[int, int]) -> Crop:
@@ -186,4 +223,7 @@ def steps_per_epoch(settings: Settings, samples: Samples) -> int:
             f"{settings.train_data}: {len(samples)} pictures do not fill a batch of {settings.batch_size}; lower "
             "--batch-size, or take them with --no-drop-last"
         )
+    if settings.sample_weights is not None:
+        # They are drawn anew each time: an epoch may be of any length.
+        return settings.steps_per_epoch or steps
     return min(steps, settings.steps_per_epoch or steps)

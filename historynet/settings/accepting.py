@@ -63,16 +63,18 @@ def sides(value: int | str) -> tuple[int, int]:
     return height, width
 
 
-def number(at_least: float = 0.0, above: bool = False, below: float = 1e9) -> Accept:
-    """A number in a range; `above` leaves its lower end out, the upper one is always left out."""
+def number(at_least: float = 0.0, above: bool = False, below: float = 1e9, at_most: float | None = None) -> Accept:
+    """A number in a range; `above` leaves its lower end out, `below` is left out, `at_most` not."""
 
     def accept(value: Any) -> float:
         try:
             result = float(value)
         except (TypeError, ValueError, OverflowError):
             result = float("nan")
-        if isinstance(value, bool) or not (at_least < result < below or (result == at_least and not above)):
+        is_wrong = isinstance(value, bool) or not (at_least < result < below or (result == at_least and not above))
+        if is_wrong or (at_most is not None and result > at_most):
             limit = f" and below {below:g}" if below < 1e9 else ""
+            limit = limit if at_most is None else f" and at most {at_most:g}"
             raise ValueError(f"a number {'above' if above else 'of at least'} {at_least:g}{limit}")
         return result
 

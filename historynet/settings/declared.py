@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from historynet import backend as engines
 from historynet.errors import InputError
 from historynet.settings import accepting
 from historynet.settings.accepting import boolean, integer, number, size, text, word
@@ -21,6 +22,9 @@ BOTH = f"{TRAIN} {COLORIZE}"
 
 RUN, EPOCH = "run", "epoch"
 """What a continued run cannot change: what made its networks and random numbers; within an epoch, its batches."""
+
+REQUIRED = object()
+"""Instead of a value: each config.py must have the constant."""
 
 PRECISIONS = ("float32", "bfloat16", "float16")
 """What PRECISION can be."""
@@ -43,7 +47,7 @@ def setting(
     optional: bool = False,
     part: str | None = None,
     fixed: str | None = None,
-    since: Any = None,
+    since: Any = REQUIRED,
 ) -> Any:
     """Declares a setting: a field of a dataclass of settings.
 
@@ -59,8 +63,8 @@ def setting(
         part: the part of a network or data set that it belongs to; the config.py of a variant without that part has
             none of its constants.
         fixed: RUN or EPOCH, if a continued run cannot change it, or not in the middle of an epoch.
-        since: the value where config.py lacks the constant, of a setting that earlier versions did not have; None: the
-            constant must be there.
+        since: the value where config.py lacks the constant, of a setting that earlier versions did not have;
+            REQUIRED: the constant must be there.
     """
     metadata = {"accept": accept, "commands": commands, "group": group, "meaning": meaning, "more": more}
     metadata |= {"path": path, "optional": optional, "part": part, "fixed": fixed, "since": since}
@@ -73,6 +77,14 @@ class Settings:
 
     test_name: str = setting(text, BOTH, "run", "name of the run", "{TEST_NAME} in a path stands for it")
     gpu_id: str = setting(accepting.gpu_id, BOTH, "run", "number of the GPU to use, or 'cpu'")
+    backend: str = setting(
+        word(engines.CHOICES),
+        BOTH,
+        "run",
+        "engine that computes, 'tensorflow' or 'jax'",
+        "'default': KERAS_BACKEND of the environment, else TensorFlow, else JAX where that is not installed",
+        since=engines.DEFAULT,
+    )
     seed: int = setting(
         integer(0, 2**32 - 1),
         TRAIN,
@@ -85,6 +97,19 @@ class Settings:
 
     train_data: Path = setting(text, TRAIN, "data", "folder of the training pictures", path=True)
     test_data: Path = setting(text, TRAIN, "data", "folder of the pictures for evaluation after each epoch", path=True)
+    sample_weights: Path | None = setting(
+        text,
+        TRAIN,
+        "data",
+        "table of how often pictures are drawn",
+        "a CSV file with the columns name and weight; a name may hold * and ?, the first line that fits counts, and a "
+        "picture that none fits has 1. An epoch then draws as many pictures as there are, or as STEPS_PER_EPOCH asks "
+        "for, some of them several times; none: each once",
+        path=True,
+        optional=True,
+        fixed=EPOCH,
+        since=None,
+    )
     skip_broken: bool = setting(boolean, TRAIN, "data", "leave out training pictures that cannot be read")
 
     image_size: int | str = setting(
@@ -141,6 +166,24 @@ class Settings:
         "and mirrored half of the time; none: the whole picture, as released",
         optional=True,
         fixed=EPOCH,
+    )
+    crop_share: float = setting(
+        number(at_most=1.0),
+        TRAIN,
+        "training",
+        "share of the samples that are cropped",
+        "with CROP_FROM; the others are whole pictures, which are mirrored half of the time, too",
+        fixed=EPOCH,
+        since=1.0,
+    )
+    age_luminance: float = setting(
+        number(at_most=1.0),
+        TRAIN,
+        "training",
+        "share of the samples whose L is aged",
+        "as in old photographs: another gamma, less or more contrast, an offset, blur and grain; ab stays",
+        fixed=EPOCH,
+        since=0.0,
     )
     precision: str = setting(
         word(PRECISIONS),
@@ -257,6 +300,14 @@ class Settings:
         yield (
             cropped[0] < network[0] or cropped[1] < network[1],
             f"--crop-from {self.crop_from}: smaller than --image-size {self.image_size}",
+        )
+        yield (
+            self.crop_share < 1 and self.crop_from is None,
+            f"--crop-share {self.crop_share:g}: with --crop-from only",
+        )
+        yield (
+            self.sample_weights is not None and not self.shuffle,
+            "--sample-weights: not with --no-shuffle; the pictures are drawn by chance",
         )
         yield (
             self.accumulate > self.batch_size,

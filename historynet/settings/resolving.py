@@ -14,7 +14,7 @@ from typing import Any
 from historynet import files
 from historynet.errors import InputError
 from historynet.settings import accepting
-from historynet.settings.declared import EPOCH, RUN, TRAIN, Settings
+from historynet.settings.declared import EPOCH, REQUIRED, RUN, TRAIN, Settings
 
 _NONE = (None, "", "none")
 """What an optional setting takes for no value."""
@@ -172,7 +172,7 @@ def _read_constants(path: Path, declared: type[Settings]) -> dict[str, Any]:
     accepted = _accept_all(values, declared, fields, path, str.upper)
     parts = {None} | {fields[name].metadata["part"] for name in accepted}
     for name, field in fields.items():
-        if field.metadata["since"] is not None and field.metadata["part"] in parts:
+        if field.metadata["since"] is not REQUIRED and field.metadata["part"] in parts:
             accepted.setdefault(name, field.metadata["since"])
     missing = [
         name.upper() for name, field in fields.items() if name not in accepted and field.metadata["part"] in parts

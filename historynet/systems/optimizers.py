@@ -1,7 +1,7 @@
 """Optimisers and their schedules, as the systems' papers have them."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import keras
 from keras import ops
@@ -17,8 +17,13 @@ class Adams:
         beta_1: share that the mean of the gradients keeps at each step.
         beta_2: share that the mean of their squares keeps.
         epsilon: added to the root of the latter.
-        decay_steps: batches over which the learning rate falls to zero along half a cosine; None: it stays.
+        decay_steps: batches over which the learning rate falls along half a cosine; None: it stays.
+        final_rate: share of it that is left then.
         warmup_steps: batches before these over which it rises from zero; None: none, as without `decay_steps`.
+        weight_decay: share of a kernel that is taken off it at each step, times the step's learning rate (AdamW,
+            Loshchilov and Hutter 2019); 0: the plain Adam.
+        clip_norm: largest norm of a network's gradient, which is shortened to it; None: any.
+        rates: factors on the learning rate of some layers, by their names.
         ema_momentum: share that a moving average of a network's weights keeps at each step; None: no average.
         averaged: names of the networks of which there is such an average.
         shared_steps: whether the step count, on which Adam's bias correction depends, rises with every update of any
@@ -30,38 +35,88 @@ class Adams:
     beta_2: float = 0.999
     epsilon: float = 1e-7
     decay_steps: int | None = None
+    final_rate: float = 0.0
     warmup_steps: int | None = None
+    weight_decay: float = 0.0
+    clip_norm: float | None = None
+    rates: Mapping[str, float] = field(default_factory=dict)
     ema_momentum: float | None = None
     averaged: Collection[str] = ()
     shared_steps: bool = False
 
-    def make(self, networks: Mapping[str, keras.Model]) -> dict[str, keras.optimizers.Optimizer]:
+    def make(
+        self, networks: Mapping[str, keras.Model], others: "Mapping[str, Adams] | None" = None
+    ) -> dict[str, keras.optimizers.Optimizer]:
         """An optimiser for each network, by name; the networks are updated in this order. Losses are scaled in float16.
 
         Args:
             networks: by name.
+            others: for the networks whose Adams are not these, theirs.
         """
-        optimizers = {}
-        for place, (name, network) in enumerate(networks.items()):
-            rate = self._schedule()
-            if self.shared_steps:
-                # The released program's count is 2 at the first update of all.
-                rate = SharedSteps(rate, place + 2, len(networks), self.beta_1, self.beta_2)
-            average = {}
-            if self.ema_momentum and name in self.averaged:
-                average = {"use_ema": True, "ema_momentum": self.ema_momentum}
-            optimizer = keras.optimizers.Adam(rate, self.beta_1, self.beta_2, self.epsilon, **average)
-            # Small gradients would be zero in float16.
-            scaled = network.compute_dtype == "float16"
-            optimizers[name] = keras.optimizers.LossScaleOptimizer(optimizer) if scaled else optimizer
-        return optimizers
+        return {
+            name: (others or {}).get(name, self)._make_one(name, network, place, len(networks))
+            for place, (name, network) in enumerate(networks.items())
+        }
+
+    def _make_one(self, name: str, network: keras.Model, place: int, networks: int) -> keras.optimizers.Optimizer:
+        rate = self._schedule()
+        if self.shared_steps:
+            # The released program's count is 2 at the first update of all.
+            rate = SharedSteps(rate, place + 2, networks, self.beta_1, self.beta_2)
+        options = {"global_clipnorm": self.clip_norm}
+        if self.ema_momentum and name in self.averaged:
+            options |= {"use_ema": True, "ema_momentum": self.ema_momentum}
+        optimizer = Adam(
+            rate, self.beta_1, self.beta_2, self.epsilon, decay=self.weight_decay, rates=self.rates, **options
+        )
+        # Small gradients would be zero in float16.
+        return keras.optimizers.LossScaleOptimizer(optimizer) if network.compute_dtype == "float16" else optimizer
 
     def _schedule(self) -> float | LearningRateSchedule:
         if not self.decay_steps:
             return self.learning_rate
         if not self.warmup_steps:
-            return CosineDecay(self.learning_rate, self.decay_steps)
-        return CosineDecay(0.0, self.decay_steps, warmup_target=self.learning_rate, warmup_steps=self.warmup_steps)
+            return CosineDecay(self.learning_rate, self.decay_steps, self.final_rate)
+        return CosineDecay(
+            0.0,
+            self.decay_steps,
+            self.final_rate,
+            warmup_target=self.learning_rate,
+            warmup_steps=self.warmup_steps,
+        )
+
+
+class Adam(keras.optimizers.Adam):
+    """Keras' Adam, with a decay of kernels and with learning rates of some layers.
+
+    Args:
+        decay: `Adams.weight_decay`.
+        rates: `Adams.rates`.
+        others: of Keras' Adam.
+    """
+
+    def __init__(self, *others, decay: float = 0.0, rates: Mapping[str, float] | None = None, **named):
+        super().__init__(*others, **named)
+        self._decay = decay
+        self._rates = rates or {}
+        self._of_variables: list[tuple[float, float]] = []
+
+    def build(self, variables):
+        if self.built:
+            return
+        super().build(variables)
+        for variable in variables:
+            layers = set(variable.path.split("/"))
+            rate = next((rate for layer, rate in self._rates.items() if layer in layers), 1.0)
+            self._of_variables.append((rate, self._decay if variable.name == "kernel" else 0.0))
+
+    def update_step(self, gradient, variable, learning_rate):
+        rate, decay = self._of_variables[self._get_variable_index(variable)]
+        if rate != 1:
+            learning_rate = learning_rate * rate
+        if decay:
+            self.assign_sub(variable, variable * ops.cast(learning_rate * decay, variable.dtype))
+        super().update_step(gradient, variable, learning_rate)
 
 
 class SharedSteps(LearningRateSchedule):

@@ -52,10 +52,12 @@ class Phase:
         objectives: for each network that the phase updates, the weight of each loss it minimises.
         losses: (batch, what the system computed once a batch, tools) -> named losses, (batch,) each. Pure but for the
             moving statistics of batch normalisation.
+        first_step: number of the update from which on the networks are updated; before, the losses are computed only.
     """
 
     objectives: Mapping[str, Mapping[str, float]]
     losses: Callable[[Tensors, Tensors, Tools], Tensors]
+    first_step: int = 0
 
 
 @dataclass(frozen=True)

@@ -310,8 +310,10 @@ def _variables(system: "System") -> dict[str, "keras.Variable"]:
         if not optimizer.built:
             optimizer.build(network.trainable_variables)
         variables += [(f"{name}/{variable.path}", variable) for variable in network.variables]
-        # The learning rate is a setting, which may change from one start to the next.
-        state = [variable for variable in optimizer.variables if variable is not optimizer.learning_rate]
+        # The learning rate is a setting, which may change from one start to the next. A schedule computes it anew each
+        # time that it is asked for.
+        learning_rate = optimizer.learning_rate
+        state = [variable for variable in optimizer.variables if variable is not learning_rate]
         variables += [(f"{name}/optimizer/{i:04}_{variable.name}", variable) for i, variable in enumerate(state)]
     named = dict(variables)
     assert len(named) == len(variables), "two variables have the same name"

@@ -1,15 +1,15 @@
 """Epochs and steps of any system: logs, curves, evaluations, saved networks, checkpoints."""
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
-from historynet import files
+from historynet import files, parallel
 from historynet.errors import InputError, NotFiniteError
 from historynet.pictures import figures, images
 from historynet.systems.system import Evaluation, System
@@ -49,11 +49,14 @@ class Step(Protocol):
 
     workers: "Workers"
 
-    def __call__(self, fields: Mapping[str, np.ndarray], step: int, samples: int | None = None) -> dict[str, float]:
+    def place(self, fields: Mapping[str, np.ndarray], samples: int | None = None) -> Any:
+        """Begins to send a batch to the devices; what it gives is the fields for a call."""
+
+    def __call__(self, fields: Any, step: int, samples: int | None = None) -> dict[str, float]:
         """Updates the networks; the losses by name.
 
         Args:
-            fields: of this process's samples.
+            fields: of this process's samples, as they are or as `place` made them.
             step: number of the update.
             samples: of the whole batch.
         """
@@ -180,8 +183,8 @@ class _Training:
         plan = self._plan
         progress = Progress(epoch, plan.epochs, plan.steps_per_epoch, position.epoch_steps)
         remaining = max(0, plan.steps_per_epoch - position.epoch_steps)
-        for batch in islice(self._run.batches(epoch, position.samples), remaining):
-            losses = self._update(batch, position)
+        for batch, fields in self._placed(islice(self._run.batches(epoch, position.samples), remaining)):
+            losses = self._update(batch, fields, position)
             position = Position(epoch, position.epoch_steps + 1, batch.end, position.steps + 1)
             progress.show(losses, len(batch.names))
             # All workers save, or stop, after the same update.
@@ -199,9 +202,14 @@ class _Training:
             raise InputError("there is no training picture that can be read")
         return Position(epoch + 1, 0, 0, position.steps)
 
-    def _update(self, batch: Batch, position: Position) -> dict[str, float]:
+    def _placed(self, batches: Iterable[Batch]) -> Iterator[tuple[Batch, Any]]:
+        """Batches, joined and on their way to the devices while those before are computed."""
+        placed = ((batch, self._step.place(batch.fields, len(batch.names))) for batch in batches)
+        return parallel.in_background(placed, 2)
+
+    def _update(self, batch: Batch, fields: Any, position: Position) -> dict[str, float]:
         try:
-            losses = self._step(batch.fields, position.steps, len(batch.names))
+            losses = self._step(fields, position.steps, len(batch.names))
         except NotFiniteError as error:
             raise NotFiniteError(
                 f"{error}; its pictures: {', '.join(batch.names)}; {self._saved}. A lower --learning-rate may help"

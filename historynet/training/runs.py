@@ -27,7 +27,7 @@ from historynet.weights import run_files
 
 _REPLACES = "replaces"
 
-_LIBRARIES = ("tensorflow", "keras", "numpy", "opencv-python-headless", "h5py", "tensorboard")
+_LIBRARIES = ("tensorflow", "jax", "keras", "numpy", "opencv-python-headless", "h5py", "tensorboard")
 
 
 def lock(folder: Path) -> contextlib.AbstractContextManager[None]:
@@ -171,7 +171,7 @@ def record_start(
         InputError: if they cannot be written, or run.json is not of an earlier start.
     """
     starts = _read_starts(folder)
-    versions = {name: importlib.metadata.version(name) for name in _LIBRARIES}
+    versions = {name: version for name in _LIBRARIES if (version := _version(name))}
     starts.append(
         {
             "date": datetime.now().astimezone().isoformat(timespec="seconds"),
@@ -187,6 +187,14 @@ def record_start(
     )
     files.write_json(folder / run_files.SETTINGS, as_written)
     files.write_json(folder / run_files.STARTS, starts)
+
+
+def _version(library: str) -> str | None:
+    """A library's version; None if it is not installed, as one of the engines need not be."""
+    try:
+        return importlib.metadata.version(library)
+    except importlib.metadata.PackageNotFoundError:
+        return None
 
 
 def remove_replaced(folder: Path, epoch: int) -> None:

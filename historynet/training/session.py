@@ -7,22 +7,21 @@ import sys
 import tempfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from historynet import files
+from historynet.data import varying
 from historynet.data.batches import Batch, batches
-from historynet.data.samples import OpenReader, Samples, epoch_order, fingerprint, random_crop, steps_per_epoch
+from historynet.data.samples import OpenReader, Samples, fingerprint, steps_per_epoch
 from historynet.errors import InputError, PictureError
 from historynet.settings import TRAIN, Settings, as_json, describe
 from historynet.systems import loading
 from historynet.systems.system import Evaluation, Evaluator, System
 from historynet.training import loop, runs
 from historynet.training.checkpoints import Checkpoints, Position, restore
+from historynet.training.engine import Step, Workers
 from historynet.training.evaluation import ColorizedPictures
-from historynet.training.strategy import Workers
-from historynet.training.tensorflow_step import Step
 from historynet.weights import run_files
 
 Build = Callable[[Settings, Mapping[str, OpenReader]], System]
@@ -55,6 +54,10 @@ class Session:
             "pictures": fingerprint(samples.names),
         }
         self._steps = steps_per_epoch(settings, samples)
+        self._weights = None
+        if settings.sample_weights is not None:
+            self._weights = varying.read_weights(settings.sample_weights, samples.names)
+            self._description["pictures"] = fingerprint([*samples.names, *map(str, self._weights)])
         self._checkpoints = Checkpoints(settings.model_dir / run_files.CHECKPOINTS, settings.keep_checkpoints)
         self._workers = Workers()
         replicas = self._workers.replicas
@@ -142,18 +145,16 @@ class Session:
 
     def batches(self, epoch: int, used: int) -> Iterator[Batch]:
         """The batches of an epoch, as `loop.Run` has them."""
-        settings, workers, number = self._settings, self._workers, len(self._samples)
-        crop = None
-        if settings.crop_size is not None:
-            crop = partial(random_crop, settings.crop_size, settings.size, settings.seed, epoch)
+        settings, workers = self._settings, self._workers
+        order = varying.sample_order(settings, self._weights, len(self._samples), epoch)
         return batches(
             self._samples,
-            epoch_order(number, settings.seed, epoch) if settings.shuffle else range(number),
+            order,
             settings.batch_size,
             settings.size,
             self._report_broken if settings.skip_broken else None,
             used,
-            crop,
+            varying.views(settings, order, epoch),
             (lambda count: workers.own_places(count, settings.accumulate)) if workers.are_several else None,
         )
 

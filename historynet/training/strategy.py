@@ -5,13 +5,13 @@
 
 import contextlib
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import pairwise
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from historynet.errors import WorkerLostError
+from historynet.training.sharing import parts_of, places_of, split
 
 # What a collective operation ends with when a process that takes part in it has ended.
 _LOST = (
@@ -22,12 +22,6 @@ _LOST = (
     tf.errors.FailedPreconditionError,
     tf.errors.InternalError,
 )
-
-
-def split(samples: range, count: int) -> list[range]:
-    """Successive ranges of sizes as even as can be, the larger ones first."""
-    ends = [samples.start + (len(samples) * i + count - 1) // count for i in range(count + 1)]
-    return [range(start, end) for start, end in pairwise(ends)]
 
 
 class Workers:
@@ -69,13 +63,12 @@ class Workers:
         """
         return [
             split(part, self.replicas) if len(part) >= self.replicas else [part] * self.replicas
-            for part in split(range(samples), min(parts, samples))
+            for part in parts_of(samples, parts)
         ]
 
     def own_places(self, samples: int, parts: int) -> list[int]:
         """The places in a batch of the samples that this process computes, rising."""
-        own = [part[replica] for part in self.shares(samples, parts) for replica in self.own]
-        return sorted({place for share in own for place in share})
+        return places_of(self.own, self.shares(samples, parts))
 
     def exchange(self, numbers: Sequence[int]) -> np.ndarray:
         """Waits for all workers to come here; everybody's numbers, (workers, len(numbers)), the chief's first.

@@ -1,7 +1,8 @@
 """One update of any system on one batch, computed in parts and on several devices if wanted."""
 
 import bisect
-from collections.abc import Callable, Mapping, Sequence
+import functools
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import keras
@@ -119,23 +120,32 @@ class Step:
         if samples is None:
             samples = len(next(iter(fields.values())))
         shares = self._shares(fields, samples)
-        if len(shares) in self._compiled:
-            return self._call(shares, step)
+        active = tuple(step >= phase.first_step for phase in self._system.phases)
+        key = len(shares), active
+        if key in self._compiled:
+            return self._call(key, shares, step)
         # Batches may differ in their first axis (the last one of an epoch) without a new trace.
         specs = tf.nest.map_structure(
             lambda value: tf.TensorSpec((None, *value.shape[1:]) if value.shape.rank else (), value.dtype), shares
         )
         # Nothing here branches on a tensor in Python, and AutoGraph takes two fifths of the time of tracing.
-        self._compiled[len(shares)] = tf.function(
-            self._update_together, input_signature=[specs, tf.TensorSpec((), tf.int64)], autograph=False
+        self._compiled[key] = tf.function(
+            functools.partial(self._update_together, active),
+            input_signature=[specs, tf.TensorSpec((), tf.int64)],
+            autograph=False,
         )
         with backend.quiet():
-            return self._call(shares, step)
+            return self._call(key, shares, step)
+
+    def place(self, fields: Mapping[str, np.ndarray], samples: int | None = None) -> Mapping[str, np.ndarray]:
+        """The fields as they are: TensorFlow sends them when it computes."""
+        return fields
 
     def graph(self, fields: Mapping[str, np.ndarray]) -> tf.Graph:
         """The graph of an update on batches of just this size, in which all shapes are known: what it computes."""
         shares = self._shares(fields, len(next(iter(fields.values()))))
-        function = tf.function(self._update_together, autograph=False)
+        active = (True,) * len(self._system.phases)
+        function = tf.function(functools.partial(self._update_together, active), autograph=False)
         return function.get_concrete_function(shares, tf.TensorSpec((), tf.int64)).graph
 
     def _shares(self, fields: Mapping[str, np.ndarray], samples: int) -> list[list[Share]]:
@@ -152,10 +162,10 @@ class Step:
             for part in self.workers.shares(samples, self._parts)
         ]
 
-    def _call(self, shares: list[list[Share]], step: int) -> dict[str, float]:
+    def _call(self, key: Hashable, shares: list[list[Share]], step: int) -> dict[str, float]:
         try:
             with self.workers.watched():
-                losses = self._compiled[len(shares)](shares, tf.constant(step, tf.int64))
+                losses = self._compiled[key](shares, tf.constant(step, tf.int64))
                 return {name: float(value) for name, value in losses.items()}
         except tf.errors.InvalidArgumentError as error:
             line = next((line for line in str(error).splitlines() if _NOT_FINITE in line), None)
@@ -163,23 +173,26 @@ class Step:
                 raise
             raise NotFiniteError(line.split(_NOT_FINITE)[0].split()[-1] + f" {_NOT_FINITE} at step {step}") from None
 
-    def _update_together(self, shares: list[list[Share]], step: tf.Tensor) -> dict[str, tf.Tensor]:
+    def _update_together(
+        self, active: Sequence[bool], shares: list[list[Share]], step: tf.Tensor
+    ) -> dict[str, tf.Tensor]:
         def update() -> dict[str, tf.Tensor]:
             replica = tf.get_static_value(tf.distribute.get_replica_context().replica_id_in_sync_group)
-            return self._update([part[replica - self.workers.own.start] for part in shares], step)
+            return self._update(active, [part[replica - self.workers.own.start] for part in shares], step)
 
         networks = self._system.networks.values() if self.workers.replicas > 1 else ()
         with synchronized(networks):
             losses = self.workers.strategy.run(update)
         return {name: self.workers.strategy.experimental_local_results(value)[0] for name, value in losses.items()}
 
-    def _update(self, parts: Sequence[Share], step: tf.Tensor) -> dict[str, tf.Tensor]:
+    def _update(self, active: Sequence[bool], parts: Sequence[Share], step: tf.Tensor) -> dict[str, tf.Tensor]:
         shared, losses = [{}] * len(parts), {}
-        for number, phase in enumerate(self._system.phases):
+        for number, (phase, is_active) in enumerate(zip(self._system.phases, active, strict=True)):
             compute = self._gradients_of(phase, number, step)
             computed = _in_turn(compute, list(zip(parts, shared, strict=True)))
             shared = [result.shared for result in computed]
-            named = self._apply(*_sum([(result.losses, result.gradients) for result in computed]))
+            named, gradients = _sum([(result.losses, result.gradients) for result in computed])
+            named = self._apply(named, gradients if is_active else {})
             assert not named.keys() & losses.keys(), "two phases have a loss of the same name"
             losses |= named
         return losses

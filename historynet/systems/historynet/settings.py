@@ -1,4 +1,4 @@
-"""The parameters that HistoryNet and its variants have besides those of every system. No TensorFlow is needed here."""
+"""The parameters that HistoryNet and its variants have besides those of every system. No engine is needed here."""
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
@@ -7,8 +7,9 @@ from typing import Any
 
 from historynet.errors import InputError
 from historynet.settings.accepting import boolean, integer, number, number_for_each, text, word
-from historynet.settings.declared import BOTH, RUN, TRAIN, Settings, setting
+from historynet.settings.declared import BOTH, RUN, TRAIN, setting
 from historynet.systems.historynet import shipped
+from historynet.systems.historynet.optimizer_settings import OptimizerSettings
 
 VGG16_WORDS = ("imagenet", "none")
 """What VGG16_WEIGHTS can be besides a file."""
@@ -24,7 +25,7 @@ _LABELS, _PARSING, _INFO = "labels", "parsing", "info"
 
 
 @dataclass(frozen=True, kw_only=True)
-class HistoryNetSettings(Settings):
+class HistoryNetSettings(OptimizerSettings):
     """The parameters of a run of HistoryNet or one of its variants; see `Settings`."""
 
     released_arithmetic: bool = setting(
@@ -32,7 +33,8 @@ class HistoryNetSettings(Settings):
         BOTH,
         "run",
         "sum as the released program did",
-        "on a CPU without oneDNN, and colorize pictures one by one: as close to its numbers as can be, and slower",
+        "with TensorFlow on a CPU without oneDNN, and colorize pictures one by one: as close to its numbers as can be, "
+        "and slower",
     )
 
     train_parsing: Path | None = setting(
@@ -162,40 +164,6 @@ class HistoryNetSettings(Settings):
         fixed=RUN,
     )
 
-    learning_rate: float = setting(number(above=True), TRAIN, "optimiser", "step size of Adam", "section 5.1")
-    decay_steps: int | None = setting(
-        integer(1),
-        TRAIN,
-        "optimiser",
-        "batches over which LEARNING_RATE falls to zero",
-        "along half a cosine; none: it stays",
-        optional=True,
-    )
-    warmup_steps: int | None = setting(
-        integer(1),
-        TRAIN,
-        "optimiser",
-        "batches over which LEARNING_RATE rises from zero",
-        "before DECAY_STEPS; none: it begins as it is",
-        optional=True,
-    )
-    ema_momentum: float | None = setting(
-        number(above=True, below=1.0),
-        TRAIN,
-        "optimiser",
-        "share kept by the average of G's weights",
-        "at each step, of an exponential moving average, which is what is saved and evaluated; training goes on "
-        "without it; none: no average",
-        optional=True,
-        fixed=RUN,
-    )
-    shared_adam_steps: bool = setting(
-        boolean,
-        TRAIN,
-        "optimiser",
-        "count Adam's steps over all networks",
-        "over the updates of all of them together, as released",
-    )
     released_statistics: bool = setting(
         boolean, TRAIN, "optimiser", "move batch normalisation's statistics as released", "those that are stored"
     )
@@ -293,10 +261,6 @@ class HistoryNetSettings(Settings):
             return
         several = self.strategy != "none"
         yield (
-            self.warmup_steps is not None and self.decay_steps is None,
-            f"--warmup-steps {self.warmup_steps}: with --decay-steps only",
-        )
-        yield (
             self.frozen_features and self.init_generator is None and self.vgg16_weights == "none",
             "--frozen-features: with --vgg16-weights none there is nothing to keep",
         )
@@ -305,8 +269,16 @@ class HistoryNetSettings(Settings):
             "--released-statistics: with --strategy none and --accumulate 1 only, as the released program trained",
         )
         yield (
-            self.ema_momentum is not None and several,
-            "--ema-momentum: with --strategy none only; averages of weights were not tried on several devices",
+            self.released_statistics and self.critic_warmup > 0,
+            "--released-statistics: not with --critic-warmup; the released program had none",
+        )
+        critics = {"--critic-rate": self.critic_rate is not None, "--critic-warmup": self.critic_warmup > 0}
+        is_judged = self.lambda_g > 0 or bool(self.lambda_info)
+        for name, is_given in critics.items():
+            yield is_given and not is_judged, f"{name}: with a --lambda-g or --lambda-info above 0 only"
+        yield (
+            self.frozen_features and self.features_rate != 1,
+            "--features-rate: not with --frozen-features, which do not move at all",
         )
 
 

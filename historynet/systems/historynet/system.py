@@ -18,6 +18,12 @@ from historynet.systems.historynet.variants import Architecture
 from historynet.systems.optimizers import Adams
 from historynet.systems.system import Phase, Score, Tensors, Tools, ab_of
 
+FEATURES = tuple(vgg16.layer_names())
+"""The layers of G0, VGG16's."""
+
+CRITICS = ("discriminator", "classifier")
+"""D1 and D2, which judge what G makes."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
@@ -25,12 +31,16 @@ class Options:
 
     Attributes:
         adams: the networks' optimisers; section 5.1 has beta1 0.5 and beta2 0.999.
+        critic_adams: those of D1 and D2; None: they are as G's.
+        critic_warmup: batches at the beginning in which D1 and D2 alone are trained.
         reconstruction: arguments of `losses.reconstruction`: huber_delta, chroma_weight, log_error.
         released_statistics: whether G's stored statistics of batch normalisation move as in the released program, by
             its arithmetic and in the passes that it makes.
     """
 
     adams: Adams
+    critic_adams: Adams | None = None
+    critic_warmup: int = 0
     reconstruction: Mapping[str, Any] = field(default_factory=dict)
     released_statistics: bool = False
 
@@ -40,13 +50,20 @@ class Options:
         return cls(
             adams=Adams(
                 learning_rate=settings.learning_rate,
-                beta_1=0.5,
+                beta_1=settings.beta_1,
+                beta_2=settings.beta_2,
                 decay_steps=settings.decay_steps,
+                final_rate=settings.final_rate,
                 warmup_steps=settings.warmup_steps,
+                weight_decay=settings.weight_decay,
+                clip_norm=settings.clip_norm,
+                rates={} if settings.features_rate == 1 else dict.fromkeys(FEATURES, settings.features_rate),
                 ema_momentum=settings.ema_momentum,
                 averaged=("colorization",),
                 shared_steps=settings.shared_adam_steps,
             ),
+            critic_adams=settings.critic_rate and Adams(learning_rate=settings.critic_rate, beta_1=0.5, beta_2=0.9),
+            critic_warmup=settings.critic_warmup,
             reconstruction={
                 "huber_delta": settings.huber_delta,
                 "chroma_weight": settings.chroma_weight,
@@ -103,9 +120,10 @@ class HistoryNet:
         self._options = options
         networks = {"colorization": G, "discriminator": self.D1, "classifier": self.D2}
         self.networks = {name: network for name, network in networks.items() if network}
-        self.optimizers = options.adams.make(self.networks)
+        critics = {} if options.critic_adams is None else dict.fromkeys(CRITICS, options.critic_adams)
+        self.optimizers = options.adams.make(self.networks, critics)
         objective = {name: weight for name, weight in generator_loss.items() if weight}
-        self.phases = (Phase({"colorization": objective}, self._generator_losses),)
+        self.phases = (Phase({"colorization": objective}, self._generator_losses, options.critic_warmup),)
         judged = {"discriminator": {"critic": 1.0, "penalty": penalty_weight}, "classifier": {"classifier": 1.0}}
         judged = {name: weights for name, weights in judged.items() if name in self.networks}
         if judged:

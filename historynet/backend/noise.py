@@ -1,0 +1,72 @@
+"""What the libraries of the engines say and import that nobody here needs."""
+
+import contextlib
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from historynet import streams
+
+# Lines of the log of TensorFlow's and XLA's C++, "I0000 00:00:1795226408.528851 ...", but for fatal ones; and libpng's,
+# which do not say of which file they speak.
+_FILTER = r"""
+import re, signal, sys
+signal.signal(signal.SIGINT, signal.SIG_IGN)
+for line in sys.stdin.buffer:
+    if not re.match(rb"[IWE]\d{4} |WARNING: All log messages before absl|To enable the following inst|libpng ", line):
+        sys.stderr.buffer.write(line)
+        sys.stderr.buffer.flush()
+"""
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Leaves what an engine and libpng log by themselves out of the standard error stream.
+
+    TensorFlow's C++ greets with half a dozen lines, some of them called errors, on every machine without a GPU, and
+    again when it first optimises a graph; since 2.21 no environment variable stops them. Another process filters them,
+    so that what a crash prints last still arrives. Python's own `sys.stderr` goes past the filter.
+    """
+    try:
+        terminal = os.dup(2) if "python" in Path(sys.executable or "").name else None
+    except OSError:
+        terminal = None
+    if terminal is None:
+        # Nobody would hear it; or the interpreter is within another program, which would be started again.
+        yield
+        return
+    if sys.stderr is not None:
+        sys.stderr.flush()
+    # In a session of its own, or a Ctrl-C would end it before us.
+    reader = subprocess.Popen(
+        [sys.executable, "-S", "-E", "-c", _FILTER], stdin=subprocess.PIPE, start_new_session=True
+    )
+    os.dup2(reader.stdin.fileno(), 2)
+    replaced = sys.stderr
+    if replaced is not None and replaced is sys.__stderr__:
+        sys.stderr = streams.open_lasting(terminal)
+    try:
+        yield
+    finally:
+        # What stands there without a line feed would be written to a closed file later, or to another one.
+        if sys.stderr is not None:
+            sys.stderr.flush()
+        sys.stderr = replaced
+        os.dup2(terminal, 2)
+        os.close(terminal)
+        reader.stdin.close()
+        reader.wait()
+
+
+@contextlib.contextmanager
+def out_of_sight(*modules: str) -> Iterator[None]:
+    """Within it, modules that nobody has imported yet seem not to be installed."""
+    hidden = [name for name in modules if name not in sys.modules]
+    sys.modules |= dict.fromkeys(hidden)
+    try:
+        yield
+    finally:
+        for name in hidden:
+            del sys.modules[name]
