@@ -83,7 +83,7 @@ def test_engines_stay_in_their_places(library):
     """Networks, losses and colorizing use Keras only; an engine is imported where it is started and where it trains."""
     places = {
         "tensorflow": {
-            "historynet.backend",
+            "historynet.backend.on_tensorflow",
             "historynet.training.tensorflow_step",
             "historynet.training.strategy",
             # The released script's metrics are TensorFlow's own.

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 
 from historynet.errors import InputError
 from historynet.systems import system
@@ -110,7 +111,7 @@ def load_colorizing(
     if colorizing is None:
         raise InputError(f"{path}: a network of {contents.registration.name}, which does not colorize pictures")
     check(contents, colorizing.network, program, path)
-    with dtype_policy_of(dtype_policy):
+    with dtype_policy_of(dtype_policy), _without_initial_values():
         network = colorizing.build(contents.architecture)
     if colorizing.layers:
         check_names(contents.arrays, colorizing.layers(contents.architecture), colorizing.network, path)
@@ -130,6 +131,27 @@ def dtype_policy_of(name: str) -> Iterator[None]:
         yield
     finally:
         keras.config.set_dtype_policy(before)
+
+
+@contextlib.contextmanager
+def _without_initial_values() -> Iterator[None]:
+    """Within it layers are made with zeros, which a file's arrays replace.
+
+    To draw initial values JAX compiles a program for each shape: several times what the rest of loading takes.
+    """
+    add_weight = keras.Layer.add_weight
+
+    def add_zeros(layer: keras.Layer, shape: Any = None, initializer: Any = None, *more: Any, **named: Any) -> Any:
+        def zeros(shape: Any, dtype: Any = None) -> Any:
+            return keras.ops.convert_to_tensor(np.zeros(shape, np.float32), dtype)
+
+        return add_weight(layer, shape, zeros, *more, **named)
+
+    keras.Layer.add_weight = add_zeros
+    try:
+        yield
+    finally:
+        keras.Layer.add_weight = add_weight
 
 
 def identify(path: Path) -> Contents:
@@ -161,7 +183,8 @@ def build(contents: Contents, path: Path) -> keras.Model:
     Raises:
         InputError: if the arrays do not fit.
     """
-    network = contents.registration.networks[contents.network](contents.architecture)
+    with _without_initial_values():
+        network = contents.registration.networks[contents.network](contents.architecture)
     assign(network, contents.arrays, path)
     return network
 
