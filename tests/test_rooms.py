@@ -86,9 +86,8 @@ def test_engines_stay_in_their_places(library):
             "historynet.backend.on_tensorflow",
             "historynet.training.tensorflow_step",
             "historynet.training.strategy",
-            # The released script's metrics are TensorFlow's own.
-            "historynet.comparing.metrics",
         },
+        "jax": {"historynet.backend.on_jax"},
         "torch": {"historynet.comparing.perceptual"},
     }.get(library, set())
     using = set()
