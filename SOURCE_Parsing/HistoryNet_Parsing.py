@@ -3,11 +3,16 @@
 Run `python HistoryNet_Parsing.py`; `--help` lists the parameters of config.py, `--dry-run` shows what would happen.
 """
 
+import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from historynet.commands import train
-from historynet.systems.historynet.settings import HistoryNetSettings
+try:
+    from historynet.commands import train
+    from historynet.systems.historynet.settings import HistoryNetSettings
+except ModuleNotFoundError as error:
+    print(f"error: {error}: `make setup`, then `. .venv/bin/activate` (README.md, Try it)", file=sys.stderr)
+    sys.exit(2)
 
 if TYPE_CHECKING:
     from historynet.systems.system import System

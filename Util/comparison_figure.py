@@ -1,15 +1,20 @@
-"""The paper's Figures 4 and 7: pictures, their gray versions, and the results of each method side by side.
+"""The paper's Figures 4 (quantitative) and 7 (ablation): pictures, gray versions, each method's results side by side.
 
 Run `python comparison_figure.py quantitative DIR` or `python comparison_figure.py ablation DIR`: DIR is as for
-tables.py.
+tables.py, or what run_ablation.py has written.
 """
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from historynet import errors
-from historynet.commands import compare, running
-from historynet.comparing import rendering
+try:
+    from historynet import errors
+    from historynet.commands import compare, running
+    from historynet.comparing import rendering
+except ModuleNotFoundError as error:
+    print(f"error: {error}: `make setup`, then `. .venv/bin/activate` (README.md, Try it)", file=sys.stderr)
+    sys.exit(2)
 
 ROOT = Path(__file__).resolve().parent.parent
 

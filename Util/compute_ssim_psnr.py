@@ -3,10 +3,15 @@
 Run `python compute_ssim_psnr.py -d0 ORIGINALS -d1 RESULTS`; docs/metrics.md explains the conventions.
 """
 
+import sys
 from collections.abc import Sequence
 
-from historynet.commands import compare, running
-from historynet.comparing.metrics import CONVENTIONS
+try:
+    from historynet.commands import compare, running
+    from historynet.comparing.metrics import CONVENTIONS
+except ModuleNotFoundError as error:
+    print(f"error: {error}: `make setup`, then `. .venv/bin/activate` (README.md, Try it)", file=sys.stderr)
+    sys.exit(2)
 
 
 def main(argv: Sequence[str]) -> int:

@@ -8,12 +8,17 @@ curves    losses and scores of the four runs as pictures
 """
 
 import argparse
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from historynet import backend, errors, settings
-from historynet.commands import compare, running
-from historynet.experiments import default_model
+try:
+    from historynet import backend, errors, settings
+    from historynet.commands import compare, running
+    from historynet.experiments import default_model
+except ModuleNotFoundError as error:
+    print(f"error: {error}: `make setup`, then `. .venv/bin/activate` (README.md, Try it)", file=sys.stderr)
+    sys.exit(2)
 
 ROOT = Path(__file__).resolve().parent.parent
 DATA = ROOT / "DATASET/compact"

@@ -4,18 +4,23 @@ The gray versions of colour photographs are colorized, and one that has always b
 """
 
 import shutil
+import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
-import skimage.data
+try:
+    import skimage.data
 
-from historynet import backend, errors, settings
-from historynet.colorizing import choosing
-from historynet.commands import running
-from historynet.comparing.metrics import CONVENTIONS
-from historynet.errors import InputError
-from historynet.pictures import color, figures, images
+    from historynet import backend, errors, settings
+    from historynet.colorizing import choosing
+    from historynet.commands import running
+    from historynet.comparing.metrics import CONVENTIONS
+    from historynet.errors import InputError
+    from historynet.pictures import color, figures, images
+except ModuleNotFoundError as error:
+    print(f"error: {error}: `make setup`, then `. .venv/bin/activate` (README.md, Try it)", file=sys.stderr)
+    sys.exit(2)
 
 ROOT = Path(__file__).resolve().parent.parent
 DATA = ROOT / "DATASET/demo"

@@ -7,22 +7,26 @@ HistoryNet colours a picture it has never seen.
 """
 
 import shutil
+import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-import skimage.data
-from skimage.segmentation import slic
-from tqdm import tqdm
+try:
+    import numpy as np
+    import skimage.data
+    from skimage.segmentation import slic
 
-from historynet import backend, errors, files, settings
-from historynet.commands import running
-from historynet.comparing import metrics
-from historynet.experiments.processes import run_script
-from historynet.parallel import map_ahead
-from historynet.pictures import color, figures, images
-from historynet.weights import run_files
+    from historynet import backend, errors, files, settings, streams
+    from historynet.commands import running
+    from historynet.comparing import metrics
+    from historynet.experiments.processes import run_script
+    from historynet.parallel import map_ahead
+    from historynet.pictures import color, figures, images
+    from historynet.weights import run_files
+except ModuleNotFoundError as error:
+    print(f"error: {error}: `make setup`, then `. .venv/bin/activate` (README.md, Try it)", file=sys.stderr)
+    sys.exit(2)
 
 ROOT = Path(__file__).resolve().parent.parent
 DATA = ROOT / "DATASET/demo_train"
@@ -94,8 +98,9 @@ def make_data() -> None:
             jobs.append((f"{stem}_{i:02}", crop(rgb, rng)))
             signs = ["1" if position == label else "0" for position in range(42)]
             lines.append(" ".join([f"{stem}_{i:02}.jpg", *signs]) + " \n")
-    for _ in tqdm(map_ahead(write_sample, jobs, ahead=8), "making the data set", len(jobs), disable=None):
-        pass
+    with streams.Progress(len(jobs), "picture", "making the data set") as bar:
+        for _ in map_ahead(write_sample, jobs, ahead=8):
+            bar.update(1)
     files.write_text(DATA / "dataset_train/sign.txt", "".join(lines))
     print(f"{len(PHOTOGRAPHS)} photographs became {len(jobs)} training pictures in {DATA}")
 

@@ -3,11 +3,16 @@
 Run `python lpips_2dirs.py -d0 ORIGINALS -d1 RESULTS -o lpips.txt`; needs the extra `lpips` of pyproject.toml.
 """
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from historynet.commands import compare, running
-from historynet.comparing.perceptual import NETS, VERSIONS, Lpips
+try:
+    from historynet.commands import compare, running
+    from historynet.comparing.perceptual import NETS, VERSIONS, Lpips
+except ModuleNotFoundError as error:
+    print(f"error: {error}: `make setup`, then `. .venv/bin/activate` (README.md, Try it)", file=sys.stderr)
+    sys.exit(2)
 
 
 def main(argv: Sequence[str]) -> int:

@@ -1,17 +1,22 @@
-"""The paper's ablation: trains the four variants alike, colorizes the test pictures with each, writes Table 2.
+"""Trains the ablation's four variants alike, colorizes with each, writes the paper's Table 3, the companion's Table 2.
 
 Run `python run_ablation.py --out FOLDER` with any options of HistoryNet's trainer
 (`python SOURCE_HistoryNet/HistoryNet.py --help` explains them). The same command continues a stopped run.
 """
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from historynet import errors, settings
-from historynet.commands import compare, running
-from historynet.comparing import rendering
-from historynet.comparing.metrics import CONVENTIONS
-from historynet.experiments import ablation
+try:
+    from historynet import errors, settings
+    from historynet.commands import compare, running
+    from historynet.comparing import rendering
+    from historynet.comparing.metrics import CONVENTIONS
+    from historynet.experiments import ablation
+except ModuleNotFoundError as error:
+    print(f"error: {error}: `make setup`, then `. .venv/bin/activate` (README.md, Try it)", file=sys.stderr)
+    sys.exit(2)
 
 ROOT = Path(__file__).resolve().parent.parent
 

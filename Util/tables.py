@@ -1,22 +1,25 @@
 """The papers' tables from folders of results: LPIPS, PSNR and SSIM of each method, with the published values.
 
 Run `python tables.py quantitative DIR` or `python tables.py ablation DIR`: DIR holds the originals and one folder of
-results for each method, as the authors' "Quantitative_comparison" and "Ablation_experiments" do.
+results for each method, as the authors' "Quantitative_comparison" and "Ablation_experiments" do, or is what
+run_ablation.py has written.
 """
 
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from tqdm import tqdm
-
-from historynet import errors
-from historynet.commands import compare, running
-from historynet.comparing import rendering, tables
-from historynet.comparing.methods import EXPERIMENTS
-from historynet.comparing.metrics import CONVENTIONS
-from historynet.errors import InputError
-from historynet.pictures import images
+try:
+    from historynet import errors, streams
+    from historynet.commands import compare, running
+    from historynet.comparing import rendering, tables
+    from historynet.comparing.methods import EXPERIMENTS
+    from historynet.comparing.metrics import CONVENTIONS
+    from historynet.errors import InputError
+    from historynet.pictures import images
+except ModuleNotFoundError as error:
+    print(f"error: {error}: `make setup`, then `. .venv/bin/activate` (README.md, Try it)", file=sys.stderr)
+    sys.exit(2)
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -39,7 +42,7 @@ def main(argv: Sequence[str]) -> int:
     originals, folders = compare.find_results(arguments)
     lpips = compare.find_lpips(arguments.use_gpu)
     pairs = len(folders) * len(images.list_pictures(originals))
-    with tqdm(total=pairs, unit="pair", disable=None) as bar:
+    with streams.Progress(pairs, "pair") as bar:
         table = tables.measure(
             EXPERIMENTS[arguments.experiment],
             originals,

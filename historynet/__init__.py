@@ -2,8 +2,10 @@
 
 from typing import Any
 
+from historynet.errors import BusyError, HistoryNetError, InputError, PictureError
+
 __version__ = "0.2.0"
-__all__ = ["Colorizer"]
+__all__ = ["BusyError", "Colorizer", "HistoryNetError", "InputError", "PictureError"]
 
 
 def __getattr__(name: str) -> Any:
@@ -13,7 +15,8 @@ def __getattr__(name: str) -> Any:
 
         # Keras takes its engine when it is imported; if it is already, Colorizer uses what it runs on.
         backend.choose()
-        from historynet.colorizing.colorizer import Colorizer
+        with backend.quiet():
+            from historynet.colorizing.colorizer import Colorizer
 
         return Colorizer
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -24,8 +24,8 @@ class HistoryNetError(Exception):
     exit_code = DEFECT
 
 
-class InputError(HistoryNetError):
-    """A file, folder or setting that cannot be used as it is."""
+class InputError(HistoryNetError, ValueError):
+    """A file, folder, argument or setting that cannot be used as it is."""
 
     exit_code = BAD_INPUT
 

@@ -49,15 +49,19 @@ def writing(path: Path, done: str = "written") -> contextlib.AbstractContextMana
     return translated(OSError, lambda error: InputError(f"{path}: cannot be {done} ({reason(error)})"))
 
 
-def open_regular(path: Path) -> BinaryIO:
-    """Opens a picture or a film to be read, but no pipe or device, which could keep us waiting for ever.
+def open_regular(path: Path, kind: type[InputError] = PictureError) -> BinaryIO:
+    """Opens a picture, a film or a model to be read, but no pipe or device, which could keep us waiting for ever.
+
+    Args:
+        path: the file.
+        kind: the class of the error.
 
     Raises:
-        PictureError: if it is no regular file, or cannot be opened.
+        PictureError: or the other kind, if it is no regular file, or cannot be opened.
     """
-    with reading(path, PictureError):
+    with reading(path, kind):
         if not stat.S_ISREG(path.stat().st_mode):
-            raise PictureError(f"{path}: not a regular file")
+            raise kind(f"{path}: not a regular file")
         return path.open("rb")
 
 
@@ -85,6 +89,22 @@ class WatchedFile:
             raise
 
 
+class _Archive(WatchedFile):
+    """The same for `zipfile`, which reads a table of contents of any size at once: a megabyte is 10,000 members."""
+
+    _LONGEST = 1 << 20
+
+    def read(self, size: int = -1) -> bytes:
+        """As a file's `read`, but no more than a megabyte.
+
+        Raises:
+            ValueError: if more is asked for.
+        """
+        if size > self._LONGEST:
+            raise ValueError(f"{size} bytes to be read at once")
+        return super().read(size if size >= 0 else self._LONGEST)
+
+
 # What `zipfile`, `json` and NumPy raise where the content is not what was written: an OSError where an offset is
 # negative, a RuntimeError where something is nested too deeply; NumPy reads an array's header as an expression of
 # Python. Not a MemoryError, which says nothing of the file.
@@ -110,8 +130,9 @@ def open_archive(path: Path, damaged: Callable[[Exception], HistoryNetError]) ->
         InputError: if the system cannot read the file, or there is not enough memory. That says nothing of what it
             holds.
     """
-    with reading(path), path.open("rb") as file:
-        watched = WatchedFile(file)
+    # Of a folder the system itself says what it is.
+    with reading(path), path.open("rb") if path.is_dir() else open_regular(path, InputError) as file:
+        watched = _Archive(file)
         try:
             yield watched
         except HistoryNetError:

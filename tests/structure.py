@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = "historynet"
 
 ROOMS = (
-    *("errors", "parallel", "files", "backend"),
+    *("errors", "parallel", "files", "streams", "backend"),
     *("settings", "pictures", "weights", "systems", "colorizing", "films", "comparing", "data", "training"),
     *("experiments", "commands"),
 )

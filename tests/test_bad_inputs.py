@@ -129,7 +129,8 @@ def test_the_command_names_the_bad_in_one_line_each_and_ends_with_3(folder, mode
     assert "-x.jpg: no such file" in result.stderr
     result = run_process(COLORIZE, *options, "--", folder, "-dash.jpg", cwd=folder)
     assert result.returncode == 3, result.stderr
-    lines = result.stderr.splitlines()
+    progress, *lines = result.stderr.splitlines()
+    assert re.fullmatch(r"(\d+) of \1 pictures in 0:00:\d\d", progress)
     assert all(line.startswith(("skipped: ", "note: ")) for line in lines), result.stderr
     assert sum(line.startswith("skipped: ") for line in lines) == len(BAD) + len(NO_FILES) + len(FORBIDDEN)
     assert f"{len(UNUSUAL) + 2 - len(FORBIDDEN)} colorized" in result.stdout

@@ -1,5 +1,6 @@
 """However a run of the colorizer ends, it says what is done and what was skipped, and one file's trouble is its own."""
 
+import csv
 import errno
 import os
 import re
@@ -60,6 +61,25 @@ def full_disk(monkeypatch, ends):
         return replace(path, target)
 
     monkeypatch.setattr(Path, "replace", refuse)
+
+
+def test_a_report_has_a_line_for_each_film(arguments, run, tmp_path):
+    (tmp_path / "in/c.mkv").write_bytes(b"no film")
+    report = tmp_path / "report.csv"
+
+    def outcomes(*more):
+        ended, _, _ = run(*arguments, "--report", report, *more)
+        assert ended == 3
+        with report.open(encoding="utf-8-sig", newline="") as file:
+            rows = list(csv.DictReader(file))
+        assert all(bool(row["result"]) == (row["outcome"] != "skipped") for row in rows)
+        return {Path(row["picture"]).name: row["outcome"] for row in rows}
+
+    made = {"broken.png": "skipped", "good.png": "colorized", "a.mp4": "colorized", "b.mp4": "colorized"}
+    assert outcomes() == made | {"c.mkv": "skipped"}
+    (tmp_path / "out/b_reconstructed.mp4").unlink()
+    there = {"good.png": "there already", "a.mp4": "there already"}
+    assert outcomes("--skip-existing") == made | there | {"c.mkv": "skipped"}
 
 
 @pytest.mark.parametrize(("number", "code"), SIGNALS)

@@ -1,13 +1,22 @@
+import os
+import re
+import subprocess
+import sys
+
+import keras
 import numpy as np
 import pytest
-from conftest import write_picture
+from conftest import ROOT, write_picture
 from PIL import Image
 
+import historynet
 from historynet import Colorizer
 from historynet.colorizing.folder import colorize_files
 from historynet.colorizing.inputs import list_inputs
+from historynet.colorizing.options import Options
 from historynet.colorizing.results import name_results
-from historynet.errors import InputError
+from historynet.errors import InputError, PictureError
+from historynet.films.options import FilmOptions
 from historynet.pictures import color, formats, images
 from historynet.pictures.options import UPSAMPLINGS
 from historynet.systems import loading
@@ -44,11 +53,144 @@ def test_a_picture_is_coloured_by_what_the_network_says(generator):
 
 
 @pytest.mark.parametrize(
-    "picture", [np.zeros((4, 4)), np.zeros((4, 4, 4), np.uint8), np.zeros((0, 4), np.uint8), np.zeros(4, np.uint8)]
+    "picture",
+    [
+        *(np.zeros((4, 4)), np.zeros((4, 4, 4), np.uint8), np.zeros((0, 4), np.uint8), np.zeros(4, np.uint8)),
+        *([[0, 1], [2, 3]], [np.zeros((4, 4, 3), np.uint8)], None, 3, b"a.png", np.uint8(3)),
+    ],
 )
 def test_what_is_no_picture_is_refused(generator, picture):
     with pytest.raises(InputError, match="uint8 array"):
         Colorizer(generator)(picture)
+
+
+def test_pictures_of_other_kinds_are_the_same_picture(generator, tmp_path):
+    colorize = Colorizer(generator)
+    gray = np.random.default_rng(0).integers(0, 256, (30, 40), np.uint8)
+    expected = colorize(gray)
+    Image.fromarray(gray).save(tmp_path / "a.png")
+    for same in (
+        *(gray[..., None], np.dstack([gray] * 3), np.dstack([gray] * 3).transpose(1, 0, 2).copy().transpose(1, 0, 2)),
+        *(Image.fromarray(gray), Image.fromarray(gray).convert("RGBA"), tmp_path / "a.png", str(tmp_path / "a.png")),
+    ):
+        np.testing.assert_array_equal(colorize(same), expected)
+    with pytest.raises(InputError, match="more than 8 bits"):
+        colorize(Image.fromarray(gray.astype(np.uint16)))
+    with pytest.raises(PictureError, match=r"none.png: cannot be read"):
+        colorize(tmp_path / "none.png")
+
+
+def test_many_pictures_come_in_order_and_are_taken_as_they_are_needed(generator):
+    colorize = Colorizer(generator)
+    pictures = [np.random.default_rng(i).integers(0, 256, (20 + i, 30), np.uint8) for i in range(40)]
+    taken = []
+    results = colorize.many(taken.append(i) or picture for i, picture in enumerate(pictures))
+    first = next(results)
+    assert len(taken) <= 20
+    for picture, result in zip(pictures, [first, *results], strict=True):
+        assert np.abs(colorize(picture).astype(int) - result).max() <= 3
+    assert list(colorize.many([])) == []
+    for wrong in ("a.png", None, 3):
+        with pytest.raises(InputError, match="pictures: "):
+            colorize.many(wrong)
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("strength", [float("nan"), -1, 2.1, "1", None, True]),
+        ("upsampling", ["cubic", None, 1, ["guided"]]),
+        ("quality", [0, 101, 95.5, "95"]),
+        ("max_megapixels", [0, float("nan"), "200"]),
+        ("existing", ["keep", None]),
+        ("steadiness", [-0.1, 1.1, None]),
+        ("codec", ["h264", None]),
+        ("crf", [-1, 64]),
+        ("start", [-1, None, float("nan")]),
+        ("end", [-1, "1:00"]),
+    ],
+)
+def test_the_library_refuses_what_the_command_line_refuses(generator, name, values):
+    colorize = Colorizer(generator)
+
+    def call(**options):
+        colorize(np.zeros((4, 4), np.uint8), **options)
+
+    takers = [kind for kind in (Options, FilmOptions) if name in kind.__dataclass_fields__]
+    takers += [call] * (name in ("strength", "upsampling"))
+    for take in takers:
+        for value in values:
+            with pytest.raises(ValueError, match=rf"^{name}: .* will not do; it takes "):
+                take(**{name: value})
+    assert colorize(np.zeros((4, 4), np.uint8), strength=np.float32(0.5)).shape == (4, 4, 3)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"model": None}, "model: None will not do"),
+        ({"model": 3}, "model: 3 will not do"),
+        ({"model": keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])}, "model: the network 'sequential"),
+        ({"model": "models/none.keras"}, "^models/none.keras: no such model.*the argument model"),
+        ({"variant": "Historynet"}, "variant: 'Historynet' will not do; it takes None or .*'HistoryNet'"),
+        ({"precision": "double"}, "precision: 'double' will not do; it takes 'float32' or"),
+        ({"precision": None}, "precision: None"),
+        ({"decoding": "temperature"}, "decoding: 'temperature' will not do"),
+    ],
+)
+def test_arguments_of_a_colorizer_are_checked_and_named(arguments, words, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(historynet.InputError, match=words) as error:
+        Colorizer(**arguments)
+    assert "--" not in str(error.value)
+
+
+def test_the_default_model_does_not_depend_on_the_current_folder(generator, tmp_path, monkeypatch):
+    """A run's folder that happens to lie where somebody works."""
+    architecture = Architecture(image_size=32, width=1 / 32)
+    (tmp_path / "MODEL/HistoryNet").mkdir(parents=True)
+    loading.save(generator, "HistoryNet", architecture, tmp_path / "MODEL/HistoryNet/my_model_colorizationEpoch7.keras")
+    before = Colorizer().digest()
+    monkeypatch.chdir(tmp_path)
+    assert Colorizer().digest() == before
+    assert Colorizer("MODEL/HistoryNet/my_model_colorizationEpoch7.keras").size == (32, 32)
+
+
+FORKING = """
+import multiprocessing, sys
+import numpy as np
+from historynet import Colorizer, HistoryNetError
+
+def work(_):
+    try:
+        return Colorizer(sys.argv[1])(np.zeros((4, 4), np.uint8)).shape
+    except HistoryNetError as error:
+        return str(error)
+
+if __name__ == "__main__":
+    if sys.argv[2] == "fork":
+        work(0)
+    with multiprocessing.get_context(sys.argv[2]).Pool(1) as pool:
+        print(pool.map_async(work, [0]).get(timeout=100))
+"""
+
+
+@pytest.mark.parametrize(("way", "words"), [("fork", "this process was forked from one"), ("spawn", "(4, 4, 3)")])
+def test_a_fork_after_use_is_refused_and_a_new_process_works(model, tmp_path, way, words):
+    (tmp_path / "forking.py").write_text(FORKING)
+    command = [sys.executable, tmp_path / "forking.py", model, way]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=200, env=environment)
+    assert words in done.stdout
+    # Nor is there anything of TensorFlow's own.
+    assert not re.search(r"^[IWE]\d{4} |rebuild TensorFlow", done.stderr, re.MULTILINE), done.stderr
+
+
+def test_the_package_says_that_it_has_types_and_exports_its_errors():
+    assert (ROOT / "historynet/py.typed").is_file()
+    for name in ("HistoryNetError", "InputError", "PictureError", "BusyError"):
+        assert issubclass(getattr(historynet, name), historynet.HistoryNetError)
+    assert issubclass(historynet.PictureError, ValueError)
 
 
 def test_many_files_are_the_same_as_one_by_one(generator, tmp_path):

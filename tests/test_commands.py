@@ -8,16 +8,20 @@ import os
 import re
 import shutil
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 from conftest import GENERATOR_ALONE, ROOT, label_line, run_process, train_arguments, write_picture
 from PIL import Image
+from test_films import make_film
 
+import historynet
+from historynet import errors
 from historynet.colorizing.options import Options
 from historynet.commands import colorize
 from historynet.films.options import FilmOptions
-from historynet.pictures import images
+from historynet.pictures import color, images
 from historynet.systems import loading, vgg16
 
 TRAIN = "SOURCE_HistoryNet/HistoryNet.py"
@@ -190,6 +194,32 @@ def test_dry_run_shows_and_writes_nothing(mhmd, run, tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["DATASET"]
 
 
+def test_dry_run_downloads_nothing_and_says_what_would_be(mhmd, run, monkeypatch, tmp_path, capsys):
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
+    monkeypatch.setattr(vgg16.keras.utils, "get_file", lambda *_, **__: pytest.fail("a download"))
+    code, out, err = run(TRAIN, *train_arguments(mhmd, "--vgg16-weights", "imagenet", "--width", 1, "--dry-run"))
+    assert code == 0, err
+    notop = re.search(r"VGG16's weights would be downloaded: 59 MB from https://\S+_notop.h5 into (\S+)", out)
+    assert notop[1] == str(tmp_path / "keras/models")
+    assert "disk space" in out
+    # Nor does the check of the width wait.
+    code, _, err = run(TRAIN, *train_arguments(mhmd, "--vgg16-weights", "imagenet", "--width", 0.5, "--dry-run"))
+    assert code == 2
+    assert "--width 1, only" in err
+    # What is there already is taken.
+    (tmp_path / "keras/models").mkdir(parents=True)
+    with vgg16.without_download():
+        assert vgg16.weights_file("imagenet", whole=True) is None
+        assert "553 MB" in capsys.readouterr().out
+        (tmp_path / "keras/models/vgg16_weights_tf_dim_ordering_tf_kernels.h5").touch()
+        assert vgg16.weights_file("imagenet", whole=True).is_file()
+
+
+@pytest.mark.parametrize("script", [TRAIN, COLORIZE, "Util/tables.py", "historynet/weights/__main__.py"])
+def test_every_command_says_its_version(run, script):
+    assert run(script, "--version")[:2] == (0, f"HistoryNet {historynet.__version__}\n")
+
+
 def test_own_photographs_without_labels_and_parsing(mhmd, run):
     (mhmd / "dataset_train/sign.txt").unlink()
     (mhmd / "dataset_train_seg").rename(mhmd / "elsewhere")
@@ -270,7 +300,9 @@ def test_what_is_wrong_is_said_in_one_line(mhmd, run, monkeypatch, prepare, argu
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--pretrained", "none"], "none: no such model"),
+        (["--pretrained", "none"], "error: none: no such model"),
+        # The path that was given, not one below MODEL_DIR.
+        (["--pretrained", "models/none.keras"], "error: models/none.keras: no such model, neither here nor in .*MODEL"),
         (["--pretrained", "text.keras"], "text.keras: not a model file"),
         (["--test-dir", "nowhere"], "nowhere: no such folder"),
         (["--batch-size", "x"], "--batch-size"),
@@ -283,7 +315,8 @@ def test_what_is_wrong_with_colorizing_is_said_in_one_line(mhmd, run, monkeypatc
     code, _, err = run(COLORIZE, *colorize_arguments(mhmd, "--test-dir", mhmd / "dataset_second", *arguments))
     assert code == 2
     assert len(err.splitlines()) == 1
-    assert re.search(f"^error: .*{words}", err)
+    assert err.startswith("error: ")
+    assert re.search(f"^.*{words}", err)
 
 
 def test_debug_shows_the_traceback(mhmd, run):
@@ -377,6 +410,99 @@ def test_colorizing_again_asks_what_to_do_with_earlier_results(mhmd, model, run,
 
 
 @pytest.mark.slow
+def test_a_report_says_what_became_of_each_picture(mhmd, model, run, tmp_path):
+    folder = tmp_path / "in"
+    for name, seed in (("b.png", 1), ("c.png", 2)):
+        write_picture(folder / name, seed)
+    images.write_rgb(folder / "gray.png", color.to_gray(images.read_rgb(folder / "b.png")))
+    (folder / "a.png").write_bytes(b"broken")
+    (folder / "x.xcf").touch()
+    pages = [Image.new("L", (9, 8)) for _ in range(2)]
+    pages[0].save(folder / "d.tif", save_all=True, append_images=pages[1:])
+    report, out = tmp_path / "new/report.csv", tmp_path / "COLORIZED"
+
+    def rows(*more):
+        arguments = colorize_arguments(mhmd, "--pretrained", model, folder, "--report", report, *more)
+        code, printed, err = run(COLORIZE, *arguments)
+        assert code == 3, err
+        assert printed.splitlines()[-1] == f"what became of each picture: {report}"
+        with report.open(encoding="utf-8-sig", newline="") as file:
+            return list(csv.DictReader(file))
+
+    colored = rows("--keep-colored")
+    assert list(colored[0]) == ["picture", "result", "outcome", "why", "tint"]
+    assert [(Path(row["picture"]).name, row["outcome"]) for row in colored] == [
+        ("in", "passed over"),
+        ("a.png", "skipped"),
+        ("b.png", "has colour, left alone"),
+        ("c.png", "has colour, left alone"),
+        ("d.tif", "colorized"),
+        ("d.tif", "colorized"),
+        ("gray.png", "colorized"),
+    ]
+    assert (colored[0]["why"], colored[0]["tint"]) == ("1 file of other kinds passed over: 1 .xcf", "")
+    assert colored[1]["why"] == "not a picture that can be read, or a damaged one"
+    assert float(colored[2]["tint"]) > 3.5 > float(colored[6]["tint"])
+    assert colored[5]["result"] == str(out / "d_p002_reconstructed.jpg")
+    again = rows("--skip-existing")
+    assert [row["outcome"] for row in again[2:]] == ["colorized"] * 2 + ["there already"] * 3
+    for wrong in ("report.txt", folder):
+        code, _, err = run(COLORIZE, *colorize_arguments(mhmd, "--pretrained", model, folder, "--report", wrong))
+        assert code == 2
+        assert "it takes a file whose name ends with .csv" in err
+    # Nor is somebody's own table replaced.
+    (tmp_path / "catalogue.csv").write_text("picture,year\n")
+    arguments = colorize_arguments(mhmd, "--pretrained", model, folder, "--report", tmp_path / "catalogue.csv")
+    assert run(COLORIZE, *arguments)[0] == 2
+    assert (tmp_path / "catalogue.csv").read_text() == "picture,year\n"
+
+
+def test_a_report_of_a_stopped_run_names_what_was_not_reached(mhmd, model, run, tmp_path, monkeypatch):
+    for i in range(3):
+        write_picture(tmp_path / f"in/{i}.png", i)
+
+    def stop(*_, **__):
+        raise errors.StoppedError("stopped", 15)
+
+    monkeypatch.setattr("historynet.commands.colorize_run.colorize_files", stop)
+    report = tmp_path / "report.csv"
+    arguments = colorize_arguments(mhmd, "--pretrained", model, tmp_path / "in", "--report", report)
+    assert run(COLORIZE, *arguments)[0] == 143
+    assert report.read_text(encoding="utf-8-sig").count(",not reached,") == 3
+
+
+def test_a_dry_run_of_colorizing_shows_each_file_and_writes_nothing(mhmd, model, run, tmp_path):
+    write_picture(tmp_path / "in/a.png", size=(40, 30))
+    (tmp_path / "in/broken.png").write_bytes(b"broken")
+    write_picture(tmp_path / "in/sub/b.png")
+    pages = [Image.new("L", (9, 8)) for _ in range(2)]
+    pages[0].save(tmp_path / "in/d.tif", save_all=True, append_images=pages[1:])
+    make_film(tmp_path / "in/film.mp4", tone=False)
+    before = sorted(tmp_path.rglob("*"))
+    out = tmp_path / "COLORIZED"
+    code, printed, err = run(COLORIZE, *colorize_arguments(mhmd, "--pretrained", model, "--dry-run", tmp_path / "in"))
+    assert code == 3
+    lines = printed.splitlines()
+    assert f"{tmp_path}/in/a.png (40x30) -> {out}/a_reconstructed.jpg" in lines
+    assert f"{tmp_path}/in/d.tif (9x8, 2 pages) -> {out}/d_p001_reconstructed.jpg and so on" in lines
+    assert re.search(rf"^{tmp_path}/in/film.mp4 \(about \d+ frames\) -> {out}/film_reconstructed.mp4$", printed, re.M)
+    assert lines[-1] == f"4 would be colorized into {out}, 1 skipped"
+    assert f"note: {tmp_path}/in: 1 subfolder not entered (--recursive)" in err
+    assert "broken.png: not a picture" in err
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_one_picture_of_few_colours_among_others_is_no_alarm(mhmd, model, run, tmp_path, monkeypatch):
+    """A snow field is as gray as what an untrained network makes of everything."""
+    for i in range(3):
+        write_picture(tmp_path / f"in/{i}.png", i)
+    arguments = colorize_arguments(mhmd, "--pretrained", model, "--overwrite", tmp_path / "in")
+    assert "in/0.png and 2 more: the predicted colours are nearly gray" in run(COLORIZE, *arguments)[2]
+    chroma = iter([1.0, 9.0, 9.0])
+    monkeypatch.setattr(color, "chroma", lambda ab: next(chroma))
+    assert "nearly gray" not in run(COLORIZE, *arguments)[2]
+
+
 def test_the_released_arithmetic_does_without_onednn(mhmd, model, monkeypatch, run):
     # oneDNN itself then lists what it computes.
     monkeypatch.setenv("ONEDNN_VERBOSE", "1")
@@ -412,6 +538,10 @@ def test_options_of_colorizing(mhmd, model, run, tmp_path):
     assert code == 0, err
     assert "0 colorized" in stdout
     assert "3 left alone" in stdout
+    for name in ("tiff", "TIF", "jpeg"):
+        code, _, err = run(COLORIZE, *arguments, "--overwrite", "--format", name)
+        assert code == 0, err
+        assert (out / f"t0_reconstructed.{'jpg' if name == 'jpeg' else 'tif'}").is_file()
     for wrong in (("--strength", "3"), ("--quality", "0"), ("--format", "gif"), ("--overwrite", "--skip-existing")):
         code, _, err = run(COLORIZE, *arguments, *wrong)
         assert code == 2
@@ -512,3 +642,15 @@ def test_a_stopped_training_with_all_options_continues_to_the_same_numbers(mhmd,
     # What is saved is the average, what training goes on with is not.
     with np.load(tmp_path / "whole/model/checkpoints/step000000006.npz") as arrays:
         assert (arrays["colorization/color_fusion/kernel"] != whole.get_layer("color_fusion").kernel.numpy()).any()
+
+
+def test_a_training_on_gray_pictures_says_so(mhmd, run):
+    for path in (mhmd / "dataset_train").glob("*.jpg"):
+        images.write_rgb(path, color.to_gray(images.read_rgb(path)))
+    code, _, err = run(TRAIN, *train_arguments(mhmd, "--dry-run"))
+    assert code == 0
+    assert re.fullmatch(r"note: 5 of 5 training pictures .* are gray or of one tone, .*0000.jpg for example: .*\n", err)
+    # Some among others are nobody's fault.
+    for i in range(3):
+        write_picture(mhmd / f"dataset_train/{i:04}.jpg", i)
+    assert run(TRAIN, *train_arguments(mhmd, "--dry-run"))[2] == ""

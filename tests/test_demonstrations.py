@@ -1,6 +1,7 @@
 """What make demo-train runs: its errors and exit codes, in a project of its own."""
 
 import os
+import re
 import subprocess
 import sys
 
@@ -56,3 +57,21 @@ def test_the_exit_code_of_a_command_that_failed_is_that_of_the_demonstration(pro
     assert "$ python SOURCE_HistoryNet/HistoryNet.py" in done.stdout
     assert "colorization.py" not in done.stdout
     assert len(list((project / "DATASET/demo_train/dataset_train_seg").iterdir())) == 5
+
+
+SCRIPTS = sorted(
+    path.relative_to(ROOT).as_posix()
+    for folder in ("Util", "Baseline", "SOURCE_HistoryNet", "SOURCE_Parsing", "SOURCE_Classifier")
+    for path in (ROOT / folder).glob("*.py")
+    if path.name not in ("config.py", "dataclass.py")
+)
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_without_the_virtual_environment_a_script_says_what_to_do(script, tmp_path):
+    """Python alone, as the system has it."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+    command = [sys._base_executable, "-S", ROOT / script, "--help"]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert re.fullmatch(r"error: No module named '\w+': `make setup`, then .*README.md.*\n", done.stderr), done.stderr

@@ -42,7 +42,10 @@ def test_files_of_other_kinds_are_counted(folder):
 
 def test_a_folder_of_nothing_else_says_what_it_holds(tmp_path):
     fill(tmp_path / "raw", "1.xcf", "2.xcf", "sub/3.dpx")
-    for recursive, words in ((False, r"2 files of other kinds: 2 \.xcf"), (True, r"3 files.*: 2 \.xcf, 1 \.dpx")):
+    for recursive, words in (
+        (False, r"1 subfolder not entered: --recursive .*2 files of other kinds: 2 \.xcf"),
+        (True, r"3 files.*: 2 \.xcf, 1 \.dpx"),
+    ):
         with pytest.raises(InputError, match=f"raw: no pictures in this folder.*{words}"):
             list_inputs([tmp_path / "raw"], recursive=recursive)
 

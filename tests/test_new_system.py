@@ -12,6 +12,7 @@ from test_films import make_film
 from toy import PALETTE, PainterArchitecture, build_painter, mean_color
 
 from historynet import Colorizer
+from historynet.commands import colorize
 from historynet.errors import InputError
 from historynet.films import FilmOptions, colorize_film
 from historynet.pictures import color, images
@@ -139,6 +140,37 @@ def test_it_colorizes_films_and_decodes_again_without_another_pass(tmp_path, mon
     assert single.mean() > 0.9
     np.testing.assert_allclose(mode[single], PALETTE[outputs["logits"].argmax(-1)][single], atol=1e-3)
     assert np.abs(colorizer.decode(outputs) - mode).max() > 0.01
+
+
+def test_the_installed_command_takes_a_systems_own_options(tmp_path, monkeypatch, capsys):
+    network, architecture = build_painter(PainterArchitecture((24, 40))), PainterArchitecture((24, 40))
+    loading.save(network, "Painter", architecture, tmp_path / "painter.keras")
+    write_picture(tmp_path / "a.png")
+    monkeypatch.chdir(tmp_path)
+
+    def colorize_anywhere(*arguments):
+        monkeypatch.setattr("sys.argv", ["historynet-colorize", "a.png", "--overwrite", *arguments])
+        with pytest.raises(SystemExit) as end:
+            colorize.anywhere()
+        return end.value.code, capsys.readouterr().err
+
+    options = ("--pretrained", "painter.keras", "--format", "png", "--decoding")
+    code, err = colorize_anywhere(*options, "temperature=0.01")
+    assert code == 0, err
+    result = images.read_rgb(tmp_path / "RESULT/HistoryNet/colorized/a_reconstructed.png")
+    expected = Colorizer("painter.keras", decoding={"temperature": 0.01})(tmp_path / "a.png")
+    np.testing.assert_array_equal(result, expected)
+    assert np.abs(expected.astype(int) - Colorizer("painter.keras")(tmp_path / "a.png")).max() > 2
+    for given, words in (
+        ("temperature=0", "temperature '0' will not do; it takes a number above 0"),
+        ("warmth=1", "there is no 'warmth'; for this model it takes 'temperature'"),
+        ("temperature", "invalid NAME=VALUE value"),
+    ):
+        code, err = colorize_anywhere(*options, given)
+        assert (code, len(err.splitlines())) == (2, 1), err
+        assert words in err
+    with pytest.raises(InputError, match="decoding: there is no 'temperature'; for this model it takes nothing"):
+        Colorizer("shipped", decoding={"temperature": 1.0})
 
 
 @dataclasses.dataclass(frozen=True)

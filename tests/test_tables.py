@@ -1,6 +1,7 @@
 """The papers' tables and figures from folders of results, by the command lines that users have."""
 
 import csv
+import json
 import re
 import shutil
 import sys
@@ -187,6 +188,68 @@ def test_two_folders_of_one_method_and_equal_pictures(release, run, tmp_path):
     assert re.search(r"HistoryNet +4 of 4 +nan +1.0000\*", out)
     assert re.search(r"Iizuka et al. +4 of 4 +[\d.]+\*", out)
     assert "HistoryNet: 4 results equal their originals" in out
+
+
+@pytest.mark.usefixtures("no_lpips")
+def test_where_all_methods_are_alike_none_is_marked(release, run, tmp_path):
+    for name in ("DeOldify", "chromagan"):
+        shutil.rmtree(release / name)
+        shutil.copytree(release / FOLDERS["HistoryNet"], release / name)
+    chosen = {name: release / FOLDERS[name] for name in ("Deoldify", "ChromaGAN", "HistoryNet")}
+    arguments = [part for name, folder in chosen.items() for part in ("--method", f"{name}={folder}")]
+    arguments += ["--originals", release / "original", "--out", tmp_path / "out"]
+    (tmp_path / "nothing").mkdir()
+    code, out, err = run(SCRIPT, "quantitative", tmp_path / "nothing", *arguments)
+    assert code == 0, err
+    assert out.count("*") == 1  # what it means
+    # Of two that share the best place, both are.
+    other = f"Iizuka={release / FOLDERS['Larsson et al.']}"
+    code, out, err = run(SCRIPT, "quantitative", tmp_path / "nothing", *arguments[2:], "--method", other)
+    assert code == 0, err
+    assert re.search(r"Iizuka et al. +4 of 4 +[\d.]+\*", out)
+    assert not re.search(r"(ChromaGAN|HistoryNet) .*\*", out)
+
+
+@pytest.mark.usefixtures("no_lpips")
+@pytest.mark.parametrize("script", ["Util/comparison_figure.py", SCRIPT])
+def test_what_run_ablation_has_written_is_taken(release, run, tmp_path, script):
+    variants = {"Baseline": "Iizuka et al.[3]", "HistoryNet_Classifier": "DeOldify", "HistoryNet_Parsing": "chromagan"}
+    for trainer, results in {**variants, "HistoryNet": "HistoryNet"}.items():
+        shutil.copytree(release / results, tmp_path / "ablation" / trainer / "colorized")
+        settings = {"test_dir": str(release / "original")}
+        (tmp_path / "ablation" / trainer / "settings.json").write_text(json.dumps(settings))
+        # What else lies there are no results.
+        (tmp_path / "ablation" / trainer / "models").mkdir()
+    (tmp_path / "ablation/report").mkdir()
+    code, out, err = run(script, "ablation", tmp_path / "ablation", "--out", tmp_path / "out")
+    assert code == 0, err
+    if script == SCRIPT:
+        for name in ("Baseline", "Baseline+Classifier", "Baseline+Parsing", "HistoryNet"):
+            assert re.search(rf"^{re.escape(name)} +4 of 4", out, re.MULTILINE), out
+    else:
+        # The original, its gray version, and four variants.
+        width = images.read_rgb(tmp_path / "out.png").shape[1]
+        assert width == pytest.approx(200 * (6 * 1.33 - 0.03), abs=1)
+    # The test pictures can have moved.
+    (release / "original").rename(release / "ground_truth")
+    code, _, err = run(script, "ablation", tmp_path / "ablation", "--out", tmp_path / "out")
+    assert code == 2
+    assert "no folder is called originals; call it so (or original, ground truth, gt," in err
+    arguments = ("--originals", release / "ground_truth", "--out", tmp_path / "out")
+    assert run(script, "ablation", tmp_path / "ablation", *arguments)[0] == 0
+
+
+@pytest.mark.parametrize("script", ["tables", "comparison_figure", "run_ablation"])
+def test_help_names_the_tables_of_both_papers(run, script):
+    code, out, _ = run(f"Util/{script}.py", "--help")
+    text = " ".join(out.split())
+    assert code == 0
+    if script == "run_ablation":
+        assert "the paper's Table 3, the companion's Table 2" in text
+    else:
+        assert "quantitative: the paper's Table 2 and the companion's Table 1" in text
+        assert "ablation: the paper's Table 3 and the companion's Table 2" in text
+        assert "originals, original, ground truth" in text
 
 
 def test_comparison_figure(release, run, tmp_path):

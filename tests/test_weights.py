@@ -471,7 +471,7 @@ def test_hdf5_groups_that_the_disk_does_not_give_are_not_damaged(released_file, 
     def fail(*arguments):
         raise error
 
-    monkeypatch.setattr(h5py.Group, "__getitem__", fail)
+    monkeypatch.setattr(h5py.h5o, "open", fail)
     with pytest.raises(InputError, match=rf"^{path}: cannot be read \(Input/output error\)$"):
         weight_files.read(path)
 

@@ -113,7 +113,10 @@ def mean_color(outputs, settings):
 
 PAINTER = register(
     Registration(
-        "Painter", PainterArchitecture, {"painter": build_painter}, Colorizing("painter", build_painter, mean_color)
+        "Painter",
+        PainterArchitecture,
+        {"painter": build_painter},
+        Colorizing("painter", build_painter, mean_color, options={"temperature": number(above=True)}),
     )
 )
 

@@ -5,6 +5,9 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
+
+from historynet import streams
 
 # Lines of the log of TensorFlow's and XLA's C++, "I0000 00:00:1795226408.528851 ...", but for fatal ones; and libpng's,
 # which do not say of which file they speak.
@@ -26,21 +29,30 @@ def quiet() -> Iterator[None]:
     again when it first optimises a graph; since 2.21 no environment variable stops them. Another process filters them,
     so that what a crash prints last still arrives. Python's own `sys.stderr` goes past the filter.
     """
-    sys.stderr.flush()
-    terminal = os.dup(2)
+    try:
+        terminal = os.dup(2) if "python" in Path(sys.executable or "").name else None
+    except OSError:
+        terminal = None
+    if terminal is None:
+        # Nobody would hear it; or the interpreter is within another program, which would be started again.
+        yield
+        return
+    if sys.stderr is not None:
+        sys.stderr.flush()
     # In a session of its own, or a Ctrl-C would end it before us.
     reader = subprocess.Popen(
         [sys.executable, "-S", "-E", "-c", _FILTER], stdin=subprocess.PIPE, start_new_session=True
     )
     os.dup2(reader.stdin.fileno(), 2)
     replaced = sys.stderr
-    if replaced is sys.__stderr__:
-        sys.stderr = os.fdopen(terminal, "w", buffering=1, errors="backslashreplace", closefd=False)
+    if replaced is not None and replaced is sys.__stderr__:
+        sys.stderr = streams.open_lasting(terminal)
     try:
         yield
     finally:
         # What stands there without a line feed would be written to a closed file later, or to another one.
-        sys.stderr.flush()
+        if sys.stderr is not None:
+            sys.stderr.flush()
         sys.stderr = replaced
         os.dup2(terminal, 2)
         os.close(terminal)

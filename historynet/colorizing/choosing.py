@@ -35,12 +35,14 @@ class Choice:
         return f"{shipped}{self.path}" + (f" ({self.remark})" if self.remark else "")
 
 
-def find_model(pretrained: str, model_dir: Path, program: str | None = None) -> Path:
+def find_model(pretrained: str, model_dir: Path, program: str | None = None, argument: str = "--pretrained") -> Path:
     """The file of `choose_model`."""
-    return choose_model(pretrained, model_dir, program).path
+    return choose_model(pretrained, model_dir, program, argument).path
 
 
-def choose_model(pretrained: str, model_dir: Path, program: str | None = None) -> Choice:
+def choose_model(
+    pretrained: str, model_dir: Path, program: str | None = None, argument: str = "--pretrained"
+) -> Choice:
     """The file that PRETRAINED means: a path, a name in MODEL_DIR with or without its extension, or one of two words.
 
     "shipped" is the model that comes with the project. "default" is, in this order, the authors' file in MODEL_DIR; the
@@ -51,12 +53,13 @@ def choose_model(pretrained: str, model_dir: Path, program: str | None = None) -
         pretrained: a path, a name, "default" or "shipped".
         model_dir: the run's folder of models.
         program: whose models are wanted: "HistoryNet", "Baseline", ...
+        argument: what names a model, for the messages.
 
     Raises:
         InputError: listing the models that are in the folder; or if that cannot be read.
     """
     if pretrained == WORD:
-        return _shipped(program)
+        return _shipped(program, argument)
     last = run_files.model_path(model_dir, _NETWORK, _LAST_EPOCH)
     name = last.stem if pretrained == DEFAULT else pretrained
     # A run's last epoch is not its best by itself.
@@ -75,19 +78,21 @@ def choose_model(pretrained: str, model_dir: Path, program: str | None = None) -
             return _best(model_dir, run)
         if program == _OF and SHIPPED.is_file() and len(models) == len(run):
             short = f"{model_dir} holds a run shorter than one pass over its pictures"
-            return Choice(SHIPPED, f"{short}, which --pretrained {run[-1].stem} takes" if run else "")
+            return Choice(SHIPPED, f"{short}, which {argument} {run[-1].stem} takes" if run else "")
     named = ", ".join(models) + (f", or {WORD}" if program in (_OF, None) and SHIPPED.is_file() else "")
+    missing = f"{model_dir / name}: no such model"
+    if pretrained != DEFAULT:
+        missing = f"{pretrained}: no such model, neither here nor in {model_dir}"
     raise InputError(
-        f"{model_dir / name}: no such model; "
-        + (f"--pretrained can be {named}" if models else "train one, or name a file with --pretrained")
+        f"{missing}; " + (f"{argument} can be {named}" if models else f"train one, or name a file with {argument}")
     )
 
 
-def _shipped(program: str | None) -> Choice:
+def _shipped(program: str | None, argument: str) -> Choice:
     if program not in (_OF, None):
-        raise InputError(f"--pretrained {WORD}: that model is of {_OF}, not of {program}")
+        raise InputError(f"{argument} {WORD}: that model is of {_OF}, not of {program}")
     if not SHIPPED.is_file():
-        raise InputError(f"{SHIPPED}: the shipped model is not there; name a file with --pretrained")
+        raise InputError(f"{SHIPPED}: the shipped model is not there; name a file with {argument}")
     return Choice(SHIPPED)
 
 

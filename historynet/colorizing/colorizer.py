@@ -1,23 +1,34 @@
 """A trained network and a picture -> a picture."""
 
+import contextlib
 import hashlib
 import json
-from collections.abc import Mapping
+import os
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
+from PIL import Image
 
-from historynet import settings
+from historynet import backend, settings
 from historynet.colorizing.choosing import find_model
 from historynet.errors import InputError
-from historynet.pictures import color
-from historynet.systems import loading
+from historynet.parallel import batched, map_ahead
+from historynet.pictures import color, formats
+from historynet.pictures.options import STRENGTHS, UPSAMPLINGS, check_number, check_word
+from historynet.systems import loading, system
 from historynet.systems.system import ab_of
 
 _PICTURES_AT_ONCE = 8
 """So many go through the network: 16 take 0.2 GB more memory."""
+
+_PROJECT = Path(__file__).resolve().parents[2]
+"""Where MODEL lies, if the library is used from the project's folder."""
+
+PictureLike = np.ndarray | Image.Image | str | os.PathLike
+"""What is taken for a picture: an array, a picture of Pillow's, or the path of a file."""
 
 
 class Colorizer:
@@ -27,18 +38,19 @@ class Colorizer:
     KERAS_BACKEND of the environment, else TensorFlow, or JAX where that is not installed.
 
     Args:
-        model: a model file, the name of one in MODEL/HistoryNet with or without its extension, "shipped" for the one
-            that comes with the project, or a network from L to a dict with "ab"; by default the best of the run there,
-            or else the one that is shipped (`choosing.choose_model`).
+        model: a model file, the name of one in the project's MODEL/HistoryNet with or without its extension, "shipped"
+            for the one that comes with the project, or a network from L to a dict with "ab"; by default the best of the
+            run there, or else the one that is shipped (`choosing.choose_model`), whatever the current folder.
         variant: the program that the file must be of, as "HistoryNet" or "Baseline"; any if None.
         precision: one of `settings.PRECISIONS`; the numbers that the network computes with, if it is read from a file.
-        decoding: what the system's `decode` is to know, as a temperature; by name.
+        decoding: what the system's `decode` is to know, as a temperature; by name (`Colorizing.options`).
 
     Attributes:
         size: (height, width) of the pictures that the network sees.
 
     Raises:
-        InputError: if the file is no network of ours, one of another program, or of a system that does not colorize.
+        InputError: if the file is no network of ours, one of another program, or of a system that does not colorize; if
+            an argument cannot be; or in a process that was forked from one that has made a colorizer.
 
     Example:
         colorize = Colorizer("MODEL/HistoryNet/my_model_colorizationEpoch7.keras")
@@ -52,15 +64,19 @@ class Colorizer:
         precision: str = "float32",
         decoding: Mapping[str, Any] | None = None,
     ):
+        _see_process()
         self._decode = ab_of
         if not isinstance(model, keras.Model):
-            path = find_model(str(model), Path("MODEL/HistoryNet"), "HistoryNet")
+            _check_arguments(model, variant, precision, decoding)
+            path = find_model(os.fspath(model), _PROJECT / "MODEL/HistoryNet", "HistoryNet", "the argument model")
             # A variance can be larger than float16 holds.
             policy = "mixed_float16" if precision == "float16" else precision
-            model, registration = loading.load_colorizing(path, variant, policy)
+            with backend.quiet():
+                model, registration = loading.load_colorizing(path, variant, policy)
             self._decode = registration.colorizing.decode
-        elif "ab" in model.output:
-            model = keras.Model(model.input, {"ab": model.output["ab"]})
+            decoding = registration.colorizing.accept(decoding or {})
+        else:
+            model = _ab_alone(model)
         self.size: tuple[int, int] = tuple(model.input.shape[1:3])
         self._network = model
         self._decoding = dict(decoding or {})
@@ -76,20 +92,56 @@ class Colorizer:
             digest.update(json.dumps(self._decoding, sort_keys=True).encode())
         return digest.hexdigest()
 
-    def __call__(self, picture: np.ndarray, strength: float = 1.0, upsampling: str = color.BILINEAR) -> np.ndarray:
-        """uint8 RGB (height, width, 3) or gray (height, width), of any size -> uint8 RGB (height, width, 3).
+    def __call__(self, picture: PictureLike, strength: float = 1.0, upsampling: str = color.BILINEAR) -> np.ndarray:
+        """A picture of any size -> uint8 RGB (height, width, 3).
 
         Args:
-            picture: the picture.
-            strength: factor on the predicted chrominance: 0 is gray, 1 as predicted.
-            upsampling: one of `color.UPSAMPLINGS`.
+            picture: uint8 RGB (height, width, 3) or gray (height, width) or (height, width, 1); a picture of Pillow's,
+                as `convert("RGB")` makes it; or the path of a file, of which the first picture is read with 8 bits,
+                upright, and without its transparency.
+            strength: factor on the predicted chrominance, 0..2: 0 is gray, 1 as predicted.
+            upsampling: one of `pictures.options.UPSAMPLINGS`.
+
+        Raises:
+            InputError: if an argument cannot be; PictureError, which is one, if a file cannot be read.
         """
-        picture = _as_rgb(picture)
-        ab = self.predict_ab(color.network_lab(picture, self.size)[None, ..., :1])[0]
-        return color.with_chrominance(picture, ab, strength, upsampling)
+        return next(self.many([picture], strength, upsampling))
+
+    def many(
+        self, pictures: Iterable[PictureLike], strength: float = 1.0, upsampling: str = color.BILINEAR
+    ) -> Iterator[np.ndarray]:
+        """The results of many pictures, in order; eight go through the network together, and memory is bounded.
+
+        Computed together a picture can come out a level away from what it is alone.
+
+        Args:
+            pictures: as one is given to a call; taken one by one.
+            strength: as of a call.
+            upsampling: as of a call.
+
+        Raises:
+            InputError: as of a call; what is wrong with a picture where its result, or one a little before, is taken.
+        """
+        check_number("strength", strength, STRENGTHS)
+        check_word("upsampling", upsampling, UPSAMPLINGS)
+        if isinstance(pictures, str | bytes | os.PathLike) or not isinstance(pictures, Iterable):
+            raise InputError(f"pictures: {pictures!r} will not do; it takes a list of pictures or another iterable")
+        return self._many(pictures, strength, upsampling)
+
+    def _many(self, pictures: Iterable[PictureLike], strength: float, upsampling: str) -> Iterator[np.ndarray]:
+        def prepare(picture: PictureLike) -> tuple[np.ndarray, np.ndarray]:
+            rgb = _as_rgb(picture)
+            return rgb, color.network_lab(rgb, self.size)[..., :1]
+
+        with contextlib.closing(map_ahead(prepare, pictures, _PICTURES_AT_ONCE)) as prepared:
+            for batch in batched(prepared, _PICTURES_AT_ONCE):
+                colours = self.predict_ab(np.stack([luminance for _, luminance in batch]))
+                for (rgb, _), ab in zip(batch, colours, strict=True):
+                    yield color.with_chrominance(rgb, ab, strength, upsampling)
 
     def predict(self, luminance: np.ndarray) -> dict[str, np.ndarray]:
         """L (pictures, height, width, 1) in 0..1 -> the network's raw outputs by name, the picture as first axis."""
+        _see_process()
         parts = range(0, len(luminance), _PICTURES_AT_ONCE)
         outputs = [self._pass(luminance[i : i + _PICTURES_AT_ONCE]) for i in parts]
         return {name: np.concatenate([output[name] for output in outputs]) for name in outputs[0]}
@@ -118,11 +170,63 @@ class Colorizer:
         return np.concatenate([self.decode(self.predict(luminance[i : i + _PICTURES_AT_ONCE])) for i in parts])
 
 
-def _as_rgb(picture: np.ndarray) -> np.ndarray:
-    gray_or_rgb = picture.ndim == 2 or picture.shape[2:] == (3,)
-    if picture.dtype != np.uint8 or not gray_or_rgb or not picture.size:
+_process: int | None = None
+"""The process that has made a colorizer; a forked one inherits the number."""
+
+
+def _see_process() -> None:
+    """Refuses to compute in a forked process: the engine's threads are not there, and it would wait for them for ever.
+
+    Raises:
+        InputError: if it is one.
+    """
+    global _process
+    _process = _process or os.getpid()
+    if _process != os.getpid():
         raise InputError(
-            "a picture must be a uint8 array (height, width, 3) or (height, width), "
-            f"not {picture.dtype} {picture.shape}"
+            "Colorizer: this process was forked from one that had made a colorizer already, which cannot work; start "
+            "processes with multiprocessing.get_context('spawn'), or make the first colorizer after the fork"
         )
-    return picture if picture.ndim == 3 else np.dstack([picture] * 3)
+
+
+def _check_arguments(model: Any, variant: Any, precision: Any, decoding: Any) -> None:
+    if not isinstance(model, str | os.PathLike):
+        raise InputError(f"model: {model!r} will not do; it takes a file, a name, 'default', 'shipped' or a network")
+    known = system.registered().values()
+    check_word("variant", variant, [None, *(name for one in known for name in one.programs or [one.name])])
+    check_word("precision", precision, settings.PRECISIONS)
+    if not isinstance(decoding, Mapping | None):
+        raise InputError(f"decoding: {decoding!r} will not do; it takes a mapping from names to values")
+
+
+def _ab_alone(network: keras.Model) -> keras.Model:
+    """The part of a network that the colours need."""
+    shape, output = getattr(network, "input_shape", None), getattr(network, "output", None)
+    if not (isinstance(shape, tuple) and len(shape) == 4 and shape[3] == 1 and isinstance(output, Mapping)):
+        output = {}
+    if "ab" not in output:
+        raise InputError(
+            f"model: the network {network.name!r} will not do; it takes one from L (pictures, height, width, 1) to a "
+            "dict with 'ab'"
+        )
+    return keras.Model(network.input, {"ab": output["ab"]})
+
+
+def _as_rgb(picture: Any) -> np.ndarray:
+    """What `Colorizer` takes for a picture, as uint8 RGB (height, width, 3)."""
+    if isinstance(picture, str | os.PathLike):
+        return formats.read(Path(picture)).rgb
+    if isinstance(picture, Image.Image):
+        if picture.mode[0] in "IF":
+            raise InputError(f"a picture of Pillow's mode {picture.mode} has more than 8 bits; name its file instead")
+        picture = np.asarray(picture.convert("RGB"))
+    found = f"{picture.dtype} {picture.shape}" if isinstance(picture, np.ndarray) else type(picture).__name__
+    if isinstance(picture, np.ndarray) and picture.dtype == np.uint8 and picture.size:
+        if picture.ndim == 2 or picture.shape[2:] == (1,):
+            return np.dstack([picture] * 3)
+        if picture.shape[2:] == (3,):
+            return np.ascontiguousarray(picture)
+    raise InputError(
+        "a picture must be a uint8 array (height, width, 3), (height, width) or (height, width, 1), a picture of "
+        f"Pillow's or the path of a file, not {found}"
+    )

@@ -15,6 +15,7 @@ import numpy as np
 from historynet.colorizing.colorizer import Colorizer
 from historynet.colorizing.options import Options
 from historynet.colorizing.records import Records, Source, identify
+from historynet.colorizing.reporting import COLORED, COLORIZED, EXISTING, Outcome, Report
 from historynet.colorizing.results import name_comparison, name_page
 from historynet.errors import InputError, PictureError
 from historynet.parallel import batched, map_ahead
@@ -26,34 +27,10 @@ _COMPARISON_HEIGHT = 1024
 _MEGAPIXELS_AT_ONCE = 24
 """About as many are read ahead, in the network's batch, and being written; a larger picture goes alone."""
 
+_NEARLY_GRAY = "the predicted colours are nearly gray: an untrained network, or the wrong one?"
+
 _OF_THE_DISK = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS})
 """Errors of writing that every further result would meet, too."""
-
-
-@dataclass
-class Report:
-    """What became of the files of a run.
-
-    Attributes:
-        done: number of results; each page of a document counts.
-        skipped: why others were not made: messages that name the file.
-        colored: number of pictures that were left as they are because they have colour.
-        existing: number of files that were passed over because their results exist.
-        damaged: what could not be read of films whose rest is done: messages that name the film.
-        notes: what else there is to say -> the files it is said of.
-    """
-
-    done: int = 0
-    skipped: list[str] = field(default_factory=list)
-    colored: int = 0
-    existing: int = 0
-    damaged: list[str] = field(default_factory=list)
-    notes: dict[str, list[Path]] = field(default_factory=dict)
-
-    def note(self, path: Path, notes: Iterable[str]) -> None:
-        """Adds what there is to say of a file."""
-        for note in notes:
-            self.notes.setdefault(note, []).append(path)
 
 
 def digest(model: Path) -> str:
@@ -134,6 +111,8 @@ class _Job:
         ab: as predicted, float32 (height, width, 2) in 0..1.
         existing: whether it is passed over because its result exists.
         colored: whether it is left as it is because it has colour.
+        tint: how far it is from having one tone only; None before it is read.
+        nearly_gray: whether hardly any colours were predicted.
         written: whether its result is written.
         skipped: why it is skipped.
         source: what its file was when it was read, if that is recorded.
@@ -150,6 +129,8 @@ class _Job:
     ab: np.ndarray | None = None
     existing: bool = False
     colored: bool = False
+    tint: float | None = None
+    nearly_gray: bool = False
     written: bool = False
     skipped: str | None = None
     source: Source | None = None
@@ -163,6 +144,7 @@ class _Run:
     Attributes:
         planned: the results of all files, casefolded.
         unfinished: the pictures that the network has seen and nobody has counted yet, in order.
+        nearly_gray: pictures for which hardly any colours were predicted.
         The others are as in `colorize_files`.
     """
 
@@ -174,6 +156,7 @@ class _Run:
     planned: set[str]
     records: Records | None
     unfinished: deque[_Job] = field(default_factory=deque)
+    nearly_gray: list[Path] = field(default_factory=list)
 
     def colorize(self, files: Iterable[tuple[Path, Path]]) -> None:
         """Takes (file, result) pairs through all stages; opening, reading and writing have threads of their own."""
@@ -237,7 +220,8 @@ class _Run:
         job.picture = formats.read(job.path, job.page, deep, self.options.max_megapixels)
         lab = color.network_lab(job.picture.rgb, self.colorizer.size)
         job.luminance = lab[..., :1]
-        job.colored = self.options.keep_colored and color.tint(lab) > color.COLORED
+        job.tint = color.tint(lab)
+        job.colored = self.options.keep_colored and job.tint > color.COLORED
 
     def _pass_over(self, job: _Job) -> None:
         """Sees whether the result that is there already is the picture's."""
@@ -270,6 +254,7 @@ class _Run:
         if self.records is not None:
             settings = self.options.made_with(job.result.suffix)
             naming = self.records.naming(job.path, job.source, job.result, settings)
+        job.nearly_gray = color.chroma(job.ab) < color.NEARLY_GRAY
         _write(job.picture, job.ab, job.result, self.options, naming)
         # The notes stay; the pixels have done their work.
         job.picture.rgb = job.picture.alpha = None
@@ -283,20 +268,29 @@ class _Run:
     def _count(self, job: _Job) -> None:
         report = self.report
         if job.skipped:
-            report.skipped.append(job.skipped)
-        elif job.existing:
+            report.skip(job.path, job.skipped, job.tint)
+            return
+        if job.existing:
             report.existing += 1
-            report.note(job.path, job.notes)
+            result, outcome, notes = job.result, EXISTING, job.notes
         elif job.colored:
             report.colored += 1
+            result, outcome, notes = None, COLORED, []
         else:
             report.done += 1
-            report.note(job.path, job.picture.notes)
+            result, outcome, notes = job.result, COLORIZED, job.picture.notes
+            self.nearly_gray += [job.path] * job.nearly_gray
+        report.note(job.path, notes)
+        report.outcomes.append(Outcome(job.path, result, outcome, "; ".join(notes), job.tint))
 
     def _count_unfinished(self) -> None:
         for job in self.unfinished:
             if job.written or job.skipped:
                 self._count(job)
+        # One among many has a subject without colours.
+        if 2 * len(self.nearly_gray) > self.report.done:
+            for path in self.nearly_gray:
+                self.report.note(path, [_NEARLY_GRAY])
 
 
 def _write(
@@ -309,8 +303,6 @@ def _write(
     """Colours a picture by its ab and writes it, and beside it what it was if that is wanted."""
     rgb = picture.rgb
     before = figures.scale(color.to_8_bit(rgb), min(len(rgb), _COMPARISON_HEIGHT)) if options.compare else None
-    if color.chroma(ab) < color.NEARLY_GRAY:
-        picture.notes.append("the predicted colours are nearly gray: an untrained network, or the wrong one?")
     picture.rgb = color.with_chrominance(rgb, ab, options.strength, options.upsampling, out=rgb)
     if options.provenance:
         formats.add_provenance(picture, options.provenance)

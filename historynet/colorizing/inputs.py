@@ -156,11 +156,10 @@ def list_inputs(
 def _nothing(given: Path, recursive: bool, extensions: Collection[str], passed_over: PassedOver) -> str:
     below = " or below it" if recursive else ""
     others = passed_over.other_kinds.get(given)
-    if others:
-        what = f"{_number(others.total(), 'file')} of other kinds: {_list(others)}"
-    else:
-        what = ", ".join(sorted(extensions))
-    return f"{given}: no pictures in this folder{below} ({what})"
+    subfolders = passed_over.subfolders[given]
+    found = [f"{_number(subfolders, 'subfolder')} not entered: --recursive enters them"] if subfolders else []
+    found += [f"{_number(others.total(), 'file')} of other kinds: {_list(others)}"] if others else []
+    return f"{given}: no pictures in this folder{below} ({'; '.join(found) or ', '.join(sorted(extensions))})"
 
 
 def _walk(

@@ -1,9 +1,20 @@
 """How pictures are colorized; imports next to nothing, so that `--help` is quick."""
 
+import numbers
 from dataclasses import dataclass
 from typing import Any
 
-from historynet.pictures.options import BILINEAR, MAX_MEGAPIXELS, QUALITY
+from historynet.pictures.options import (
+    BILINEAR,
+    LIMITS,
+    MAX_MEGAPIXELS,
+    QUALITIES,
+    QUALITY,
+    STRENGTHS,
+    UPSAMPLINGS,
+    check_number,
+    check_word,
+)
 
 
 @dataclass(frozen=True)
@@ -20,6 +31,9 @@ class Options:
         max_megapixels: files that claim more are refused.
         existing: what becomes of a picture whose result exists: "overwrite" makes it again, "skip" passes the picture
             over, "refuse" reports it with this reason.
+
+    Raises:
+        InputError: if one of them cannot be.
     """
 
     strength: float = 1.0
@@ -30,6 +44,13 @@ class Options:
     provenance: str | None = None
     max_megapixels: float = MAX_MEGAPIXELS
     existing: str = "overwrite"
+
+    def __post_init__(self) -> None:
+        check_number("strength", self.strength, STRENGTHS)
+        check_word("upsampling", self.upsampling, UPSAMPLINGS)
+        check_number("quality", self.quality, QUALITIES, numbers.Integral)
+        check_number("max_megapixels", self.max_megapixels, LIMITS)
+        check_word("existing", self.existing, ("overwrite", "skip", "refuse"))
 
     def made_with(self, extension: str) -> dict[str, Any]:
         """What a result depends on, by name.

@@ -10,8 +10,8 @@ from historynet import backend, files, settings
 from historynet.colorizing.options import Options
 from historynet.commands import running
 from historynet.errors import InputError
-from historynet.films.options import CODECS, FilmOptions
-from historynet.pictures.options import UPSAMPLINGS
+from historynet.films.options import CODECS, CRFS, STEADINESSES, FilmOptions
+from historynet.pictures.options import LIMITS, QUALITIES, STRENGTHS, UPSAMPLINGS
 from historynet.settings import Settings
 from historynet.systems.historynet.settings import HistoryNetSettings
 
@@ -42,7 +42,8 @@ def _colorize(
     config: Path, declared: type[Settings], variant: str | None, argv: Sequence[str], root: Path | None = None
 ) -> int:
     arguments, resolved = _parse(config, declared, variant, argv, root)
-    files.make_folder(resolved.result_dir)
+    if not arguments.dry_run:
+        files.make_folder(resolved.result_dir)
     device = backend.start(resolved.gpu_id, onednn=resolved.onednn, engine=resolved.backend)
     # Only now: the libraries behind it take seconds, and the backend has to be started before.
     from historynet.commands import colorize_run
@@ -57,7 +58,18 @@ def _parse(
     parser = settings.make_parser(f"Colorizes pictures with {name}.", settings.COLORIZE, config, declared)
     parser.add_argument("inputs", nargs="*", type=Path, help="pictures, films, or folders of them (default: TEST_DIR)")
     _add_file_options(parser.add_argument_group("files"))
-    _add_color_options(parser.add_argument_group("colours"))
+    colors = parser.add_argument_group("colours")
+    _add_color_options(colors)
+    if variant is None:
+        # A system's own colorization.py has them as settings.
+        colors.add_argument(
+            "--decoding",
+            action="append",
+            default=[],
+            type=_named_value,
+            metavar="NAME=VALUE",
+            help="what the model's system has of its own for making colours of its outputs; can be repeated",
+        )
     _add_film_options(parser.add_argument_group("films"))
     # argparse itself forgets the "--" before names that begin with a dash when options may stand between names.
     end = argv.index("--") if "--" in argv else len(argv)
@@ -78,16 +90,18 @@ def _parse(
 
 
 def _add_file_options(group: argparse._ArgumentGroup) -> None:
+    group.add_argument("--dry-run", action="store_true", help="show what would become of which file, and stop")
     group.add_argument("--recursive", action="store_true", help="walk folders; their tree is mirrored in RESULT_DIR")
     group.add_argument(
         "--format",
+        type=lambda text: {"tiff": "tif", "jpeg": "jpg"}.get(text.lower(), text.lower()),
         choices=["jpg", "png", "tif", "webp", "same"],
         default="jpg",
-        help="of the results (default: %(default)s)",
+        help="of the results (default: %(default)s; also jpeg and tiff)",
     )
     group.add_argument(
         "--quality",
-        type=running.between(int, 1, 100),
+        type=running.between(int, *QUALITIES),
         default=Options.quality,
         metavar="N",
         help="of JPEG and WebP files (default: %(default)s)",
@@ -95,10 +109,16 @@ def _add_file_options(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--no-provenance", dest="provenance", action="store_false", help="no line in the EXIF data")
     group.add_argument(
         "--max-megapixels",
-        type=running.between(float, 0.0001, 1000),
+        type=running.between(float, *LIMITS),
         default=Options.max_megapixels,
         metavar="N",
         help="refuse files that claim to be larger (default: %(default)g)",
+    )
+    group.add_argument(
+        "--report",
+        type=Path,
+        metavar="FILE.csv",
+        help="write a table of what became of each picture: picture, result, outcome, why, tint",
     )
     existing = group.add_mutually_exclusive_group()
     existing.add_argument(
@@ -122,7 +142,7 @@ def _add_file_options(group: argparse._ArgumentGroup) -> None:
 def _add_color_options(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--strength",
-        type=running.between(float, 0, 2),
+        type=running.between(float, *STRENGTHS),
         default=Options.strength,
         metavar="X",
         help="factor on the predicted chrominance: 0 is gray, 1 as predicted (default: %(default)g)",
@@ -157,7 +177,7 @@ def _add_film_options(group: argparse._ArgumentGroup) -> None:
     )
     group.add_argument(
         "--steadiness",
-        type=running.between(float, 0, 1),
+        type=running.between(float, *STEADINESSES),
         default=FilmOptions.steadiness,
         metavar="X",
         help="of the colours over time: 0 is each frame by itself (default: %(default)g)",
@@ -176,11 +196,21 @@ def _add_film_options(group: argparse._ArgumentGroup) -> None:
     )
     group.add_argument(
         "--crf",
-        type=running.between(float, 0, 63),
+        type=running.between(float, *CRFS),
         default=FilmOptions.crf,
         metavar="N",
         help="of the codec: lower is better and larger (default: %(default)g)",
     )
+
+
+def _named_value(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not name or not equals:
+        raise ValueError
+    return name, value
+
+
+_named_value.__name__ = "NAME=VALUE"
 
 
 def _seconds(text: str) -> float:

@@ -3,22 +3,31 @@
 import argparse
 import dataclasses
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 from PIL import Image
-from tqdm import tqdm
 
-from historynet import __version__, backend, errors, films
+from historynet import __version__, backend, errors, files, films, streams
 from historynet.colorizing import choosing
 from historynet.colorizing.colorizer import Colorizer
-from historynet.colorizing.folder import Report, colorize_files, digest, reason_to_skip
+from historynet.colorizing.folder import colorize_files, digest, reason_to_skip
 from historynet.colorizing.inputs import PassedOver, list_inputs
 from historynet.colorizing.options import Options
 from historynet.colorizing.records import Records
-from historynet.colorizing.results import PREVIEW_SUFFIX, check_results, name_excerpt, name_results
+from historynet.colorizing.reporting import (
+    COLORIZED,
+    EXISTING,
+    IN_PART,
+    NOT_REACHED,
+    PASSED_OVER,
+    Outcome,
+    Report,
+    is_report,
+)
+from historynet.colorizing.results import PREVIEW_SUFFIX, check_results, name_excerpt, name_page, name_results
 from historynet.commands.running import one_line
 from historynet.errors import InputError, PictureError, translated
 from historynet.films.options import FilmOptions
@@ -83,26 +92,34 @@ def run(arguments: argparse.Namespace, settings: Settings, variant: str | None, 
     """
     # --max-megapixels is our own limit, checked before a picture is decoded.
     Image.MAX_IMAGE_PIXELS = None
+    _check_report(arguments)
     plan = _make_plan(arguments, settings.result_dir)
     choice = choosing.choose_model(settings.pretrained, settings.model_dir, variant or "HistoryNet")
     print(one_line(f"{device}; colorizing with {choice}"), flush=True)
     report = Report()
     for path, line in plan.passed_over:
         report.note(path, [line])
+        report.outcomes.append(Outcome(path, None, PASSED_OVER, line))
     _note_unobeyed(arguments, plan, report)
+    end = arguments.end if arguments.preview is None else arguments.start + arguments.preview
+    if arguments.dry_run:
+        _show(plan, arguments, _options(FilmOptions, arguments, provenance=None, end=end), report)
+        _print_report(report, settings.result_dir, "would be colorized")
+        return errors.SKIPPED if report.skipped else errors.DONE
     with backend.quiet():
-        colorizer, records = _load(choice.path, variant, settings)
+        colorizer, records = _load(choice.path, variant, settings, dict(getattr(arguments, "decoding", ())))
         line = records.provenance(__version__) if arguments.provenance else None
         try:
             with Stop() as stop, stop.at_once(_STOPPED):
                 options = _options(Options, arguments, provenance=line)
                 _colorize_pictures(colorizer, plan, settings.colorizing_batch_size, options, report, records)
-                end = arguments.end if arguments.preview is None else arguments.start + arguments.preview
                 film_options = _options(FilmOptions, arguments, provenance=line, end=end)
                 _colorize_films(colorizer, plan, film_options, report, records)
         finally:
             # Also of a run that was stopped, or that a full disk ended.
             _print_report(report, settings.result_dir)
+            if arguments.report:
+                _write_report(arguments.report, plan, report)
     return errors.SKIPPED if report.skipped or report.damaged else errors.DONE
 
 
@@ -134,6 +151,57 @@ def _make_plan(arguments: argparse.Namespace, result_dir: Path) -> _Plan:
     )
 
 
+def _check_report(arguments: argparse.Namespace) -> None:
+    """Sees that the table can be written, before the work.
+
+    Raises:
+        InputError: if not.
+    """
+    path = arguments.report
+    if path is None:
+        return
+    if arguments.dry_run:
+        raise InputError("--report: not with --dry-run, after which there is nothing to report")
+    if path.suffix.lower() != ".csv" or path.is_dir():
+        raise InputError(f"--report {path}: it takes a file whose name ends with .csv")
+    if path.exists() and not is_report(path):
+        raise InputError(f"--report {path}: is there already and no such table; name another file")
+    files.make_folder(path.absolute().parent)
+
+
+def _write_report(path: Path, plan: _Plan, report: Report) -> None:
+    reached = {outcome.picture for outcome in report.outcomes}
+    order = {file: place for place, (file, _) in enumerate((*plan.pictures, *plan.films))}
+    report.outcomes += [Outcome(file, None, NOT_REACHED) for file in order if file not in reached]
+    report.outcomes.sort(key=lambda outcome: order.get(outcome.picture, -1))
+    report.write(path)
+    print(one_line(f"what became of each picture: {path}"), flush=True)
+
+
+def _show(plan: _Plan, arguments: argparse.Namespace, film_options: FilmOptions, report: Report) -> None:
+    """Prints what the run would make of which file, by the files' headers, and counts it."""
+    planned = {str(result).casefold() for _, result in plan.pictures}
+    for path, result in (*plan.pictures, *plan.films):
+        is_film = path.suffix.lower() in films.EXTENSIONS
+        if (plan.existing_films if is_film else arguments.existing) == "skip" and result.exists():
+            report.existing += 1
+            continue
+        pages, first = 1, result
+        try:
+            if is_film:
+                size = f"about {films.count_frames(path, film_options) or 'an unknown number of'} frames"
+            else:
+                header = formats.read_header(path, arguments.max_megapixels)
+                size, pages = f"{header.width}x{header.height}", header.pages
+        except (InputError, MemoryError) as error:
+            report.skip(path, reason_to_skip(path, error))
+            continue
+        if pages > 1:
+            first, size = name_page(path, result, 0, planned), f"{size}, {pages} pages"
+        report.done += pages
+        print(one_line(f"{path} ({size}) -> {first}" + (" and so on" if pages > 1 else "")))
+
+
 def _note_unobeyed(arguments: argparse.Namespace, plan: _Plan, report: Report) -> None:
     """Notes which of the options that are given do not count for which of the inputs."""
     for pairs, defaults, others in ((plan.films, _OF_PICTURES, "pictures"), (plan.pictures, _OF_FILMS, "films")):
@@ -149,12 +217,13 @@ def _note_unobeyed(arguments: argparse.Namespace, plan: _Plan, report: Report) -
             report.note(path, ["--skip-existing: previews are made again each time"])
 
 
-def _load(model: Path, variant: str | None, settings: Settings) -> tuple[Colorizer, Records]:
+def _load(model: Path, variant: str | None, settings: Settings, given: Mapping[str, str]) -> tuple[Colorizer, Records]:
     """The network, and the records that say what was used, for which the file is read meanwhile."""
+    decoding = {**settings.decoding, **given}
     with ThreadPoolExecutor(max_workers=1) as hasher:
         hashed = hasher.submit(digest, model)
-        colorizer = Colorizer(model, variant, settings.precision, settings.decoding)
-    common = {"model": model.name, "sha256": hashed.result(), "precision": settings.precision, **settings.decoding}
+        colorizer = Colorizer(model, variant, settings.precision, decoding)
+    common = {"model": model.name, "sha256": hashed.result(), "precision": settings.precision, **decoding}
     return colorizer, Records(common)
 
 
@@ -170,7 +239,7 @@ def _colorize_pictures(
     if not plan.pictures:
         return
     paths, results = zip(*plan.pictures, strict=True)
-    with tqdm(total=len(paths), unit="picture", disable=None) as bar:
+    with streams.Progress(len(paths), "picture") as bar:
         colorize_files(colorizer, paths, results, batch_size, bar.update, options, report, records)
 
 
@@ -180,12 +249,14 @@ def _colorize_films(colorizer: Colorizer, plan: _Plan, options: FilmOptions, rep
             if plan.existing_films == "refuse" and result.exists():
                 raise PictureError(f"{path}: {result} is there already (--overwrite, --skip-existing)")
             if plan.existing_films == "skip" and result.exists():
-                report.note(path, records.compare(path, result, options.made_with))
+                notes = records.compare(path, result, options.made_with)
+                report.note(path, notes)
                 report.existing += 1
+                report.outcomes.append(Outcome(path, result, EXISTING, "; ".join(notes)))
                 continue
             _colorize_film(colorizer, path, result, options, report, records)
         except (InputError, MemoryError) as error:
-            report.skipped.append(reason_to_skip(path, error))
+            report.skip(path, reason_to_skip(path, error))
 
 
 def _colorize_film(
@@ -193,18 +264,20 @@ def _colorize_film(
 ) -> None:
     # What disappears meanwhile is this film's own trouble.
     system_errors = translated(OSError, lambda error: InputError(f"{error.filename or path}: {error.strerror}"))
-    with system_errors, tqdm(total=films.count_frames(path, options), unit="frame", disable=None) as bar:
+    with system_errors, streams.Progress(films.count_frames(path, options), "frame", one_line(path.name)) as bar:
         of_film = films.colorize_film(colorizer, path, result, options, bar.update, records)
     report.done += 1
     if of_film.continued:
         print(one_line(f"{result}: {of_film.continued} of its {of_film.frames} frames were there already"))
     report.note(path, of_film.notes)
     report.damaged += [f"{path}: {what}" for what in of_film.damage]
+    outcome = IN_PART if of_film.damage else COLORIZED
+    report.outcomes.append(Outcome(path, result, outcome, "; ".join([*of_film.damage, *of_film.notes])))
 
 
-def _print_report(report: Report, result_dir: Path) -> None:
+def _print_report(report: Report, result_dir: Path, done: str = "colorized") -> None:
     """Prints a summary, and on standard error a line for each note and each file that is not, or not wholly, done."""
-    counts = [f"{report.done} colorized into {result_dir}", f"{len(report.skipped)} skipped"]
+    counts = [f"{report.done} {done} into {result_dir}", f"{len(report.skipped)} skipped"]
     counts += [f"{report.existing} there already"] if report.existing else []
     counts += [f"{report.colored} left alone, which have colour"] if report.colored else []
     print(one_line(", ".join(counts)), flush=True)

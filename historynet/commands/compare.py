@@ -5,9 +5,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tqdm import tqdm
-
-from historynet import errors, files, settings
+from historynet import errors, files, settings, streams
 from historynet.errors import InputError
 
 if TYPE_CHECKING:
@@ -16,7 +14,8 @@ if TYPE_CHECKING:
 
 def comparison_parser(description: str) -> settings.Parser:
     """The options that the scripts which compare two folders share."""
-    parser = settings.Parser(description=description, allow_abbrev=False)
+    # The companion's script for LPIPS has a --version of its own, which takes the place of ours.
+    parser = settings.Parser(description=description, allow_abbrev=False, conflict_handler="resolve")
     parser.add_argument("-d0", "--dir0", type=Path, required=True, metavar="ORIGINALS", help="folder of the originals")
     parser.add_argument(
         *("-d1", "--dir1"),
@@ -47,7 +46,7 @@ def compare_folders(arguments: argparse.Namespace, report: Path | None = None, *
     from historynet.comparing.pairing import pair_folders
 
     pairing = pair_folders(arguments.dir0, arguments.dir1)
-    with tqdm(total=len(pairing.pairs), unit="pair", disable=None) as bar:
+    with streams.Progress(len(pairing.pairs), "pair") as bar:
         comparison = compare(pairing, resize=arguments.resize, progress=bar.update, **measures)
     protocol = "; ".join(map(str, measures.values()))
 
@@ -79,12 +78,25 @@ def compare_folders(arguments: argparse.Namespace, report: Path | None = None, *
 
 def results_parser(description: str) -> settings.Parser:
     """The options of the scripts that take the results of several methods."""
-    from historynet.comparing.methods import EXPERIMENTS
+    from historynet.comparing.methods import EXPERIMENTS, ORIGINALS_NAMES
 
     parser = settings.Parser(description=description, allow_abbrev=False)
-    parser.add_argument("experiment", choices=EXPERIMENTS, help="whose methods are recognised by their folders' names")
-    parser.add_argument("folder", metavar="DIR", type=Path, help="holds the originals and a folder for each method")
-    parser.add_argument("--originals", type=Path, metavar="DIR", help="folder of the originals, if it is elsewhere")
+    tables = "; ".join(f"{name}: {' and '.join(one.sources.values())}" for name, one in EXPERIMENTS.items())
+    parser.add_argument(
+        "experiment", choices=EXPERIMENTS, help=f"whose methods are recognised by their folders' names ({tables})"
+    )
+    parser.add_argument(
+        "folder",
+        metavar="DIR",
+        type=Path,
+        help="holds the originals and a folder for each method; or what run_ablation.py has written (its --out)",
+    )
+    parser.add_argument(
+        "--originals",
+        type=Path,
+        metavar="DIR",
+        help=f"folder of the originals, if it is not in DIR under one of the names {', '.join(ORIGINALS_NAMES)}",
+    )
     parser.add_argument(
         "--method", action="append", default=[], metavar="NAME=DIR", help="results of a method; can be repeated"
     )
@@ -99,9 +111,11 @@ def find_results(arguments: argparse.Namespace) -> tuple[Path, dict[str, Path]]:
         InputError: if there are no originals or no method.
     """
     from historynet.comparing import methods
+    from historynet.experiments import ablation
 
     experiment = methods.EXPERIMENTS[arguments.experiment]
-    named = {methods.ORIGINALS: arguments.originals} if arguments.originals else {}
+    named = ablation.find_results(arguments.folder) if arguments.experiment == "ablation" else {}
+    named |= {methods.ORIGINALS: arguments.originals} if arguments.originals else {}
     for text in arguments.method:
         name, _, folder = text.partition("=")
         if not name or not folder:
@@ -110,12 +124,16 @@ def find_results(arguments: argparse.Namespace) -> tuple[Path, dict[str, Path]]:
     folders, others = methods.find_folders(arguments.folder, experiment, named)
     originals = folders.pop(methods.ORIGINALS, None)
     if originals is None:
-        raise InputError(f"{arguments.folder}: no folder is called originals; name it with --originals")
+        names = ", ".join(methods.ORIGINALS_NAMES[1:])
+        raise InputError(
+            f"{arguments.folder}: no folder is called originals; call it so (or {names}), or name it with "
+            "--originals DIR"
+        )
     if not folders:
         raise InputError(f"{arguments.folder}: no folder of a known method; name them with --method NAME=DIR")
     used = {folder.resolve() for folder in (originals, *folders.values())}
     for path in others:
-        if path.resolve() not in used:
+        if not any(folder.is_relative_to(path.resolve()) for folder in used):
             print(f"left out: {path.name} is no known method; --method NAME={path} adds it")
     return originals, methods.in_order(folders, experiment)
 

@@ -1,11 +1,12 @@
 """Every command line: arguments in, exit code out; options and messages that several of them share."""
 
-import os
+import logging
 import sys
 import traceback
+import warnings
 from collections.abc import Callable, Sequence
 
-from historynet import backend, errors, settings
+from historynet import backend, errors, settings, streams
 from historynet.errors import HistoryNetError, StoppedError
 
 _OUT_OF_MEMORY = "out of memory; lower --batch-size, or train with a lower --width or --image-size"
@@ -14,18 +15,25 @@ _OUT_OF_MEMORY = "out of memory; lower --batch-size, or train with a lower --wid
 def run(command: Callable[[Sequence[str]], int]) -> None:
     """Runs a command line: arguments -> exit code; ends the process with it, or with one line and the error's code.
 
-    With --debug among the arguments an error's traceback is shown, too. A defect of ours always shows its own.
+    With --debug among the arguments an error's traceback is shown, too, and what libraries warn of. A defect of ours
+    always shows its own.
     """
     argv = sys.argv[1:]
+    streams.prepare()
+    if "--debug" not in argv and not sys.warnoptions:
+        # They name no file, and nothing that a user could do: our own messages do.
+        warnings.simplefilter("ignore")
+        logging.getLogger().addHandler(logging.NullHandler())
     try:
         code = command(argv)
-    except BrokenPipeError:
-        # Whoever read our output has gone; Python would complain once more when it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = errors.BAD_INPUT
     except KeyboardInterrupt:
         print("\ninterrupted; what was saved is kept", file=sys.stderr)
         code = errors.INTERRUPTED
+    except ModuleNotFoundError as error:
+        if not error.name or error.name.split(".")[0] == __name__.split(".")[0]:
+            raise
+        print(f"error: {error}: `make setup`, then `. .venv/bin/activate` (README.md, Try it)", file=sys.stderr)
+        code = errors.BAD_INPUT
     except (HistoryNetError, OSError, *_memory_errors()) as error:
         if _is_other_jax_error(error):
             raise

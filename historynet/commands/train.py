@@ -1,13 +1,14 @@
 """The command line of the trainers."""
 
 import runpy
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from historynet import backend, errors, settings
 from historynet.commands import running
-from historynet.data.samples import OpenReader, Samples, open_samples, steps_per_epoch
+from historynet.data.samples import OpenReader, Samples, note_on_gray, open_samples, steps_per_epoch
 from historynet.settings import Settings
 
 Build = Callable[[Any, Mapping[str, OpenReader]], Any]
@@ -33,7 +34,11 @@ def main(script: str, declared: type[Settings], build: Build, open_samples: Open
 def _train(config: Path, declared: type[Settings], build: Build, open_samples: OpenSamples, argv: Sequence[str]) -> int:
     program = config.parent.name
     parser = settings.make_parser(f"Trains {program}'s networks.", settings.TRAIN, config, declared)
-    parser.add_argument("--dry-run", action="store_true", help="show settings, data, networks and disk space, and stop")
+    parser.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="show settings, data, networks, disk space and what would be downloaded, and stop",
+    )
     parser.add_argument(
         "--fresh", action="store_true", help="start over: remove MODEL_DIR's checkpoints and replace its models"
     )
@@ -48,12 +53,16 @@ def _train(config: Path, declared: type[Settings], build: Build, open_samples: O
     samples = open_samples(run_settings, fields)
     # Before the engine is started, which takes seconds.
     steps_per_epoch(run_settings, samples)
+    if note := note_on_gray(samples):
+        print(running.one_line(f"note: {note}"), file=sys.stderr)
     device = device or _start(run_settings, strategy)
+    from historynet.systems import vgg16
     from historynet.training.session import Session
 
     session = Session(program, run_settings, samples, fields, build)
     if arguments.dry_run:
-        session.show()
+        with vgg16.without_download():
+            session.show()
         return errors.DONE
     return errors.SKIPPED if session.train(written, device, arguments.fresh) else errors.DONE
 

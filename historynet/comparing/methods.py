@@ -95,7 +95,8 @@ EXPERIMENTS = {
 ORIGINALS = "originals"
 """The key of the originals' folder among those of the methods."""
 
-_ORIGINALS = frozenset({"original", "originals", "groundtruth", "gt", "true", "source", "datasetsecond"})
+ORIGINALS_NAMES = ("originals", "original", "ground truth", "gt", "true", "source", "dataset_second")
+"""What the originals' folder may be called, without regard to case, numbers and signs."""
 
 
 def find_folders(folder: Path, experiment: Experiment, named: Mapping[str, Path]) -> tuple[dict[str, Path], list[Path]]:
@@ -118,7 +119,8 @@ def find_folders(folder: Path, experiment: Experiment, named: Mapping[str, Path]
         raise InputError(f"{folder}: the folder cannot be read ({error.strerror})") from error
     found, others = {}, []
     for path in folders:
-        name = ORIGINALS if _plain(path.name) in _ORIGINALS else _find(path.name, experiment)
+        is_originals = _plain(path.name) in map(_plain, ORIGINALS_NAMES)
+        name = ORIGINALS if is_originals else _find(path.name, experiment)
         if name in found:
             raise InputError(
                 f"{folder}: {found[name].name} and {path.name} both look like {name}; name the one with "

@@ -137,8 +137,11 @@ def _parts(table: Table) -> list[tuple[str, list[list[str]]]]:
 def _measured_cells(table: Table) -> list[list[str]]:
     best = {}
     for metric in METRICS:
-        means = metrics.finite([row.mean(metric) for row in table.rows.values() if metric in table.metrics])
-        best[metric] = round((min if metric == LPIPS else max)(means, default=math.nan), _DECIMALS)
+        means = [row.mean(metric) for row in table.rows.values() if metric in table.metrics]
+        # Where all are alike none is best.
+        if len({round(mean, _DECIMALS) for mean in means}) > 1:
+            found = (min if metric == LPIPS else max)(metrics.finite(means), default=math.nan)
+            best[metric] = round(found, _DECIMALS)
     lines = [["Method", "Pairs", *(_HEADERS.get(metric, metric) for metric in table.metrics)]]
     if table.original_colorfulness is not None:
         blank = ["" if metric != COLORFULNESS else f"{table.original_colorfulness:.2f}" for metric in table.metrics]

@@ -9,7 +9,7 @@ from typing import Protocol
 
 import numpy as np
 
-from historynet.errors import InputError
+from historynet.errors import InputError, PictureError
 from historynet.pictures import color, images
 from historynet.settings import Settings
 
@@ -135,6 +135,33 @@ def open_samples(settings: Settings, fields: Mapping[str, OpenReader]) -> Sample
         if field not in readers[open_reader].fields:
             raise TypeError(f"{open_reader.__name__} does not read {field!r}, as FIELDS says")
     return Samples(names, list(readers.values()))
+
+
+_LOOKED_AT = 32
+"""Training pictures that are looked at before a training, spread evenly over the folder."""
+
+
+def note_on_gray(samples: Samples) -> str | None:
+    """What there is to say before a training if most pictures have no colours to learn; None if they have some.
+
+    Some pictures are looked at; what cannot be read is left to the training, which names it.
+    """
+    reader = next((reader for reader in samples.readers if {"L", "ab"} <= set(reader.fields)), None)
+    gray, looked_at = [], 0
+    for index in np.unique(np.linspace(0, len(samples) - 1, _LOOKED_AT).astype(int)) if reader else ():
+        try:
+            fields = reader.read(int(index), whole_picture((64, 64)))
+        except PictureError:
+            continue
+        looked_at += 1
+        if color.tint(np.concatenate([fields["L"], fields["ab"]], axis=-1)) <= color.COLORED:
+            gray.append(reader.picture(int(index)))
+    if 2 * len(gray) <= looked_at or not gray:
+        return None
+    return (
+        f"{len(gray)} of {looked_at} training pictures that were looked at are gray or of one tone, {gray[0]} for "
+        "example: networks learn from them that everything is gray; train on colour photographs"
+    )
 
 
 def epoch_order(samples: int, seed: int, epoch: int) -> np.ndarray:

@@ -14,7 +14,7 @@ from typing import Any
 
 from historynet import errors, files, settings
 from historynet.comparing import rendering, tables
-from historynet.comparing.methods import EXPERIMENTS
+from historynet.comparing.methods import EXPERIMENTS, ORIGINALS
 from historynet.comparing.metrics import Convention
 from historynet.comparing.perceptual import Lpips
 from historynet.errors import InputError
@@ -48,6 +48,9 @@ _OWN = (
 
 _SMOOTHING = 100
 
+_SETTINGS, _COLORIZED = "settings.json", "colorized"
+"""In a variant's folder: what it is trained with, and its results."""
+
 
 @dataclass(frozen=True)
 class Run:
@@ -71,7 +74,7 @@ class Run:
 
     @property
     def settings_file(self) -> Path:
-        return self.folder / "settings.json"
+        return self.folder / _SETTINGS
 
     @property
     def record_file(self) -> Path:
@@ -118,7 +121,7 @@ def _plan_variant(name: str, trainer: Path, out: Path, options: Sequence[str]) -
         "log_dir": str(run.folder / "logs"),
         "pretrained": str(run_files.model_path(run.model_dir, "colorization", resolved.num_epochs - 1)),
         "test_dir": str(resolved.test_data),
-        "result_dir": str(run.folder / "colorized"),
+        "result_dir": str(run.folder / _COLORIZED),
     }
     return run, written
 
@@ -171,8 +174,27 @@ def _read_record(run: Run) -> dict[str, Any]:
     return files.read_json(run.record_file, dict, f"damaged; remove it to start {run.name} again")
 
 
+def find_results(out: Path) -> dict[str, Path]:
+    """Folders of results by variant, and that of the test pictures by ORIGINALS, in an ablation's folder.
+
+    Empty for any other folder, and without what is not there any more.
+
+    Raises:
+        InputError: if a settings file in it is damaged.
+    """
+    found = {}
+    for name, trainer in TRAINERS.items():
+        folder = out / Path(trainer).stem
+        if (folder / _SETTINGS).is_file() and (folder / _COLORIZED).is_dir():
+            test_dir = files.read_json(folder / _SETTINGS, dict, "damaged").get("test_dir")
+            found[name] = folder / _COLORIZED
+            if isinstance(test_dir, str) and Path(test_dir).is_dir():
+                found[ORIGINALS] = Path(test_dir)
+    return found
+
+
 def report(runs: Sequence[Run], folder: Path, convention: Convention, lpips: Lpips | None, rows: int) -> tables.Table:
-    """Writes Table 2, loss curves, test scores, a picture grid and report.md with the settings into a folder.
+    """Writes the paper's Table 3 (the companion's Table 2), curves, a picture grid and report.md into a folder.
 
     Args:
         runs: of `plan`, all trained and colorized.
@@ -188,7 +210,7 @@ def report(runs: Sequence[Run], folder: Path, convention: Convention, lpips: Lpi
         InputError: if results are missing or nothing can be written.
     """
     test_data = runs[0].settings.test_data
-    results = {run.name: run.folder / "colorized" for run in runs}
+    results = {run.name: run.folder / _COLORIZED for run in runs}
     table = tables.measure(EXPERIMENTS["ablation"], test_data, results, convention, lpips, colorfulness=True)
     rendering.write(table, folder, "table")
     logs = {run.name: run.folder / "logs" for run in runs}

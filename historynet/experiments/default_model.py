@@ -11,9 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from tqdm import tqdm
 
-from historynet import backend, errors, files
+from historynet import backend, errors, files, streams
 from historynet.colorizing import choosing
 from historynet.comparing import rendering, tables
 from historynet.comparing.comparison import COLORFULNESS, PSNR
@@ -196,7 +195,7 @@ def _colorize(colorizer: "Colorizer", originals: Sequence[Path], out: Path, titl
     gray, colorized = ([folder / f"{path.stem}.png" for path in originals] for folder in methods.values())
     for original, result in zip(originals, gray, strict=True):
         images.write_rgb(result, color.to_gray(images.read_rgb(original)))
-    with tqdm(desc=title, total=len(originals), unit="picture", disable=None) as bar:
+    with streams.Progress(len(originals), "picture", title) as bar:
         colorize_files(colorizer, gray, colorized, batch_size=16, progress=bar.update)
     return methods
 

@@ -1,12 +1,24 @@
 """How a film is colorized; imports next to nothing, so that `--help` is quick."""
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
-from historynet.pictures.options import BILINEAR, MAX_MEGAPIXELS
+from historynet.pictures.options import (
+    BILINEAR,
+    LIMITS,
+    MAX_MEGAPIXELS,
+    STRENGTHS,
+    UPSAMPLINGS,
+    check_number,
+    check_word,
+)
 
 CODECS = ("libx264", "libvpx-vp9")
 """The encoders of libav that have a constant rate factor: H.264 and VP9."""
+
+STEADINESSES, CRFS = (0, 1), (0, 63)
+"""Lowest and highest steadiness and constant rate factor."""
 
 
 @dataclass(frozen=True)
@@ -23,6 +35,9 @@ class FilmOptions:
         end: seconds; what comes after is left out; None: nothing.
         provenance: a line for the container's comment; None: none.
         max_megapixels: films with larger frames are refused.
+
+    Raises:
+        InputError: if one of them cannot be.
     """
 
     strength: float = 1.0
@@ -34,6 +49,17 @@ class FilmOptions:
     end: float | None = None
     provenance: str | None = None
     max_megapixels: float = MAX_MEGAPIXELS
+
+    def __post_init__(self) -> None:
+        check_number("strength", self.strength, STRENGTHS)
+        check_word("upsampling", self.upsampling, UPSAMPLINGS)
+        check_number("steadiness", self.steadiness, STEADINESSES)
+        check_word("codec", self.codec, CODECS)
+        check_number("crf", self.crf, CRFS)
+        check_number("start", self.start, (0, math.inf))
+        if self.end is not None:
+            check_number("end", self.end, (0, math.inf))
+        check_number("max_megapixels", self.max_megapixels, LIMITS)
 
     @property
     def made_with(self) -> dict[str, Any]:

@@ -1,11 +1,54 @@
-"""What the readers and writers of pictures accept, and their defaults; imports nothing, so that `--help` is quick."""
+"""What the readers and writers of pictures accept, and their defaults; imports next to nothing: `--help` is quick."""
+
+import numbers
+from collections.abc import Collection
+from typing import Any
+
+from historynet.errors import InputError
 
 BILINEAR, GUIDED = "bilinear", "guided"
 UPSAMPLINGS = (BILINEAR, GUIDED)
 """How a predicted chrominance is brought to a picture's size: as the released program does, or along L's edges."""
 
+STRENGTHS = (0, 2)
+"""Lowest and highest factor on the predicted chrominance."""
+
 MAX_MEGAPIXELS = 200
 """Files that claim more are refused."""
 
+LIMITS = (0.0001, 1000)
+"""Lowest and highest of such limits, in megapixels."""
+
 QUALITY = 95
-"""Of JPEG and WebP files, 1 to 100; OpenCV's default for JPEG."""
+"""Of JPEG and WebP files; OpenCV's default for JPEG."""
+
+QUALITIES = (1, 100)
+"""Lowest and highest of them."""
+
+
+def check_number(name: str, value: Any, ends: tuple[float, float], kind: type = numbers.Real) -> None:
+    """Sees that an argument is a number in a range, ends included, as the command line does with its option.
+
+    Args:
+        name: of the argument.
+        value: what was given for it.
+        ends: of the range.
+        kind: numbers.Real, or numbers.Integral.
+
+    Raises:
+        InputError: if not.
+    """
+    # NaN lies nowhere.
+    if not isinstance(value, kind) or isinstance(value, bool) or not ends[0] <= value <= ends[1]:
+        noun = "a number" if kind is numbers.Real else "an integer"
+        raise InputError(f"{name}: {value!r} will not do; it takes {noun} from {ends[0]:g} to {ends[1]:g}")
+
+
+def check_word(name: str, value: Any, words: Collection[str | None]) -> None:
+    """Sees that an argument is one of a few words.
+
+    Raises:
+        InputError: if not.
+    """
+    if not isinstance(value, str | None) or value not in words:
+        raise InputError(f"{name}: {value!r} will not do; it takes {' or '.join(map(repr, words))}")

@@ -69,7 +69,7 @@ def number(at_least: float = 0.0, above: bool = False, below: float = 1e9) -> Ac
     def accept(value: Any) -> float:
         try:
             result = float(value)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             result = float("nan")
         if isinstance(value, bool) or not (at_least < result < below or (result == at_least and not above)):
             limit = f" and below {below:g}" if below < 1e9 else ""

@@ -6,6 +6,7 @@ import difflib
 import functools
 import os
 import runpy
+import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,13 @@ _NONE = (None, "", "none")
 
 
 class Parser(argparse.ArgumentParser):
-    """An argument parser whose complaints are our one-line errors."""
+    """An argument parser whose complaints are our one-line errors, and that knows --version."""
+
+    def __init__(self, *arguments: Any, **more: Any):
+        super().__init__(*arguments, **more)
+        # Not imported: the door imports what is behind it, and that this.
+        version = sys.modules[__name__.partition(".")[0]].__version__
+        self.add_argument("--version", action="version", version=f"HistoryNet {version}", help="show it and stop")
 
     def error(self, message: str) -> None:
         raise InputError(f"{self.prog}: {message} (--help lists the options)")

@@ -12,21 +12,25 @@ import types
 import typing
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 
-from historynet.errors import InputError
+from historynet.errors import InputError, reason
 from historynet.systems import system
 from historynet.systems.system import Registration, System
 from historynet.weights import reading, writing
-from historynet.weights.assigning import assign, check_names, layers_of
+from historynet.weights.assigning import assign, check_fit, check_names, shapes_of
 from historynet.weights.reading import Arrays
 
 _BEFORE_SYSTEMS = "HistoryNet"
 """Whose files did not name their system, and had the architecture beside the network's name."""
+
+_LONGEST = 200
+"""Characters of the name of a system or of a network, which ends up in our messages."""
 
 
 @dataclass(frozen=True)
@@ -111,13 +115,14 @@ def load_colorizing(
     if colorizing is None:
         raise InputError(f"{path}: a network of {contents.registration.name}, which does not colorize pictures")
     check(contents, colorizing.network, program, path)
-    with dtype_policy_of(dtype_policy), _without_initial_values():
-        network = colorizing.build(contents.architecture)
+    needed = contents.arrays
+    shapes = shapes_of(lambda: colorizing.build(contents.architecture))
     if colorizing.layers:
         check_names(contents.arrays, colorizing.layers(contents.architecture), colorizing.network, path)
-        needed = {name: contents.arrays[name] for name in layers_of(network)}
-    else:
-        needed = contents.arrays
+        needed = {name: contents.arrays[name] for name in shapes}
+    check_fit(needed, shapes, colorizing.network, path)
+    with dtype_policy_of(dtype_policy), _without_initial_values():
+        network = colorizing.build(contents.architecture)
     assign(network, needed, path)
     return network, contents.registration
 
@@ -183,8 +188,11 @@ def build(contents: Contents, path: Path) -> keras.Model:
     Raises:
         InputError: if the arrays do not fit.
     """
+    build_it = partial(contents.registration.networks[contents.network], contents.architecture)
+    # Before the network takes the memory that the file says.
+    check_fit(contents.arrays, shapes_of(build_it), contents.network, path)
     with _without_initial_values():
-        network = contents.registration.networks[contents.network](contents.architecture)
+        network = build_it()
     assign(network, contents.arrays, path)
     return network
 
@@ -250,15 +258,16 @@ def _described(file: reading.WeightFile, path: Path) -> Contents:
         name, network, values = (description.get(key) for key in ("system", "network", "architecture"))
     else:
         name, network, values = _BEFORE_SYSTEMS, description.pop("network", None), description
-    if not isinstance(name, str) or not isinstance(network, str) or not isinstance(values, dict):
+    texts = (name, network)
+    if not all(isinstance(text, str) and len(text) < _LONGEST for text in texts) or not isinstance(values, dict):
         raise InputError(damaged)
     registration = system.find(name, path)
     if network not in registration.networks:
         raise InputError(damaged)
     try:
         architecture = _from_json(registration.architecture, values)
-    except (TypeError, ValueError) as error:
-        raise InputError(f"{damaged} ({error})") from error
+    except (TypeError, ValueError, OverflowError) as error:
+        raise InputError(f"{damaged} ({reason(error)})") from error
     return Contents(file.form, registration, network, architecture, file.arrays)
 
 

@@ -19,6 +19,7 @@ import numpy as np
 
 from historynet import systems
 from historynet.errors import InputError
+from historynet.settings.accepting import Accept
 
 Tensors = Mapping[str, Any]
 """Named tensors with the batch as first axis."""
@@ -173,12 +174,34 @@ class Colorizing:
         decode: as `ColorizingSystem.decode`.
         layers: architecture -> the names of all layers with weights that the whole network has, which its file must
             hold; None: those of `build`.
+        options: what `decode` can be told, by name, and what each accepts (`settings.accepting`), which also reads it
+            from a command line; None: it does not say, and is told whatever there is.
     """
 
     network: str
     build: Callable[[Any], keras.Model]
     decode: Callable[[Mapping[str, np.ndarray], Mapping[str, Any]], np.ndarray] = ab_of
     layers: Callable[[Any], Collection[str]] | None = None
+    options: Mapping[str, Accept] | None = None
+
+    def accept(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """What `decode` is told, from what somebody gives for it.
+
+        Raises:
+            InputError: naming what is not one of `options`, or will not do.
+        """
+        if self.options is None:
+            return dict(given)
+        accepted = {}
+        for name, value in given.items():
+            if name not in self.options:
+                known = " or ".join(map(repr, self.options)) or "nothing"
+                raise InputError(f"decoding: there is no {name!r}; for this model it takes {known}")
+            try:
+                accepted[name] = self.options[name](value)
+            except ValueError as error:
+                raise InputError(f"decoding: {name} {value!r} will not do; it takes {error}") from error
+        return accepted
 
 
 @dataclass(frozen=True)

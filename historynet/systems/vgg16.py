@@ -1,8 +1,9 @@
 """VGG16 (Simonyan and Zisserman 2014): its lower part, the whole of it, and its ImageNet weights."""
 
+import contextlib
 import os
 import urllib.error
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import keras
@@ -16,9 +17,9 @@ from historynet.weights.reading import Arrays
 BLOCKS = ((64, 2), (128, 2), (256, 3), (512, 3))
 """(channels, convolutions) of the four blocks up to block4_conv3."""
 
-# The files that Keras downloads, and their MD5.
-_WHOLE = ("vgg16_weights_tf_dim_ordering_tf_kernels.h5", "64373286793e3c8b2b4e3219cbf3544b")
-_NOTOP = ("vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5", "6d6bbae143d832006294945121d1f1fc")
+# The files that Keras downloads, their MD5, and their megabytes.
+_WHOLE = ("vgg16_weights_tf_dim_ordering_tf_kernels.h5", "64373286793e3c8b2b4e3219cbf3544b", 553)
+_NOTOP = ("vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5", "6d6bbae143d832006294945121d1f1fc", 59)
 
 _IMAGENET_MEAN = np.array([103.939, 116.779, 123.68], np.float32)
 """Blue, green, red of 0..255: what VGG16's pictures had subtracted."""
@@ -70,27 +71,49 @@ def build_whole(size: tuple[int, int], channels: Sequence[int], units: int, clas
     return keras.Model(luminance, x, name="vgg16")
 
 
-def weights_file(source: str, whole: bool) -> Path:
+_may_download = True
+
+
+@contextlib.contextmanager
+def without_download() -> Iterator[None]:
+    """Within it nothing is downloaded: what would be is said, and the network stays random."""
+    global _may_download
+    _may_download = False
+    try:
+        yield
+    finally:
+        _may_download = True
+
+
+def weights_file(source: str, whole: bool) -> Path | None:
     """The file of VGG16's weights: the one that is named, or, for "imagenet", the one that Keras downloads once.
 
     Args:
         source: a path, or "imagenet".
         whole: whether the dense layers are needed, too.
 
+    Returns:
+        Its path; None if it would have to be downloaded within `without_download`.
+
     Raises:
         InputError: if it cannot be downloaded.
     """
     if source != "imagenet":
         return Path(source)
-    name, digest = _WHOLE if whole else _NOTOP
+    name, digest, megabytes = _WHOLE if whole else _NOTOP
     address = f"https://storage.googleapis.com/tensorflow/keras-applications/vgg16/{name}"
+    folder = Path(os.environ.get("KERAS_HOME", Path.home() / ".keras")) / "models"
+    if not _may_download:
+        if (folder / name).is_file():
+            return folder / name
+        print(f"VGG16's weights would be downloaded: {megabytes} MB from {address} into {folder}")
+        return None
     try:
         return Path(keras.utils.get_file(name, address, cache_subdir="models", file_hash=digest))
     except Exception as error:
         # Of a failed download Keras raises Exception itself.
         if type(error) is not Exception and not isinstance(error, (OSError, ValueError, urllib.error.URLError)):
             raise
-        folder = Path(os.environ.get("KERAS_HOME", Path.home() / ".keras")) / "models"
         why = reason(error).split(": ")[-1].removeprefix("None -- ")
         raise InputError(
             f"VGG16's ImageNet weights could not be downloaded ({why}): put {name} from {address} into {folder}, "
@@ -129,10 +152,12 @@ def fold_preprocessing(arrays: Mapping[str, list[np.ndarray]], path: Path) -> di
     It gives the same but at the picture's border, whose padding was the mean and is black now.
 
     Args:
-        arrays: by layer; nothing is changed if the first layer is not among them.
+        arrays: by layer; nothing is changed if the first layer is not among them, or no such layer.
         path: the file they came from, for the messages.
     """
-    if "block1_conv1" not in arrays:
+    # What is no such layer is for `assign` to name.
+    shapes = [tuple(array.shape) for array in arrays.get("block1_conv1", [])]
+    if [len(shape) for shape in shapes] != [4, 1] or shapes[0][2:] != (len(_IMAGENET_MEAN), *shapes[1]):
         return dict(arrays)
     kernel, bias = reading.values(arrays["block1_conv1"], path)
     folded = [kernel * np.float32(255), bias - np.einsum("hwio,i->o", kernel, _IMAGENET_MEAN)]

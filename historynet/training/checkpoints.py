@@ -11,7 +11,6 @@ import io
 import json
 import os
 import re
-import tokenize
 import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ import numpy as np
 
 from historynet import files
 from historynet.errors import InputError, NotFiniteError, reason, translated
+from historynet.weights import archives
 
 if TYPE_CHECKING:
     import keras
@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from historynet.systems.system import System
 
 _STATE = "state.json"
+_LONGEST_STATE = 16 << 20
+"""Bytes of it. What is said of a run is some thousand long."""
+
 _NAME = re.compile(r"step\d{9}\.npz")
 _ASIDE = ".damaged"
 """What is added to the name of a damaged checkpoint."""
@@ -245,40 +248,42 @@ def _read(path: Path) -> Checkpoint:
         files.open_archive(path, lambda error: _DamagedError(reason(error))) as file,
         zipfile.ZipFile(file) as archive,
     ):
+        fault = archives.find_fault(archive, path.stat().st_size)
+        if fault:
+            raise _DamagedError(fault)
         for member in archive.infolist():
-            _check_member(archive, member, path.stat().st_size)
+            _check_member(archive, member, path)
         state = json.loads(archive.read(_STATE))
     return Checkpoint(path, *_position_and_run(state))
 
 
-def _check_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, size: int) -> None:
+def _check_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, path: Path) -> None:
     """Reads a member to its end, where its checksum is compared, and sees that an array begins like one.
 
     Args:
         archive: the checkpoint.
         member: one of it.
-        size: of the checkpoint, bytes.
+        path: the file.
 
     Raises:
-        _DamagedError: or what `zipfile` and NumPy raise, if it is damaged.
+        _DamagedError: or what `zipfile` raises, if it is damaged.
+        InputError: if it is whole, but no plain array.
     """
-    # Nothing is compressed, so a larger one cannot be there; and memory would be taken for as much as it claims.
-    if member.compress_type != zipfile.ZIP_STORED or max(member.file_size, member.compress_size) > size:
-        raise _DamagedError(f"wrong header of {member.filename}")
+    # Nothing of ours is compressed, and so nothing takes more memory than it says.
+    is_state = member.filename == _STATE
+    if member.compress_type != zipfile.ZIP_STORED or (is_state and member.file_size > _LONGEST_STATE):
+        raise _DamagedError(f"wrong header of {member.filename!r}")
     with archive.open(member) as content:
         start = content.read(1 << 20)
         while content.read(1 << 20):
             pass
-    if member.filename != _STATE:
-        # NumPy reads the header as an expression of Python.
+    if not is_state:
         with translated(
-            (ValueError, TypeError, SyntaxError, tokenize.TokenError),
-            lambda error: _DamagedError(f"{member.filename} is no array: {reason(error)}"),
+            (ValueError, TypeError), lambda error: _DamagedError(f"{member.filename!r} is no array: {reason(error)}")
         ):
-            header = io.BytesIO(start)
-            if np.lib.format.read_magic(header) != (1, 0):
-                raise _DamagedError(f"{member.filename} is an array of a later kind")
-            np.lib.format.read_array_header_1_0(header)
+            _, dtype = archives.read_header(io.BytesIO(start), member.file_size)
+        if dtype.hasobject:
+            raise InputError(f"{path}: {member.filename!r} holds pickled objects, which are never read")
 
 
 def _position_and_run(state: Any) -> tuple[Position, dict[str, Any]]:

@@ -9,12 +9,14 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from historynet.streams import SECONDS_BETWEEN
+
 SMOOTHING = 100
 """Steps over which the shown losses and the drawn curves are averaged; fewer in short curves."""
 
 
 class Progress:
-    """The line that shows how far an epoch is: rewritten in place on a terminal, else a new one every ten seconds.
+    """The line that shows how far an epoch is: rewritten in place on a terminal, else a new one every 30 seconds.
 
     Args:
         epoch: its number, from 0.
@@ -41,7 +43,7 @@ class Progress:
         self._recent.append(losses)
         self._times.append((time.monotonic(), self._times[-1][1] + pictures))
         now = self._times[-1][0]
-        if now - self._shown >= (0.2 if self._terminal else 10):
+        if now - self._shown >= (0.2 if self._terminal else SECONDS_BETWEEN):
             self._shown = now
             self._print()
 

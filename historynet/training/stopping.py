@@ -64,5 +64,6 @@ class Stop:
         self.requested = signal.Signals(number)
         if self._saved is not None:
             self.check(self._saved)
-        # Not print: the signal may have come in the middle of one.
-        os.write(2, f"\n{self.requested.name}: saving a checkpoint after this step\n".encode())
+        # Not print: the signal may have come in the middle of one. And whoever reads it may have gone.
+        with contextlib.suppress(OSError):
+            os.write(2, f"\n{self.requested.name}: saving a checkpoint after this step\n".encode())

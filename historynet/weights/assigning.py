@@ -1,6 +1,8 @@
 """Arrays -> the layers of a network: all of them or none."""
 
-from collections.abc import Collection
+import random
+from collections.abc import Callable, Collection, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import keras
@@ -8,6 +10,9 @@ import keras
 from historynet.errors import InputError
 from historynet.weights import reading
 from historynet.weights.reading import Arrays
+
+Shapes = Mapping[str, list[tuple[int, ...]]]
+"""Layer name -> the shapes of its arrays."""
 
 
 def assign(network: keras.Model, arrays: Arrays, path: Path, complete: bool = True) -> None:
@@ -24,15 +29,53 @@ def assign(network: keras.Model, arrays: Arrays, path: Path, complete: bool = Tr
             then; or if the file cannot be read to its end.
     """
     layers = layers_of(network)
-    check_names(arrays, layers if complete else [name for name in layers if name in arrays], network.name, path)
-    for name, values in arrays.items():
-        shapes = _own_shapes(layers[name])
-        if [tuple(value.shape) for value in values] != shapes:
-            in_file = ", ".join(str(tuple(value.shape)) for value in values)
-            needed = ", ".join(map(str, shapes))
-            raise InputError(f"{path}: layer {name!r} has arrays of shape {in_file}; the {network.name} needs {needed}")
+    check_fit(arrays, {name: _own_shapes(layer) for name, layer in layers.items()}, network.name, path, complete)
     for name, values in arrays.items():
         layers[name].load_own_variables({str(i): value for i, value in enumerate(reading.values(values, path))})
+
+
+def check_fit(arrays: Arrays, shapes: Shapes, network: str, path: Path, complete: bool = True) -> None:
+    """Sees that a network can be filled with the arrays of a file.
+
+    Args:
+        arrays: the arrays, by layer.
+        shapes: what the network's layers need.
+        network: its name, for the messages.
+        path: the file they came from.
+        complete: as of `assign`.
+
+    Raises:
+        InputError: as `assign`.
+    """
+    check_names(arrays, shapes if complete else [name for name in shapes if name in arrays], network, path)
+    for name, values in arrays.items():
+        if [tuple(value.shape) for value in values] != shapes[name]:
+            in_file = ", ".join(str(tuple(value.shape)) for value in values)
+            needed = ", ".join(map(str, shapes[name]))
+            raise InputError(f"{path}: layer {name!r} has arrays of shape {in_file}; the {network} needs {needed}")
+
+
+def shapes_of(build: Callable[[], keras.Model]) -> Shapes:
+    """What the layers of a network need, by its graph alone: none of its arrays is made.
+
+    A file can say that its network is of any size.
+
+    Args:
+        build: makes the network.
+    """
+
+    def find() -> Shapes:
+        with keras.StatelessScope(initialize_variables=False):
+            return {name: _own_shapes(layer) for name, layer in layers_of(build()).items()}
+
+    # Keras draws seeds of random arrays meanwhile; those of the networks to come must be what they would have been.
+    state = random.getstate()
+    try:
+        # In a thread of its own: in this one Keras would make the arrays at the next occasion.
+        with ThreadPoolExecutor(1) as thread:
+            return thread.submit(find).result()
+    finally:
+        random.setstate(state)
 
 
 def layers_of(network: keras.Model) -> dict[str, keras.Layer]:

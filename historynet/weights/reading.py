@@ -3,11 +3,13 @@
 Keras 2's .h5, Keras 3's .weights.h5, our .keras, and NumPy's .npz.
 
 Which of them a file is, its content says, not its name. It is read completely or not at all: every array in it must
-belong to a layer. Nothing that a file says is ever run: arrays and plain JSON only.
+belong to a layer. Nothing that a file says is ever run: arrays and plain JSON only. No other file is read, and what
+does not belong into a model file is refused before it takes time or memory (`hdf5`, `archives`).
 """
 
 import errno
 import io
+import itertools
 import json
 import os
 import re
@@ -24,6 +26,7 @@ import numpy as np
 
 from historynet import files
 from historynet.errors import InputError, translated
+from historynet.weights import archives, hdf5
 
 DESCRIPTION = "historynet.json"
 """Member of our .keras files that says which network they hold."""
@@ -38,6 +41,12 @@ _HDF5 = b"\x89HDF\r\n\x1a\n"
 
 _ERRNO = re.compile(r", errno = (\d+), error message = ")
 """In HDF5's messages."""
+
+_LONGEST_DESCRIPTION = 1 << 20
+"""Bytes of the member DESCRIPTION. It is some hundred long."""
+
+_WIDEST = 8
+"""Bytes of a number of an array."""
 
 _ORDER = ("kernel", "bias", "gamma", "beta", "moving_mean", "moving_variance")
 """Keras' order of a layer's variables."""
@@ -81,9 +90,12 @@ def read(path: Path) -> WeightFile:
             return _read_hdf5(h5py.File(path, "r"), path)
         if start.startswith(b"PK"):
             with zipfile.ZipFile(file) as archive:
+                fault = archives.find_fault(archive, path.stat().st_size)
+                if fault:
+                    raise InputError(f"{path}: {fault}")
                 names = archive.namelist()
                 if names and all(name.endswith(".npy") for name in names):
-                    return WeightFile(NPZ, _npz_arrays(file, path))
+                    return WeightFile(NPZ, _npz_arrays(archive, path))
                 return _read_archive(archive, path)
     raise InputError(f"{path}: not a model file (neither .keras nor HDF5)")
 
@@ -103,20 +115,23 @@ def _explain(path: Path, error: Exception) -> InputError:
 
 
 def _read_archive(archive: zipfile.ZipFile, path: Path) -> WeightFile:
+    if archive.getinfo(DESCRIPTION).file_size > _LONGEST_DESCRIPTION:
+        raise InputError(f"{path}: its {DESCRIPTION} is longer than {_LONGEST_DESCRIPTION} bytes")
     description = json.loads(archive.read(DESCRIPTION))
     if not isinstance(description, dict):
         raise ValueError
     member = archive.getinfo(ARRAYS)
-    if member.compress_type == zipfile.ZIP_STORED:
-        # To the end, where the checksum is compared; but not into memory, of which a full-size network takes 0.6 GB.
-        with archive.open(member) as content:
-            while content.read(1 << 20):
-                pass
-        source = _Stored(path, member)
-    else:
-        source = io.BytesIO(archive.read(member))
-    file = h5py.File(source, "r")
-    return WeightFile("HistoryNet .keras", _keras3_arrays(file, path), description)
+    is_stored = member.compress_type == zipfile.ZIP_STORED
+    # To the end, where the checksum is compared; but not into memory, of which a full-size network takes 0.6 GB.
+    unpacked = io.BytesIO()
+    with archive.open(member) as content:
+        while part := content.read(1 << 20):
+            if not is_stored:
+                unpacked.write(part)
+    file = h5py.File(_Stored(path, member) if is_stored else unpacked, "r")
+    return WeightFile(
+        "HistoryNet .keras", _keras3_arrays(hdf5.list_contents(file, member.file_size, path), path), description
+    )
 
 
 class _Stored(io.RawIOBase):
@@ -147,83 +162,99 @@ class _Stored(io.RawIOBase):
         super().close()
 
 
-def _npz_arrays(file: files.WatchedFile, path: Path) -> Arrays:
+def _npz_arrays(archive: zipfile.ZipFile, path: Path) -> Arrays:
     found = {}
-    file.seek(0)
-    with np.load(file, allow_pickle=False) as arrays:
-        for name in arrays.files:
-            variable = next((variable for variable in _ORDER if name.endswith(f"_{variable}")), None)
-            if variable is None:
-                raise InputError(f"{path}: holds an array {name!r}; LAYER_{' or LAYER_'.join(_ORDER[:2])} is needed")
-            found.setdefault(name.removesuffix(f"_{variable}"), {})[variable] = _array(arrays[name], name, path)
-    return {layer: [variables[name] for name in _ORDER if name in variables] for layer, variables in found.items()}
+    for member in archive.infolist():
+        name = member.filename.removesuffix(".npy")
+        variable = next((variable for variable in _ORDER if name.endswith(f"_{variable}")), None)
+        if variable is None:
+            raise InputError(f"{path}: holds an array {name!r}; LAYER_{' or LAYER_'.join(_ORDER[:2])} is needed")
+        with archive.open(member) as content:
+            # NumPy would take memory for whatever size the header says.
+            archives.read_header(content, member.file_size)
+        with archive.open(member) as content:
+            array = np.lib.format.read_array(content, allow_pickle=False)
+        found.setdefault(name.removesuffix(f"_{variable}"), {})[variable] = _array(array, name, path)
+    return _in_order(found)
 
 
 def _read_hdf5(file: h5py.File, path: Path) -> WeightFile:
-    if "model_weights" in file:
-        return WeightFile("Keras 2 model (.h5)", _keras2_arrays(file["model_weights"], file, path))
+    contents = hdf5.list_contents(file, path.stat().st_size, path)
+    if "model_weights" in contents.groups:
+        return WeightFile("Keras 2 model (.h5)", _keras2_arrays("model_weights/", contents, path))
     if "layer_names" in file.attrs or "layer_names0" in file.attrs:
-        return WeightFile("Keras 2 weights (.h5)", _keras2_arrays(file, file, path))
-    if "layers" in file:
-        return WeightFile("Keras 3 weights (.weights.h5)", _keras3_arrays(file, path))
+        return WeightFile("Keras 2 weights (.h5)", _keras2_arrays("", contents, path))
+    if "layers" in contents.groups:
+        return WeightFile("Keras 3 weights (.weights.h5)", _keras3_arrays(contents, path))
     raise InputError(f"{path}: an HDF5 file, but not a model or weight file of Keras")
 
 
-def _keras3_arrays(file: h5py.File, path: Path) -> Arrays:
+def _keras3_arrays(contents: hdf5.Contents, path: Path) -> Arrays:
     """Keras 3 groups a layer's arrays as LAYER/vars/0, 1, ... and notes the layer's name at `vars`.
 
     A layer within another stands in its group and is called OUTER/INNER here, as `assigning.layers_of` calls it.
     """
     arrays, used = {}, []
-
-    def collect(name: str, item: object) -> None:
-        if isinstance(item, h5py.Group) and name.endswith("/vars") and len(item) and not name.startswith("optimizer"):
-            layer = _full_name(file, name.removesuffix("/vars"))
+    for name, group in sorted(contents.groups.items()):
+        if name.endswith("/vars") and len(group) and not name.startswith("optimizer"):
+            layer = _full_name(contents, name.removesuffix("/vars"))
             if layer in arrays:
                 raise InputError(f"{path}: holds the layer {layer!r} twice")
-            datasets = [item[str(i)] for i in range(len(item))]
-            arrays[layer] = [_array(dataset, dataset.name, path) for dataset in datasets]
-            used.extend(dataset.name for dataset in datasets)
-
-    file.visititems(collect)
-    _refuse_left_over(file, used, "optimizer", path)
+            names = [f"{name}/{i}" for i in range(len(group))]
+            missing = [array for array in names if array not in contents.arrays]
+            if missing:
+                raise InputError(f"{path}: the array {missing[0]!r} of the layer {layer!r} is not there")
+            arrays[layer] = [_array(contents.arrays[array], f"/{array}", path) for array in names]
+            used.extend(names)
+    _refuse_left_over(contents, used, "optimizer", path)
     return arrays
 
 
-def _full_name(file: h5py.File, group: str) -> str:
+def _full_name(contents: hdf5.Contents, group: str) -> str:
     """The names of the layers that a group lies within, the outermost first, and of its own."""
     parts = group.split("/")
     outer = ("/".join([*parts[: i + 1], "vars"]) for i in range(len(parts)))
-    return "/".join(str(file[path].attrs["name"]) for path in outer if path in file)
+    return "/".join(contents.text(name, "name") for name in outer if name in contents.groups)
 
 
-def _keras2_arrays(root: h5py.Group, file: h5py.File, path: Path) -> Arrays:
+def _keras2_arrays(root: str, contents: hdf5.Contents, path: Path) -> Arrays:
     """Keras 2 groups arrays by layer, lists them in attributes, and repeats the layer's name in the arrays' names.
 
     The arrays of a nested model stand under the model's group, with their own layers' names.
     """
     found, used = {}, []
-    for group in _names(root, "layer_names", path):
-        for name in _names(root[group], "weight_names", path):
+    for group in _names(contents, root.removesuffix("/"), "layer_names", path):
+        for name in _names(contents, f"{root}{group}", "weight_names", path):
             layer, variable = _layer_and_variable(group, name, path)
-            if name not in root[group]:
+            full = f"{root}{group}/{name}"
+            if full not in contents.arrays:
                 raise InputError(f"{path}: the array {name!r} that the layer {group!r} lists is not there")
             variables = found.setdefault(layer, {})
             if variable in variables:
                 raise InputError(f"{path}: holds the array {name!r} of the layer {layer!r} twice")
-            variables[variable] = _array(root[group][name], name, path)
-            used.append(root[group][name].name)
-    _refuse_left_over(file, used, "optimizer_weights", path)
+            variables[variable] = _array(contents.arrays[full], name, path)
+            used.append(full)
+    _refuse_left_over(contents, used, "optimizer_weights", path)
+    return _in_order(found)
+
+
+def _in_order(found: Mapping[str, Mapping[str, h5py.Dataset | np.ndarray]]) -> Arrays:
+    """Arrays by layer and variable -> by layer, in Keras' order of the variables."""
     return {layer: [variables[name] for name in _ORDER if name in variables] for layer, variables in found.items()}
 
 
-def _names(holder: h5py.Group, attribute: str, path: Path) -> list[str]:
+def _names(contents: hdf5.Contents, group: str, attribute: str, path: Path) -> list[str]:
+    if group not in contents.groups:
+        raise InputError(f"{path}: the layer {group!r} that the file lists is not there")
+    names = contents.names(group, attribute)
+    if names is not None:
+        return names
     # Keras cuts a list that is too long for one attribute into attribute0, attribute1, ...
-    parts = [attribute] if attribute in holder.attrs else [f"{attribute}{i}" for i in range(len(holder.attrs))]
-    values = [value for part in parts if part in holder.attrs for value in holder.attrs[part]]
-    if not values and attribute not in holder.attrs:
-        raise InputError(f"{path}: {holder.name} does not list its {attribute}")
-    return [value.decode() if isinstance(value, bytes) else str(value) for value in values]
+    parts = (contents.names(group, f"{attribute}{i}") for i in itertools.count())
+    names = [name for part in itertools.takewhile(lambda part: part is not None, parts) for name in part]
+    if not names:
+        raise InputError(f"{path}: {f'/{group}'!r} does not list its {attribute}")
+    return names
 
 
 def _layer_and_variable(group: str, name: str, path: Path) -> tuple[str, str]:
@@ -260,18 +291,14 @@ def values(arrays: Sequence[h5py.Dataset | np.ndarray], path: Path) -> list[np.n
         return [array[()].astype(np.float32, copy=False) for array in arrays]
 
 
-def _array(array: object, name: str, path: Path) -> h5py.Dataset | np.ndarray:
-    if not isinstance(array, h5py.Dataset | np.ndarray) or array.dtype.kind != "f":
-        raise InputError(f"{path}: {name} is no array of real numbers")
+def _array(array: h5py.Dataset | np.ndarray, name: str, path: Path) -> h5py.Dataset | np.ndarray:
+    if array.dtype.kind != "f" or array.dtype.itemsize > _WIDEST:
+        raise InputError(f"{path}: {name if name.isprintable() else repr(name)} is no array of real numbers")
     return array
 
 
-def _refuse_left_over(file: h5py.File, used: Iterable[str], optimizer: str, path: Path) -> None:
+def _refuse_left_over(contents: hdf5.Contents, used: Iterable[str], optimizer: str, path: Path) -> None:
     """Refuses a file with an array that no layer lists; the optimizer's state, beside the layers, is not needed."""
-    used = set(used)
-
-    def check(name: str, item: object) -> None:
-        if isinstance(item, h5py.Dataset) and item.name not in used and not name.startswith(f"{optimizer}/"):
-            raise InputError(f"{path}: holds an array {item.name!r} that belongs to none of its layers")
-
-    file.visititems(check)
+    for name in sorted(contents.arrays.keys() - set(used)):
+        if not name.startswith(f"{optimizer}/"):
+            raise InputError(f"{path}: holds an array {f'/{name}'!r} that belongs to none of its layers")

@@ -41,6 +41,7 @@ HISTORYNET = register(
             # No label head, no parsing output.
             build=lambda architecture: build_generator(architecture, wanted=("ab",)),
             layers=lambda architecture: released.layer_names(GENERATOR, architecture.variant),
+            options={},
         ),
         recognise=released.recognise,
         programs={name: variant.folder for name, variant in VARIANTS.items()},

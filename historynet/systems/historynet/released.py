@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
-from historynet.errors import InputError
+from historynet.errors import InputError, reason
 from historynet.systems import vgg16
 from historynet.systems.historynet.fitting import BEHIND_FLATTEN
 from historynet.systems.historynet.variants import VARIANTS, Architecture, Variant, scaled
@@ -130,6 +130,8 @@ def recognise(arrays: Arrays, path: Path) -> tuple[str, Architecture, Arrays] | 
         return network, _infer_architecture(network, variant, named), named
     except IndexError as error:
         raise InputError(f"{path}: holds layers without arrays, or arrays without a shape") from error
+    except ValueError as error:
+        raise InputError(f"{path}: its arrays have sizes that no {network} has ({reason(error)})") from error
 
 
 def _infer_architecture(kind: str, variant: str, arrays: Arrays) -> Architecture:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from historynet.errors import InputError
 from historynet.settings.accepting import boolean, integer, number, number_for_each, text, word
 from historynet.settings.declared import BOTH, RUN, TRAIN, Settings, setting
 from historynet.systems.historynet import shipped
@@ -262,12 +263,17 @@ class HistoryNetSettings(Settings):
         # Imported here: --help needs none of h5py and NumPy.
         from historynet.weights import reading
 
-        description = reading.read(_init_file(given["init_generator"])).description or {}
+        path = _init_file(given["init_generator"])
+        description = reading.read(path).description or {}
         # Before a file named its system, what it was built from stood beside the network's name.
         architecture = description.get("architecture", description)
         if not isinstance(architecture, dict):
             return {}
-        return {name: architecture[name] for name in wanted if _is_number(architecture.get(name))}
+        implied = {name: architecture[name] for name in wanted if _is_number(architecture.get(name))}
+        for name, value in implied.items():
+            if not 0 < value < 10**6:
+                raise InputError(f"{path}: not a model file of HistoryNet, or a damaged one (its {name} is no size)")
+        return implied
 
     @property
     def onednn(self) -> bool:

@@ -127,7 +127,7 @@ def fill(network: keras.Model, architecture: Architecture, path: Path) -> list[s
         raise InputError(f"{path}: a network of {contents.registration.name}; one of {NAME} is needed")
     loading.check(contents, network.name, architecture.variant, path)
     in_file = contents.architecture
-    fitted = for_image_size(contents.arrays, in_file.image_size, architecture.image_size, path)
+    fitted = for_image_size(contents.arrays, network, in_file.image_size, architecture.image_size, path)
     try:
         assign(network, {**contents.arrays, **fitted}, path)
     except InputError as error:
@@ -155,7 +155,7 @@ def load_vgg16(
         preprocessing: whether the first layer is changed to see L in 0..1 as VGG16 was trained to see pictures.
 
     Returns:
-        The names of the layers that were filled.
+        The names of the layers that were filled, or would be (`vgg16.without_download`).
 
     Raises:
         InputError: if the weights cannot be had or do not fit.
@@ -179,10 +179,12 @@ def load_vgg16(
             "teacher)"
         )
     path = vgg16.weights_file(source, whole)
+    needed = [layer.name for layer in network.layers if layer.weights] if whole else vgg16.layer_names()
+    if path is None:
+        return needed
     if part:
         arrays = vgg16.part_arrays(file.arrays, path)
     else:
-        needed = [layer.name for layer in network.layers if layer.weights] if whole else vgg16.layer_names()
         arrays = vgg16.whole_arrays((file or reading.read(path)).arrays, needed, path)
     if preprocessing:
         arrays = vgg16.fold_preprocessing(arrays, path)

@@ -1,0 +1,96 @@
+"""What became of the files of a run: counts and messages, and a table with a line for each picture."""
+
+import csv
+from collections.abc import Iterable
+from dataclasses import astuple, dataclass, field, fields
+from pathlib import Path
+
+from historynet import files
+
+COLORIZED, IN_PART, EXISTING = "colorized", "colorized in part", "there already"
+COLORED, SKIPPED, NOT_REACHED, PASSED_OVER = "has colour, left alone", "skipped", "not reached", "passed over"
+"""What can become of a file."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a picture, a page or a film.
+
+    Attributes:
+        picture: its file; a folder, where files in it were passed over.
+        result: the file that holds its result; None if there is none.
+        outcome: in a few words.
+        why: what there is to say of it.
+        tint: how far the picture is from having one tone only, in 8-bit levels of ab (`color.tint`): 0 is gray; None if
+            nobody looked.
+    """
+
+    picture: Path
+    result: Path | None
+    outcome: str
+    why: str = ""
+    tint: float | None = None
+
+
+_COLUMNS = [column.name for column in fields(Outcome)]
+
+
+def is_report(path: Path) -> bool:
+    """Whether a file is a table of an earlier run, which may be replaced.
+
+    Raises:
+        InputError: if it cannot be read.
+    """
+    with files.reading(path), path.open("rb") as file:
+        return file.read(1000).decode("utf-8-sig", errors="replace").startswith(",".join(_COLUMNS))
+
+
+@dataclass
+class Report:
+    """What became of the files of a run.
+
+    Attributes:
+        done: number of results; each page of a document counts.
+        skipped: why others were not made: messages that name the file.
+        colored: number of pictures that were left as they are because they have colour.
+        existing: number of files that were passed over because their results exist.
+        damaged: what could not be read of films whose rest is done: messages that name the film.
+        notes: what else there is to say -> the files it is said of.
+        outcomes: the same picture by picture.
+    """
+
+    done: int = 0
+    skipped: list[str] = field(default_factory=list)
+    colored: int = 0
+    existing: int = 0
+    damaged: list[str] = field(default_factory=list)
+    notes: dict[str, list[Path]] = field(default_factory=dict)
+    outcomes: list[Outcome] = field(default_factory=list)
+
+    def note(self, path: Path, notes: Iterable[str]) -> None:
+        """Adds what there is to say of a file."""
+        for note in notes:
+            self.notes.setdefault(note, []).append(path)
+
+    def skip(self, path: Path, message: str, tint: float | None = None) -> None:
+        """Adds a file that is skipped, with a message that names it."""
+        self.skipped.append(message)
+        self.outcomes.append(Outcome(path, None, SKIPPED, message.removeprefix(f"{path}: "), tint))
+
+    def write(self, path: Path) -> None:
+        """Writes the outcomes as a table of comma-separated values that spreadsheets open, UTF-8 with a mark.
+
+        Raises:
+            InputError: if it cannot be written.
+        """
+
+        def write(temporary: Path) -> None:
+            # Names need not be text.
+            with temporary.open("w", newline="", encoding="utf-8-sig", errors="backslashreplace") as file:
+                rows = csv.writer(file)
+                rows.writerow(_COLUMNS)
+                for outcome in self.outcomes:
+                    *texts, tint = astuple(outcome)
+                    rows.writerow([*(text or "" for text in texts), "" if tint is None else f"{tint:.2f}"])
+
+        files.write_atomically(path, write)
