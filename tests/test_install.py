@@ -46,15 +46,27 @@ def wheel(source, tmp_path_factory):
     return path
 
 
-@pytest.fixture(scope="module")
-def environment(wheel, tmp_path_factory):
-    """The programs' folder of a fresh environment in which the wheel is installed, with what it depends on."""
+@pytest.fixture(scope="module", params=["tensorflow", "jax"])
+def environment(wheel, tmp_path_factory, request):
+    """The programs' folder of a fresh environment in which the wheel is installed, with one engine alone."""
     folder = tmp_path_factory.mktemp("environment")
     tested = [line for line in (ROOT / "requirements.txt").read_text().splitlines() if not line.startswith("-e")]
     (folder / "tested.txt").write_text("\n".join(tested))
     run(sys.executable, "-m", "venv", folder / "venv", cwd=folder)
     programs = folder / "venv/bin"
-    run(programs / "python", "-m", "pip", "install", "--quiet", "-c", folder / "tested.txt", wheel, cwd=folder)
+    run(
+        programs / "python",
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "-c",
+        folder / "tested.txt",
+        f"{wheel}[{request.param}]",
+        cwd=folder,
+    )
+    installed = run(programs / "python", "-m", "pip", "list", cwd=folder).split()
+    assert {"tensorflow", "jax"} & set(installed) == {request.param}
     yield programs
     # Two gigabytes.
     shutil.rmtree(folder)

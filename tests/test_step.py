@@ -1,5 +1,8 @@
 """The generic step: with a toy system it has never heard of, and with HistoryNet."""
 
+import dataclasses
+from itertools import pairwise
+
 import keras
 import numpy as np
 import pytest
@@ -67,6 +70,27 @@ def test_a_gradient_that_is_not_finite_stops_too():
     )
     with pytest.raises(NotFiniteError, match="gradient-of-first"):
         Step(toy, seed=0)({"L": np.ones((1, 1), np.float32)}, 0)
+
+
+def test_a_phase_moves_its_networks_from_its_first_step_on_alone():
+    toy = Toy()
+    toy.phases = (dataclasses.replace(toy.phases[0], first_step=2), toy.phases[1])
+    step = Step(toy, seed=0)
+    weights = [[network.get_weights() for network in toy.networks.values()]]
+    for i in range(4):
+        values = step({"L": np.array([[1.0], [3.0]], np.float32)}, i)
+        weights.append([network.get_weights() for network in toy.networks.values()])
+        # The losses are computed all the same.
+        (w1, b1), _ = weights[-2]
+        assert values["double"] == pytest.approx(
+            np.mean([(x * w1[0, 0] + b1[0] - 2 * x) ** 2 for x in (1, 3)]), rel=1e-4
+        )
+    moved = [
+        [any((a != b).any() for a, b in zip(before[i], after[i], strict=True)) for i in range(2)]
+        for before, after in pairwise(weights)
+    ]
+    assert moved == [[False, True], [False, True], [True, True], [True, True]]
+    assert int(toy.optimizers["first"].iterations) == 2
 
 
 def scale_losses(toy):

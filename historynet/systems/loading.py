@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 
 from historynet.errors import InputError, reason
 from historynet.systems import system
@@ -120,7 +121,7 @@ def load_colorizing(
         check_names(contents.arrays, colorizing.layers(contents.architecture), colorizing.network, path)
         needed = {name: contents.arrays[name] for name in shapes}
     check_fit(needed, shapes, colorizing.network, path)
-    with dtype_policy_of(dtype_policy):
+    with dtype_policy_of(dtype_policy), _without_initial_values():
         network = colorizing.build(contents.architecture)
     assign(network, needed, path)
     return network, contents.registration
@@ -135,6 +136,27 @@ def dtype_policy_of(name: str) -> Iterator[None]:
         yield
     finally:
         keras.config.set_dtype_policy(before)
+
+
+@contextlib.contextmanager
+def _without_initial_values() -> Iterator[None]:
+    """Within it layers are made with zeros, which a file's arrays replace.
+
+    To draw initial values JAX compiles a program for each shape: several times what the rest of loading takes.
+    """
+    add_weight = keras.Layer.add_weight
+
+    def add_zeros(layer: keras.Layer, shape: Any = None, initializer: Any = None, *more: Any, **named: Any) -> Any:
+        def zeros(shape: Any, dtype: Any = None) -> Any:
+            return keras.ops.convert_to_tensor(np.zeros(shape, np.float32), dtype)
+
+        return add_weight(layer, shape, zeros, *more, **named)
+
+    keras.Layer.add_weight = add_zeros
+    try:
+        yield
+    finally:
+        keras.Layer.add_weight = add_weight
 
 
 def identify(path: Path) -> Contents:
@@ -169,7 +191,8 @@ def build(contents: Contents, path: Path) -> keras.Model:
     build_it = partial(contents.registration.networks[contents.network], contents.architecture)
     # Before the network takes the memory that the file says.
     check_fit(contents.arrays, shapes_of(build_it), contents.network, path)
-    network = build_it()
+    with _without_initial_values():
+        network = build_it()
     assign(network, contents.arrays, path)
     return network
 
