@@ -161,6 +161,7 @@ def test_the_annealed_mean_is_the_reference(golden):
 def test_the_layers_are_those_of_the_table(golden, name, switches):
     with golden(f"parameters_{name}.csv").open() as file:
         rows = {row["layer"]: row for row in csv.DictReader(file)}
+    del rows["total"]
     network = build_network(Architecture(**switches))
     ours = {layer.name: layer for layer in network.layers if layer.weights}
     assert ours.keys() == {layer for layer, row in rows.items() if int(row["parameters"])}
@@ -224,6 +225,62 @@ def test_three_updates_are_the_reference(golden):
     found = [step(fields, i) for i in range(4)]
     np.testing.assert_allclose([values["L_ce"] for values in found], data["steps_mean_per_pixel"], rtol=5e-4)
     np.testing.assert_allclose(found[0]["L_2"] * 1e-3, data["l2_penalty"], rtol=1e-5)
+
+
+def gradients_of_eq_1(data, floatx):
+    """Of the mean over the batch, by variable: what a step of gradient descent at a rate of 1 takes off."""
+    architecture = Architecture(width=1 / 8)
+    network = made_up(build_network(architecture, (64, 64)))
+    for layer in network.layers:
+        if layer.name.startswith("block"):
+            layer.trainable = False
+    trained = system(network, architecture, weight_decay=0.0)
+    trained.optimizers = {"colorization": keras.optimizers.SGD(1.0)}
+    before = {variable.path: numbers(variable) for variable in network.trainable_variables}
+    ab = (data["ab"].astype(floatx) + 128) / np.array(255, floatx)
+    Step(trained, seed=0)({"L": data["L"].astype(floatx), "ab": ab}, 0)
+    return {
+        variable.path.removeprefix("film_cnn/"): before[variable.path] - numbers(variable)
+        for variable in network.trainable_variables
+    }
+
+
+@pytest.mark.parametrize(("floatx", "norms", "arrays"), [("float32", 1e-2, 2e-2), ("float64", 1e-6, 1e-6)])
+def test_gradients_are_the_reference(golden, floatx, norms, arrays):
+    data = golden("film_train.npz")
+    keras.config.set_floatx(floatx)
+    keras.config.set_dtype_policy(floatx)
+    try:
+        found = gradients_of_eq_1(data, floatx)
+    finally:
+        keras.config.set_floatx("float32")
+        keras.config.set_dtype_policy("float32")
+    assert len(found) == 68
+    for name, gradient in found.items():
+        norm = float(data[f"grad_norm/{name}"])
+        assert np.linalg.norm(gradient) == pytest.approx(norm, rel=norms), name
+        if f"grad/{name}" in data:
+            assert np.linalg.norm(gradient - data[f"grad/{name}"]) <= arrays * norm, name
+
+
+def test_the_optimiser_is_the_reference(golden):
+    data = golden("adam.npz")
+    from historynet.systems.optimizers import Adams
+
+    model = keras.Sequential([keras.Input((8,)), keras.layers.Dense(1, use_bias=False)])
+    model.set_weights([data["w"].reshape(8, 1)])
+    adams = Adams(
+        learning_rate=float(data["learning_rate"]),
+        beta_1=float(data["beta_1"]),
+        beta_2=float(data["beta_2"]),
+        epsilon=float(data["epsilon"]),
+    )
+    optimizer = adams.make({"network": model})["network"]
+    optimizer.build(model.trainable_variables)
+    for gradient, expected in zip(data["gradients"], data["w_after"], strict=True):
+        decayed = gradient + np.float32(data["weight_decay"]) * model.get_weights()[0].ravel()
+        optimizer.apply([ops.convert_to_tensor(decayed.reshape(8, 1))], model.trainable_variables)
+        np.testing.assert_allclose(model.get_weights()[0].ravel(), expected, rtol=1e-6, atol=1e-7)
 
 
 def test_the_settings_are_a_systems_own():

@@ -26,11 +26,8 @@ def centres() -> np.ndarray:
         rows = np.array([[int(cell) for cell in line.split(",")] for line in text.splitlines()[1:]])
     except ValueError as error:
         raise InputError(f"{_FILE}: damaged ({error}); install the project again") from error
-    if (
-        rows.shape != (COUNT, 3)
-        or (rows[:, 0] != np.arange(COUNT)).any()
-        or np.unique(rows, axis=0).shape != rows.shape
-    ):
+    is_whole = rows.shape == (COUNT, 3) and (rows[:, 0] == np.arange(COUNT)).all()
+    if not is_whole or len(np.unique(rows[:, 1:], axis=0)) != COUNT:
         raise InputError(f"{_FILE}: damaged, it does not hold {COUNT} colours; install the project again")
     return rows[:, 1:].astype(np.float32)
 
