@@ -250,8 +250,14 @@ def _names(contents: hdf5.Contents, group: str, attribute: str, path: Path) -> l
     if names is not None:
         return names
     # Keras cuts a list that is too long for one attribute into attribute0, attribute1, ...
-    parts = (contents.names(group, f"{attribute}{i}") for i in itertools.count())
-    names = [name for part in itertools.takewhile(lambda part: part is not None, parts) for name in part]
+    names = []
+    for i in itertools.count():
+        part = contents.names(group, f"{attribute}{i}")
+        if part is None:
+            break
+        names += part
+        if len(names) > hdf5.MOST:
+            raise InputError(f"{path}: {f'/{group}'!r} has {attribute} that are no list of names")
     if not names:
         raise InputError(f"{path}: {f'/{group}'!r} does not list its {attribute}")
     return names
