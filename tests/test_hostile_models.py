@@ -490,9 +490,9 @@ def test_lists_in_many_parts_that_name_one_large_text_are_not_read(originals, tm
     reference = data[first : first + 16]
     changed, place = 0, first
     while (place := data.find(struct.pack("<I", 200_000), place + 1)) > 0:
-        for start in range(place + 16, place + 16 * 201, 16):
-            if data[start : start + 4] == struct.pack("<I", 3):
-                data[start : start + 16] = reference
+        for at in range(place + 16, place + 16 * 201, 16):
+            if data[at : at + 4] == struct.pack("<I", 3):
+                data[at : at + 16] = reference
                 changed += 1
     assert changed >= 29 * 200
     path.write_bytes(data)

@@ -4,6 +4,7 @@ import contextlib
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,14 +22,37 @@ for line in sys.stdin.buffer:
 """
 
 
+_lock = threading.Lock()
+_inside = 0
+_filtering = contextlib.ExitStack()
+
+
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
     """Leaves what an engine and libpng log by themselves out of the standard error stream.
 
     TensorFlow's C++ greets with half a dozen lines, some of them called errors, on every machine without a GPU, and
     again when it first optimises a graph; since 2.21 no environment variable stops them. Another process filters them,
-    so that what a crash prints last still arrives. Python's own `sys.stderr` goes past the filter.
+    so that what a crash prints last still arrives. Python's own `sys.stderr` goes past the filter. May be nested, and
+    entered by several threads: there is one filter, as long as anybody is inside.
     """
+    global _inside
+    with _lock:
+        if not _inside:
+            _filtering.enter_context(_filtered())
+        _inside += 1
+    try:
+        yield
+    finally:
+        with _lock:
+            _inside -= 1
+            if not _inside:
+                _filtering.close()
+
+
+@contextlib.contextmanager
+def _filtered() -> Iterator[None]:
+    """Sends the standard error stream of the process through another process, which filters it."""
     try:
         terminal = os.dup(2) if "python" in Path(sys.executable or "").name else None
     except OSError:
