@@ -552,6 +552,18 @@ def test_arrays_that_are_none_are_refused(model, values):
     refused(model, act=colorizing)
 
 
+@pytest.mark.parametrize("value", [np.nan, -np.inf, 1e39])
+def test_numbers_that_are_not_finite_are_refused(model, value):
+    def change(file, kernel):
+        values = file[kernel][()].astype("f8")
+        values[0, 0, 0, 0] = value
+        del file[kernel]
+        file[kernel] = values
+
+    edit(model, change)
+    refused(model, "numbers that are not finite", colorizing)
+
+
 def test_references_to_elsewhere_are_refused(model):
     def change(file, kernel):
         reference = file[kernel].ref

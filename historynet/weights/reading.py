@@ -291,10 +291,14 @@ def values(arrays: Sequence[h5py.Dataset | np.ndarray], path: Path) -> list[np.n
     """Arrays of a file, which may be read only now, as float32.
 
     Raises:
-        InputError: if they cannot be read.
+        InputError: if they cannot be read, or a number is not finite: a network would give colours all the same.
     """
-    with files.reading(path), translated((OSError, RuntimeError), partial(_explain, path)):
-        return [array[()].astype(np.float32, copy=False) for array in arrays]
+    # What is too large for float32 becomes infinite.
+    with files.reading(path), translated((OSError, RuntimeError), partial(_explain, path)), np.errstate(over="ignore"):
+        read_now = [array[()].astype(np.float32, copy=False) for array in arrays]
+    if not all(np.isfinite(array).all() for array in read_now):
+        raise InputError(f"{path}: holds numbers that are not finite, as a training that went wrong leaves them")
+    return read_now
 
 
 def _array(array: h5py.Dataset | np.ndarray, name: str, path: Path) -> h5py.Dataset | np.ndarray:
