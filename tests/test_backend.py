@@ -159,3 +159,29 @@ def test_threads_that_leave_noise_out_at_the_same_time_all_come_to_an_end():
     )
     assert (done.returncode, done.stdout) == (0, "False\n")
     assert done.stderr == "ours\nlibpng warning: heard\n"
+
+
+LOGGING = """
+import logging, os, sys
+from historynet import backend
+for _ in range(2):
+    with backend.quiet():
+        logging.getLogger("a library").addHandler(logging.StreamHandler(sys.stderr))
+others = [open(os.path.join(sys.argv[1], str(i)), "w") for i in range(3)]
+logging.getLogger("a library").warning("seen")
+print(len(os.listdir("/proc/self/fd")))
+for _ in range(5):
+    with backend.quiet():
+        pass
+print(len(os.listdir("/proc/self/fd")))
+"""
+
+
+def test_what_libraries_log_later_is_seen_and_goes_into_no_other_file(tmp_path):
+    """A logger keeps the stream that it was made with."""
+    command = [sys.executable, "-c", LOGGING, str(tmp_path)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.stderr == "seen\nseen\n"
+    assert [(tmp_path / str(i)).read_text() for i in range(3)] == ["", "", ""]
+    before, after = done.stdout.split()
+    assert before == after

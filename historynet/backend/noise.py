@@ -1,6 +1,8 @@
 """What the libraries of the engines say and import that nobody here needs."""
 
 import contextlib
+import functools
+import io
 import os
 import subprocess
 import sys
@@ -25,6 +27,7 @@ for line in sys.stdin.buffer:
 _lock = threading.Lock()
 _inside = 0
 _filtering = contextlib.ExitStack()
+_past: int | None = None
 
 
 @contextlib.contextmanager
@@ -50,11 +53,30 @@ def quiet() -> Iterator[None]:
                 _filtering.close()
 
 
+def _way_past() -> int:
+    """A second descriptor of what the standard error stream is now; the same number each time.
+
+    It is never closed. TensorFlow's loggers, made within the filter, write to the stream that they found there for
+    ever; and the number of a closed one would soon be that of somebody's file.
+    """
+    global _past
+    if _past is None:
+        _past = os.dup(2)
+    else:
+        os.dup2(2, _past, inheritable=False)
+    return _past
+
+
+@functools.cache
+def _stream_past(number: int) -> io.TextIOWrapper:
+    return streams.open_lasting(number)
+
+
 @contextlib.contextmanager
 def _filtered() -> Iterator[None]:
     """Sends the standard error stream of the process through another process, which filters it."""
     try:
-        terminal = os.dup(2) if "python" in Path(sys.executable or "").name else None
+        terminal = _way_past() if "python" in Path(sys.executable or "").name else None
     except OSError:
         terminal = None
     if terminal is None:
@@ -70,16 +92,14 @@ def _filtered() -> Iterator[None]:
     os.dup2(reader.stdin.fileno(), 2)
     replaced = sys.stderr
     if replaced is not None and replaced is sys.__stderr__:
-        sys.stderr = streams.open_lasting(terminal)
+        sys.stderr = _stream_past(terminal)
     try:
         yield
     finally:
-        # What stands there without a line feed would be written to a closed file later, or to another one.
         if sys.stderr is not None:
             sys.stderr.flush()
         sys.stderr = replaced
         os.dup2(terminal, 2)
-        os.close(terminal)
         reader.stdin.close()
         reader.wait()
 
