@@ -93,6 +93,24 @@ def test_a_phase_moves_its_networks_from_its_first_step_on_alone():
     assert int(toy.optimizers["first"].iterations) == 2
 
 
+def test_networks_that_have_not_moved_yet_have_no_average():
+    """It would be zeros: an epoch that ends within a phase's delay is evaluated and saved as the networks are."""
+    toy = Toy()
+    adams = Adams(learning_rate=0.1, ema_momentum=0.9, averaged=("first",))
+    toy.optimizers = adams.make(toy.networks)
+    toy.phases = (dataclasses.replace(toy.phases[0], first_step=1), toy.phases[1])
+    step = Step(toy, seed=0)
+    (before,) = toy.networks["first"].trainable_variables[:1]
+    before = np.array(before)
+    for i in range(3):
+        step({"L": np.array([[1.0], [3.0]], np.float32)}, i)
+        own = np.array(toy.networks["first"].trainable_variables[0])
+        with averaged(toy):
+            average = np.array(toy.networks["first"].trainable_variables[0])
+        assert (average == own).all() == (i < 2)
+        assert (own == before).all() == (i < 1)
+
+
 def scale_losses(toy):
     for name, optimizer in toy.optimizers.items():
         toy.optimizers[name] = keras.optimizers.LossScaleOptimizer(optimizer)
