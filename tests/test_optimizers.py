@@ -150,9 +150,9 @@ def test_rates_hold_for_scaled_losses_too():
     optimizer = Adams(learning_rate=RATE, rates={"early": 0.25}).make({"network": model})["network"]
     assert isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
     optimizer.build(model.trainable_variables)
-    optimizer.apply(
-        [keras.ops.convert_to_tensor(value * 2.0**15) for value in gradients(model, 0)], model.trainable_variables
-    )
+    # Keras' scaled losses have no update with a state in JAX.
+    update = compiled_update(optimizer, model) if keras.backend.backend() == "jax" else optimizer.apply
+    update([keras.ops.convert_to_tensor(value * 2.0**15) for value in gradients(model, 0)])
     # Adam's first step has the size of the learning rate.
     moved = [np.abs(a - v.numpy()).max() for a, v in zip(before, model.trainable_variables, strict=True)]
     np.testing.assert_allclose(moved, [RATE / 4, RATE / 4, RATE, RATE], rtol=1e-2)
