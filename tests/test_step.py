@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import pytest
 from keras import ops
+from test_settings import resolve
 from toy import Toy
 
 from historynet.errors import NotFiniteError
@@ -180,6 +181,7 @@ def make_system(
     shared_adam_steps=False,
     released_statistics=False,
     options=None,
+    chosen=None,
     **weights,
 ):
     keras.utils.set_random_seed(3)
@@ -197,7 +199,8 @@ def make_system(
             if name not in [loss for output, loss in lacking if output not in outputs]
         },
         penalty_weight=10.0,
-        options=Options(
+        options=chosen
+        or Options(
             adams=Adams(
                 learning_rate=learning_rate,
                 beta_1=0.5,
@@ -210,6 +213,31 @@ def make_system(
         architecture=architecture,
         fields={},
     )
+
+
+def test_the_critics_have_a_rate_and_a_beginning_of_their_own():
+    """What moves when is the step's business (`test_a_phase_moves_its_networks_from_its_first_step_on_alone`)."""
+    words = "--learning-rate 4e-4 --weight-decay 0.02 --clip-norm 1 --critic-rate 1e-4 --critic-warmup 5"
+    system = make_system(chosen=Options.of(resolve(*words.split())))
+    assert [(list(phase.objectives), phase.first_step) for phase in system.phases] == [
+        (["colorization"], 5),
+        (["discriminator", "classifier"], 0),
+    ]
+    made = {
+        name: (float(optimizer.learning_rate), optimizer.beta_1, optimizer.beta_2, optimizer.global_clipnorm)
+        for name, optimizer in system.optimizers.items()
+    }
+    own = (pytest.approx(1e-4), 0.5, 0.9, None)
+    assert made == {
+        "colorization": (pytest.approx(4e-4), 0.5, 0.999, 1.0),
+        "discriminator": own,
+        "classifier": own,
+    }
+    # Without the options they are as G's, from the first batch on.
+    system = make_system(chosen=Options.of(resolve("--learning-rate", "4e-4")))
+    assert [phase.first_step for phase in system.phases] == [0, 0]
+    rates = [float(optimizer.learning_rate) for optimizer in system.optimizers.values()]
+    assert rates == pytest.approx([4e-4] * 3)
 
 
 def make_batch(samples):
