@@ -155,7 +155,7 @@ class Reference:
         from historynet.training.engine import Step
 
         system = self.make_system()
-        system.phases = _with_alpha(system.phases, self.gradients["alpha"])
+        system.phases = with_alpha(system.phases, self.gradients["alpha"])
         # Nothing is applied, and Adam's moments would be two gigabytes.
         system.optimizers = {name: keras.optimizers.SGD() for name in system.networks}
         return Step(system, seed=0)
@@ -190,7 +190,7 @@ class _ReferenceTools:
         return keras.ops.convert_to_tensor(self._alpha, keras.config.floatx())
 
 
-def _with_alpha(phases: Sequence[Any], alpha: np.ndarray) -> list[Any]:
+def with_alpha(phases: Sequence[Any], alpha: np.ndarray) -> list[Any]:
     """The phases, which draw these numbers."""
 
     def replaced(phase: Any) -> Any:
@@ -214,7 +214,7 @@ def after_one_step(reference: Reference, batch: Mapping[str, np.ndarray], lumina
 
     system = reference.make_system(released)
     before = [network.get_weights() for network in system.networks.values()]
-    system.phases = _with_alpha(system.phases, reference.steps["alpha"])
+    system.phases = with_alpha(system.phases, reference.steps["alpha"])
     Step(system, seed=0)(batch, 0)
     ab = np.asarray(system.predict(luminance)["ab"])
     for network, values in zip(system.networks.values(), before, strict=True):
