@@ -4,6 +4,7 @@ import csv
 import json
 import os
 import shutil
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -119,3 +120,51 @@ def test_the_step_on_jax():
     said = on_the_other("-m", "pytest", "-q", "-p", "no:cacheprovider", *files, "-k", chosen)
     assert "passed" in said
     assert "skipped" not in said
+
+
+WORKER = """
+import sys, time
+from historynet import backend, errors
+print(backend.start("cpu", strategy="multiworker", engine="jax"), flush=True)
+from historynet.training.jax_devices import Workers
+workers = Workers()
+try:
+    for number in range(10**6):
+        assert workers.exchange([number, 2**40]).tolist() == [[number, 2**40]] * 2
+        print("together", flush=True)
+        time.sleep(0.02)
+except errors.WorkerLostError as error:
+    print(error, flush=True)
+    sys.exit(error.exit_code)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("killed", [0, 1], ids=["the chief", "the other one"])
+def test_a_worker_on_jax_whose_fellow_is_killed_says_so(killed):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    workers = []
+    for index in range(2):
+        cluster = {"worker": [f"127.0.0.1:{port}", "127.0.0.1:1"]}
+        environment = {"TF_CONFIG": json.dumps({"cluster": cluster, "task": {"type": "worker", "index": index}})}
+        environment |= {"JAX_COORDINATOR_BIND_ADDRESS": f"127.0.0.1:{port}", "KERAS_BACKEND": "jax"}
+        workers.append(
+            subprocess.Popen(
+                [sys.executable, "-c", WORKER],
+                env=os.environ | {"PYTHONPATH": str(ROOT), **environment},
+                stdout=subprocess.PIPE,
+                text=True,
+            )
+        )
+    try:
+        for worker in workers:
+            assert any(line == "together\n" for line in worker.stdout)
+        workers[killed].kill()
+        said, _ = workers[1 - killed].communicate(timeout=100)
+        assert "another worker has ended" in said.splitlines()[-1]
+        assert workers[1 - killed].returncode == 5
+    finally:
+        for worker in workers:
+            worker.kill()
+            worker.communicate()
