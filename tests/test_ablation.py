@@ -112,6 +112,22 @@ def test_other_settings_do_not_continue_a_run(project):
     plan(project)
 
 
+def test_an_ablation_of_an_earlier_version_goes_on(project):
+    """Its settings file has none of those that came later."""
+    first = plan(project)[0]
+    (first.folder / "models/checkpoints").mkdir(parents=True)
+    (first.folder / "models/checkpoints/step000000002.npz").touch()
+    written = json.loads(first.settings_file.read_text())
+    later = ("backend", "sample_weights", "crop_share", "age_luminance", "beta_1", "weight_decay", "clip_norm")
+    assert set(later) <= written.keys()
+    first.settings_file.write_text(json.dumps({name: value for name, value in written.items() if name not in later}))
+    plan(project)
+    assert json.loads(first.settings_file.read_text()) == written
+    first.settings_file.write_text(json.dumps({**written, "beta_1": 0.7}))
+    with pytest.raises(InputError, match="an ablation with other settings"):
+        plan(project)
+
+
 @pytest.mark.parametrize("left", ["checkpoints/step000000002.npz", "my_model_colorizationEpoch0.keras"])
 def test_other_settings_do_not_continue_a_run_that_was_stopped(project, left):
     path = plan(project)[0].folder / "models" / left

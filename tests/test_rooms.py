@@ -8,7 +8,10 @@ from structure import CHECKED, ROOMS, circles, files, functions, imports, module
 
 LONGEST_FILE, LONGEST_FUNCTION = 350, 60
 
-GRAPHS = {"historynet/systems/historynet/generator.py:build_generator"}
+GRAPHS = {
+    "historynet/systems/historynet/generator.py:build_generator",
+    "historynet/systems/film_cnn/network.py:build_network",
+}
 """Functions that may be longer: a network's graph reads from input to output."""
 
 ENTRANCE = "historynet.weights.__main__"

@@ -5,6 +5,7 @@ What is done is recorded, so that a stopped run goes on where it was; the traine
 checkpoints.
 """
 
+import dataclasses
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -21,6 +22,7 @@ from historynet.errors import InputError
 from historynet.experiments.processes import run_script
 from historynet.pictures import figures
 from historynet.settings import Settings
+from historynet.settings.declared import REQUIRED
 from historynet.systems.historynet.settings import HistoryNetSettings
 from historynet.training import history
 from historynet.training.checkpoints import Checkpoints
@@ -130,7 +132,11 @@ def _check_earlier_settings(run: Run, written: Mapping[str, Any]) -> None:
     """Refuses to continue what was trained with other settings. A start that trained nothing is in nobody's way."""
     if not run.settings_file.exists() or not _has_trained(run):
         return
-    if files.read_json(run.settings_file, dict, "damaged; name another folder with --out") != written:
+    # An earlier version did not have all of the settings, and did what their values since then say.
+    before = files.read_json(run.settings_file, dict, "damaged; name another folder with --out")
+    since = {field.name: field.metadata["since"] for field in dataclasses.fields(HistoryNetSettings)}
+    since = {name: value for name, value in since.items() if value is not REQUIRED and name in written}
+    if since | before != written:
         raise InputError(
             f"{run.settings_file}: an ablation with other settings; give the same options to continue it, or name "
             "another folder with --out"

@@ -32,14 +32,25 @@ def features(rgb: keras.KerasTensor, channels: Sequence[int]) -> keras.KerasTens
         rgb: pictures (batch, height, width, 3).
         channels: of each of the four blocks.
     """
-    x = rgb
-    for block, (count, (_, convolutions)) in enumerate(zip(channels, BLOCKS, strict=True), start=1):
+    return blocks(rgb, channels)[-1]
+
+
+def blocks(rgb: keras.KerasTensor, channels: Sequence[int]) -> list[keras.KerasTensor]:
+    """The outputs of the last convolutions of the first blocks, of sides 1, 1/2, 1/4 and 1/8.
+
+    Args:
+        rgb: pictures (batch, height, width, 3).
+        channels: of each block that is wanted.
+    """
+    x, outputs = rgb, []
+    for block, (count, (_, convolutions)) in enumerate(zip(channels, BLOCKS, strict=False), start=1):
         if block > 1:
             x = layers.MaxPooling2D(2, name=f"block{block - 1}_pool")(x)
         for i in range(1, convolutions + 1):
             name = f"block{block}_conv{i}"
             x = layers.Conv2D(count, 3, padding="same", activation="relu", name=name)(x)
-    return x
+        outputs.append(x)
+    return outputs
 
 
 def layer_names(blocks: int = len(BLOCKS)) -> list[str]:

@@ -14,7 +14,8 @@ from pathlib import Path
 from historynet.errors import InputError, reason
 from historynet.systems import vgg16
 from historynet.systems.historynet.fitting import BEHIND_FLATTEN
-from historynet.systems.historynet.variants import VARIANTS, Architecture, Variant, scaled
+from historynet.systems.historynet.variants import VARIANTS, Architecture, Variant
+from historynet.systems.scaling import scaled
 from historynet.weights.reading import Arrays
 
 

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from historynet.systems.scaling import scaled
+
 
 @dataclass(frozen=True)
 class Variant:
@@ -35,11 +37,6 @@ VARIANTS = {
     # ChromaGAN, which learns the 1000 classes of ImageNet from VGG16.
     "Baseline": Variant("Baseline", ("ab", "label"), color_convs=(0, 1, 0), label_units=(4096, 4096), num_classes=1000),
 }
-
-
-def scaled(full: int, factor: float) -> int:
-    """What is left of the paper's number of channels or units."""
-    return max(1, round(full * factor))
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,61 @@
+"""The 313 colours of ab between which the network chooses, and a colour as a distribution over them."""
+
+import functools
+from pathlib import Path
+
+import numpy as np
+from keras import ops
+
+from historynet import files
+from historynet.errors import InputError
+
+COUNT = 313
+_FILE = Path(__file__).with_name("bins.csv")
+
+
+@functools.cache
+def centres() -> np.ndarray:
+    """ab of the bins in Lab units, float32 (313, 2): the grid of step 10 of Zhang et al. (2016), in its order.
+
+    Raises:
+        InputError: if the project's own table is damaged.
+    """
+    with files.reading(_FILE):
+        text = _FILE.read_text(encoding="ascii", errors="replace")
+    try:
+        rows = np.array([[int(cell) for cell in line.split(",")] for line in text.splitlines()[1:]])
+    except ValueError as error:
+        raise InputError(f"{_FILE}: damaged ({error}); install the project again") from error
+    is_whole = rows.shape == (COUNT, 3) and (rows[:, 0] == np.arange(COUNT)).all()
+    if not is_whole or len(np.unique(rows[:, 1:], axis=0)) != COUNT:
+        raise InputError(f"{_FILE}: damaged, it does not hold {COUNT} colours; install the project again")
+    return rows[:, 1:].astype(np.float32)
+
+
+def soft_encoding(ab, neighbours: int = 5, sigma: float = 5.0):
+    """H_gt^-1 of Eq. (1): a colour -> the bins nearest to it, and how much each of them has.
+
+    Of bins equally near the one of the smaller index comes first.
+
+    Args:
+        ab: in Lab units, (..., 2).
+        neighbours: how many bins; 5 in the paper, 10 in the public code of Zhang et al.
+        sigma: of the Gaussian by which they are weighed, Lab units.
+
+    Returns:
+        (indices, weights), each (..., neighbours), nearest first; the weights have the sum 1.
+    """
+    bins = ops.cast(centres(), ab.dtype)
+    # Not expanded into products: of 8-bit colours the squares are exact, and ties are ties.
+    squared = ops.square(ab[..., :1] - bins[:, 0]) + ops.square(ab[..., 1:] - bins[:, 1])
+    nearness, indices = ops.top_k(-squared, neighbours)
+    # The softmax takes the nearest bin's distance off: far outside of the gamut the plain formula is 0 / 0.
+    return indices, ops.softmax(nearness / (2 * sigma**2), axis=-1)
+
+
+def distribution(indices, weights):
+    """What `soft_encoding` gives as the whole distribution Z: (..., neighbours) twice -> (..., 313)."""
+    return sum(
+        weights[..., i, None] * ops.one_hot(indices[..., i], COUNT, dtype=weights.dtype)
+        for i in range(weights.shape[-1])
+    )

@@ -1,0 +1,144 @@
+"""The parameters that the films CNN has besides those of every system. No engine is needed here."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from historynet.settings.accepting import boolean, integer, number, size, text
+from historynet.settings.declared import BOTH, RUN, TRAIN, Settings, setting
+
+VGG16_WORDS = ("imagenet", "none")
+"""What VGG16_WEIGHTS can be besides a file."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FilmCNNSettings(Settings):
+    """The parameters of a run of the films CNN; see `Settings`."""
+
+    image_size: int | str = setting(
+        size(16, multiple_of=8),
+        TRAIN,
+        "network",
+        "pixels, side of the pictures in training",
+        "or HEIGHTxWIDTH; the network serves any size",
+        fixed=RUN,
+    )
+    colorizing_size: int = setting(
+        integer(16, 4096, multiple_of=8),
+        TRAIN,
+        "network",
+        "pixels, side of the pictures in colorizing",
+        "which the network's file then says",
+        fixed=RUN,
+    )
+    width: float = setting(
+        number(above=True),
+        TRAIN,
+        "network",
+        "factor on every channel count",
+        "1.0 is the paper's network",
+        fixed=RUN,
+    )
+    features_width: float | None = setting(
+        number(above=True),
+        TRAIN,
+        "network",
+        "WIDTH of VGG16's blocks 1 to 3",
+        "whose weights fit 1.0 only; none: WIDTH",
+        optional=True,
+        fixed=RUN,
+    )
+    multi_scale: bool = setting(
+        boolean, TRAIN, "network", "a first layer of 3x3 and 5x5 kernels", "no: of 3x3 alone", fixed=RUN
+    )
+    vgg_features: bool = setting(
+        boolean,
+        TRAIN,
+        "network",
+        "join VGG16's features to the trunk's",
+        "with neither this nor MULTI_SCALE it is the network of Zhang et al. (2016)",
+        fixed=RUN,
+    )
+    vgg16_weights: str = setting(
+        text,
+        TRAIN,
+        "network",
+        "initial weights of VGG16's blocks 1 to 3",
+        "'imagenet' (downloaded by Keras), 'none' (random), a .h5 file, or a .npz of some layers' arrays "
+        "(block1_conv1_kernel, block1_conv1_bias, ...)",
+        path=lambda value, folder: value not in VGG16_WORDS,
+        fixed=RUN,
+    )
+    vgg16_preprocessing: bool = setting(
+        boolean,
+        TRAIN,
+        "network",
+        "let VGG16 see L as it was trained to",
+        "in 0..255 less ImageNet's mean, by a change of its first layer; no: in 0..1",
+        fixed=RUN,
+    )
+    frozen_features: bool = setting(
+        boolean, TRAIN, "network", "keep VGG16's blocks as they are", "no: they are trained along", fixed=RUN
+    )
+    init_network: Path | None = setting(
+        text,
+        TRAIN,
+        "network",
+        "network to go on training from",
+        "of an earlier stage, as the paper's second from its first; its .keras file",
+        path=True,
+        optional=True,
+        fixed=RUN,
+    )
+
+    learning_rate: float = setting(number(above=True), TRAIN, "optimiser", "step size of Adam", "0.9, 0.99 and 1e-8")
+    weight_decay: float = setting(
+        number(),
+        TRAIN,
+        "losses",
+        "weight of the convolutions' squares",
+        "L2 in the gradient, as Caffe has it, of kernels and biases that are trained",
+    )
+    neighbours: int = setting(
+        integer(1, 313),
+        TRAIN,
+        "losses",
+        "bins that share a pixel's colour",
+        "5 in the paper; 10 in the public code of Zhang et al.",
+        fixed=RUN,
+    )
+    sigma: float = setting(
+        number(above=True), TRAIN, "losses", "Lab units, of the Gaussian that shares it out", fixed=RUN
+    )
+    averaged_target: bool = setting(
+        boolean,
+        TRAIN,
+        "losses",
+        "take the mean of 4x4 pixels for the target",
+        "no: every fourth pixel, as the public code of Zhang et al.",
+        fixed=RUN,
+    )
+
+    temperature: float = setting(
+        number(),
+        BOTH,
+        "colorizing",
+        "of the annealed mean, Eq. (2)",
+        "1: the mean of the distribution, duller; 0: its most likely colour, less steady",
+    )
+
+    @property
+    def decoding(self) -> Mapping[str, Any]:
+        return {"temperature": self.temperature}
+
+    def contradictions(self, command: str) -> Iterator[tuple[bool, str]]:
+        yield from super().contradictions(command)
+        if command != TRAIN:
+            return
+        from_nothing = self.init_network is None and self.vgg16_weights == "none"
+        yield (
+            self.vgg_features and self.frozen_features and from_nothing,
+            "--frozen-features: with --vgg16-weights none there is nothing to keep; give VGG16's weights, "
+            "--no-frozen-features, or --no-vgg-features",
+        )
