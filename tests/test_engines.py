@@ -45,8 +45,9 @@ def three_updates(weights, precision, **lambdas):
         precision: Keras' floatx.
         lambdas: weights of losses.
     """
-    before = keras.config.floatx()
+    before = keras.config.floatx(), keras.config.dtype_policy()
     keras.config.set_floatx(precision)
+    keras.config.set_dtype_policy(precision)
     try:
         system = make_system(learning_rate=2e-5, **lambdas)
         networks = list(system.networks.values())
@@ -62,7 +63,8 @@ def three_updates(weights, precision, **lambdas):
         batches = [{name: np.roll(value, shift, axis=0) for name, value in batch.items()} for shift in range(3)]
         return [step(fields, i) for i, fields in enumerate(batches)]
     finally:
-        keras.config.set_floatx(before)
+        keras.config.set_floatx(before[0])
+        keras.config.set_dtype_policy(before[1])
 
 
 @pytest.mark.slow
