@@ -1,9 +1,11 @@
 """The reference files of runs of the released program, and its networks and arithmetic in our graphs."""
 
+import contextlib
 import dataclasses
 import functools
 import os
-from collections.abc import Callable, Iterator, Mapping
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,10 +30,35 @@ LOSS_WEIGHTS = {"L_r": 2.0, "L_cls": 0.002, "L_par": 0.002, "L_g": 0.1, "L_info"
 BASELINE_LOSS_WEIGHTS = {"L_r": 1.0, "L_cls": 0.003, "L_g": 0.1}
 PENALTY_WEIGHT = 10.0
 
+Gradients = Mapping[str, Sequence[np.ndarray]]
+"""Of networks, by their names."""
+
 
 def reference_folder() -> Path:
     """The folder of the reference files where the environment, or the place beside the project, has one."""
     return Path(os.environ.get("HISTORYNET_REFERENCE", ROOT.parent / "shared")) / "golden"
+
+
+@contextlib.contextmanager
+def unpacked(path: Path) -> Iterator[Path]:
+    """A copy of an HDF5 file of the released program whose arrays are stored as they are.
+
+    The reference files are packed to be smaller, and the program's reader takes nothing that is.
+    """
+    import h5py
+
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / path.name
+        with h5py.File(path) as packed, h5py.File(copy, "w") as whole:
+
+            def add(name: str, item: Any) -> None:
+                is_array = isinstance(item, h5py.Dataset)
+                added = whole.create_dataset(name, data=item[()]) if is_array else whole.require_group(name)
+                added.attrs.update(item.attrs)
+
+            whole.attrs.update(packed.attrs)
+            packed.visititems(add)
+        yield copy
 
 
 @dataclass(frozen=True)
@@ -65,14 +92,16 @@ class Reference:
         self.photos = folder / "photos"
         self.steps = np.load(self.files / "steps.npz")
         self.gradients = np.load(self.files / "gradients.npz")
-        load = functools.partial(loading.load, name="HistoryNet")
-        G, self._architecture = load(
-            self.files / "my_model_colorizationEpoch7.h5", network="generator", program=variant
-        )
-        D1, _ = load(self.files / "my_model_discriminatorEpoch7.h5", network="discriminator")
+
+        def load(file: str, **kind: str) -> tuple[Any, Any]:
+            with unpacked(self.files / file) as path:
+                return loading.load(path, name="HistoryNet", **kind)
+
+        G, self._architecture = load("my_model_colorizationEpoch7.h5", network="generator", program=variant)
+        D1, _ = load("my_model_discriminatorEpoch7.h5", network="discriminator")
         D2 = None
         if "info" in self._architecture.outputs:
-            D2, _ = load(self.files / "classifier.h5", network="classifier")
+            D2, _ = load("classifier.h5", network="classifier")
         self._networks = G, D1, D2
         self.system = self.make_system()
 
@@ -100,7 +129,7 @@ class Reference:
             fields={},
         )
 
-    def batch(self, arrays: Mapping[str, np.ndarray], suffix: str = "") -> dict[str, Any]:
+    def batch(self, arrays: Mapping[str, np.ndarray], suffix: str = "") -> dict[str, np.ndarray]:
         """The fields of a reference batch; the Baseline's labels are among them, there is no teacher.
 
         Args:
@@ -108,62 +137,68 @@ class Reference:
             suffix: what the arrays' names end with: "_0" for the first batch of `steps`.
         """
         import keras
-        import tensorflow as tf
 
         names = {"L": "L", "ab": "AB", "label": "sign", "parsing": "seg"}
         fields = {
-            name: tf.constant(arrays[theirs + suffix], keras.config.floatx())
+            name: arrays[theirs + suffix].astype(keras.config.floatx())
             for name, theirs in names.items()
             if theirs + suffix in arrays
         }
-        ones = tf.ones(len(fields["L"]), fields["L"].dtype)
+        ones = np.ones(len(fields["L"]), fields["L"].dtype)
         return fields | {"label_weight": ones, "parsing_weight": ones}
 
-    def losses(self, phase: int, batch: Mapping[str, Any]) -> dict[str, Any]:
-        """The means of a phase's losses over a batch, with the reference's mixing weights."""
-        import tensorflow as tf
+    @functools.cached_property
+    def _step(self) -> Any:
+        """The engine's step, which computes losses and gradients as in training."""
+        import keras
 
-        once = self.system.once(batch)
-        named = self.system.phases[phase].losses(batch, once, reference_tools(self.gradients["alpha"]))
-        return {name: tf.reduce_mean(value) for name, value in named.items()}
+        from historynet.training.engine import Step
 
-    def gradient(
-        self, phase: int, network: str, batch: Mapping[str, Any]
-    ) -> tuple[dict[str, float], float, list[np.ndarray]]:
-        """A phase's losses, the weighted total for one of its networks, and the total's gradient, array for array."""
-        import tensorflow as tf
+        system = self.make_system()
+        system.phases = with_alpha(system.phases, self.gradients["alpha"])
+        # Nothing is applied, and Adam's moments would be two gigabytes.
+        system.optimizers = {name: keras.optimizers.SGD() for name in system.networks}
+        return Step(system, seed=0)
 
-        variables = self.system.networks[network].trainable_variables
-        with tf.GradientTape() as tape:
-            named = self.losses(phase, batch)
-            weights = self.system.phases[phase].objectives[network]
-            total = tf.add_n([weight * named[name] for name, weight in weights.items()])
-        gradient = [value.numpy() for value in tape.gradient(total, variables)]
-        return {name: float(value) for name, value in named.items()}, float(total), gradient
+    def losses_and_gradients(self, batch: Mapping[str, np.ndarray]) -> list[tuple[dict[str, float], Gradients]]:
+        """Of each phase, before any update: the means of its losses, and its networks' gradients, array for array."""
+        return [
+            (losses, {name: [np.asarray(value) for value in values] for name, values in gradients.items()})
+            for losses, gradients in self._step.gradients(batch)
+        ]
+
+    def total(self, phase: int, network: str, losses: Mapping[str, float]) -> float:
+        """The weighted sum of the losses that a network minimises."""
+        return sum(weight * losses[name] for name, weight in self.system.phases[phase].objectives[network].items())
 
 
-def reference_tools(alpha: np.ndarray) -> Any:
+class _ReferenceTools:
     """The training step's tools, whose random numbers are the reference's.
 
     Args:
+        tools: the step's.
         alpha: the numbers of the gradient penalty's mixture, 0..1.
     """
-    import keras
-    import tensorflow as tf
 
-    from historynet.training.tensorflow_step import StepTools
+    def __init__(self, tools: Any, alpha: np.ndarray):
+        self.step, self.input_gradient = tools.step, tools.input_gradient
+        self._alpha = alpha
 
-    class ReferenceTools(StepTools):
-        """Draws the reference's numbers."""
+    def uniform(self, shape: Sequence[int]) -> Any:
+        import keras
 
-        def uniform(self, shape):
-            return tf.constant(alpha, keras.config.floatx())
-
-    return ReferenceTools(0, tf.constant(0), phase=0, share=None)
+        return keras.ops.convert_to_tensor(self._alpha, keras.config.floatx())
 
 
-def _with_tools(phase: Any, tools: Any) -> Any:
-    return dataclasses.replace(phase, losses=lambda batch, once, _: phase.losses(batch, once, tools))
+def with_alpha(phases: Sequence[Any], alpha: np.ndarray) -> list[Any]:
+    """The phases, which draw these numbers."""
+
+    def replaced(phase: Any) -> Any:
+        return dataclasses.replace(
+            phase, losses=lambda batch, once, tools: phase.losses(batch, once, _ReferenceTools(tools, alpha))
+        )
+
+    return [replaced(phase) for phase in phases]
 
 
 def after_one_step(reference: Reference, batch: Mapping[str, np.ndarray], luminance: Any, released: bool) -> np.ndarray:
@@ -175,13 +210,13 @@ def after_one_step(reference: Reference, batch: Mapping[str, np.ndarray], lumina
         luminance: what is colorized then, 0..1 (batch, height, width, 1).
         released: whether Adam's step counts and the moving statistics are the released program's.
     """
-    from historynet.training.tensorflow_step import Step
+    from historynet.training.engine import Step
 
     system = reference.make_system(released)
     before = [network.get_weights() for network in system.networks.values()]
-    system.phases = [_with_tools(phase, reference_tools(reference.steps["alpha"])) for phase in system.phases]
+    system.phases = with_alpha(system.phases, reference.steps["alpha"])
     Step(system, seed=0)(batch, 0)
-    ab = system.predict(luminance)["ab"].numpy()
+    ab = np.asarray(system.predict(luminance)["ab"])
     for network, values in zip(system.networks.values(), before, strict=True):
         network.set_weights(values)
     return ab
@@ -190,7 +225,7 @@ def after_one_step(reference: Reference, batch: Mapping[str, np.ndarray], lumina
 def with_statistics_restored(reference: Reference, check: Callable[[Reference], Iterator[Result]]) -> Iterator[Result]:
     """Runs a check and gives the networks back the moving statistics that its passes changed."""
     networks = reference.system.networks.values()
-    before = [[variable.numpy() for variable in network.non_trainable_variables] for network in networks]
+    before = [[np.array(variable) for variable in network.non_trainable_variables] for network in networks]
     yield from check(reference)
     for network, values in zip(networks, before, strict=True):
         for variable, value in zip(network.non_trainable_variables, values, strict=True):

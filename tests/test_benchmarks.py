@@ -10,6 +10,7 @@ from conftest import ROOT, run_process, write_picture
         ("metrics", ["nowhere", "nowhere"], "nowhere: "),
         ("fidelity", ["nowhere"], "nowhere: no such folder of reference files"),
         ("profile", ["--nothing"], "unrecognized arguments: --nothing"),
+        ("engines", ["--nothing"], "unrecognized arguments: --nothing"),
         ("training", ["--nothing"], "unrecognized arguments: --nothing"),
         ("pipeline", ["--nothing"], "unrecognized arguments: --nothing"),
         ("colorizing", ["--nothing"], "unrecognized arguments: --nothing"),

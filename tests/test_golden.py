@@ -9,6 +9,7 @@ import skimage.data
 from released_files import made_up_array, make_up_weights, write_released_file
 
 from benchmarks import fidelity
+from benchmarks.reference import unpacked
 from historynet import Colorizer
 from historynet.pictures import images
 from historynet.systems import loading
@@ -100,7 +101,8 @@ def test_made_up_weights_are_those_of_the_reference_files(reference, variant, na
     if name == "classifier.h5" and "info" not in VARIANTS[variant].outputs:
         assert not path.exists()
         return
-    contents = loading.identify(path)
+    with unpacked(path) as whole:
+        contents = loading.identify(whole)
     if name.startswith("my_model_colorization"):
         assert contents.architecture == Architecture(variant)
     # The order of the arrays does not depend on the network's size.
@@ -148,20 +150,34 @@ SEEN = {
 }
 
 
+# JAX sums in an order of its own, as TensorFlow does by default. Losses and gradients are as close as TensorFlow's
+# default comes by docs/fidelity.md; these limits are what is to reach there, or twice what was seen.
+ON_JAX = {
+    "pictures in batches of 1: pixels that differ, of the worst picture": 5e-3,
+    "D1 gradients in full": 3e-3,
+    "D2 gradients in full": 8e-2,
+}
+ON_JAX_WITHOUT_INFO = {"G gradient norms": 5e-3, "G gradients in full": 2e-2}
+
+
 @pytest.mark.golden
 @pytest.mark.slow
-def test_closeness_to_the_released_programs_runs(reference):
-    """The tables of docs/fidelity.md, with --released-arithmetic; it fails when a figure worsens.
+@pytest.mark.parametrize("arithmetic", [fidelity.RELEASED, fidelity.JAX])
+def test_closeness_to_the_released_programs_runs(reference, arithmetic):
+    """The tables of docs/fidelity.md; it prints the figures and fails when one worsens.
 
-    One test, so that no two of the variants, of more than eight gigabytes each, are measured at a time.
+    One test for all variants, so that no two of them, of more than eight gigabytes each, are measured at a time.
     """
     worse = {}
     for variant in VARIANTS:
         info = "info" in VARIANTS[variant].outputs
         tables = [TO_REACH, WITH_INFO if info else WITHOUT_INFO, SEEN]
+        if arithmetic == fidelity.JAX:
+            tables = [ON_JAX, {} if info else ON_JAX_WITHOUT_INFO, *tables]
         limits = [limit for table in tables for limit in table.items()]
-        for check, value in fidelity.measure(reference / "golden", variant, fidelity.RELEASED).items():
+        for check, value in fidelity.measure(reference / "golden", variant, arithmetic).items():
             limit = next(limit for pattern, limit in limits if re.match(pattern, check))
+            print(f"{variant} {arithmetic}, {check}: {value:.2g}, limit {limit:.2g}", flush=True)
             if not value <= limit:
                 worse[variant, check] = (value, limit)
     assert not worse

@@ -1,6 +1,7 @@
 """Two devices, and a batch in parts, against one device and the whole batch."""
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -16,8 +17,10 @@ from toy import Toy
 from historynet.systems.optimizers import Adams
 from historynet.systems.system import Phase
 from historynet.training.checkpoints import Checkpoint, Checkpoints, Position, restore
+from historynet.training.engine import Step, StepTools
 from historynet.training.sharing import split
-from historynet.training.tensorflow_step import Step, StepTools
+
+ENGINE = keras.backend.backend()
 
 
 class Normalized(Toy):
@@ -81,14 +84,18 @@ def small_historynet():
     return system
 
 
-def mirrored(case):
-    """Prints how far two logical CPUs are from one. In a process of its own: TensorFlow's devices are chosen once."""
-    import tensorflow as tf
-
+def mirrored(case, devices):
+    """Prints how far some logical CPUs are from one. In a process of its own: an engine's devices are chosen once."""
     from historynet import backend
 
-    cpu = tf.config.list_physical_devices("CPU")[0]
-    tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+    # JAX is told by XLA_FLAGS.
+    if ENGINE == "tensorflow":
+        import tensorflow as tf
+
+        cpu = tf.config.list_physical_devices("CPU")[0]
+        tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * devices)
+    else:
+        backend.start("cpu")
     if case == "toy":
         make, batches, options = Normalized, list(toy_batches(6, 5, 1)), [{"parts": 2}]
     elif case == "optimizers":
@@ -100,26 +107,34 @@ def mirrored(case):
         batches = [{k: v.astype(case) for k, v in make_batch(samples).items()} for samples in (4, 3, 1)]
     alone = [train(make, batches, **chosen) for chosen in options]
     words = backend.start("cpu", strategy="mirrored")
+    assert Step(make(), seed=0).workers.replicas == devices
     layers = [layer for n in make().networks.values() for layer in n.layers if hasattr(layer, "synchronized")]
     results = [apart(one, train(make, batches, **chosen)) for one, chosen in zip(alone, options, strict=True)]
     assert not any(layer.synchronized for layer in layers)
     print(json.dumps([words, results]))
 
 
-def run_mirrored(case):
-    code = f"import test_strategy; test_strategy.mirrored({case!r})"
+def run_mirrored(case, devices=2):
+    code = f"import test_strategy; test_strategy.mirrored({case!r}, {devices})"
     result = subprocess.run(
-        [sys.executable, "-c", code], cwd=Path(__file__).parent, capture_output=True, text=True, check=False
+        [sys.executable, "-c", code],
+        cwd=Path(__file__).parent,
+        env=os.environ | {"XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}"},
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert result.returncode == 0, result.stderr
     words, results = json.loads(result.stdout.splitlines()[-1])
-    assert words == "running on the CPU, 2 devices together"
+    engine = {"tensorflow": "", "jax": " with JAX"}[ENGINE]
+    assert words == f"running on the CPU{engine}, {devices} devices together"
     return results
 
 
-def test_two_devices_train_like_one():
+@pytest.mark.parametrize("devices", [2] if ENGINE == "tensorflow" else [2, 4])
+def test_several_devices_train_like_one(devices):
     """Uneven shares, a batch of less samples than devices, and parts."""
-    for losses, weights in run_mirrored("toy"):
+    for losses, weights in run_mirrored("toy", devices):
         assert losses < 1e-5
         assert weights < 1e-6
 
@@ -149,12 +164,13 @@ def test_parts_of_a_batch_give_the_same_without_batch_normalisation():
 def test_batch_normalisation_sees_a_part_at_a_time():
     batch = next(toy_batches(6))
     system = Normalized(rate=1e-9)
-    hidden = system.networks["first"].get_layer("hidden")(batch["L"]).numpy()
+    hidden = system.networks["first"].get_layer("hidden")(batch["L"])
     system.phases = (
         Phase({"first": {"out": 1.0}}, lambda b, o, t: {"out": system.networks["first"](b["L"], training=True)[:, 0]}),
     )
     Step(system, seed=0, parts=2)(batch, 0)
-    mean = system.networks["first"].get_layer("normalize").moving_mean.numpy()
+    hidden = np.asarray(hidden)
+    mean = np.asarray(system.networks["first"].get_layer("normalize").moving_mean)
     np.testing.assert_allclose(mean, 0.25 * hidden[:3].mean(0) + 0.5 * hidden[3:].mean(0), rtol=1e-4)
 
 
@@ -173,12 +189,12 @@ def test_what_is_not_finite_stops_under_xla_and_in_parts():
     for options in ({"jit": True}, {"parts": 2}):
         system = Normalized()
         step = Step(system, seed=0, **options)
-        before = system.networks["first"].trainable_variables[0].numpy()
+        before = np.array(system.networks["first"].trainable_variables[0])
         (batch,) = toy_batches(4)
         batch["L"][3] = np.nan
         with pytest.raises(NotFiniteError, match="double is not finite at step 7"):
             step(batch, 7)
-        np.testing.assert_array_equal(system.networks["first"].trainable_variables[0].numpy(), before)
+        np.testing.assert_array_equal(np.asarray(system.networks["first"].trainable_variables[0]), before)
 
 
 def test_parts_continue_with_the_same_bits(tmp_path):

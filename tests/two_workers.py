@@ -1,14 +1,16 @@
 """Two processes on this machine that train together, against one; one of them killed, then both started again.
 
-`python tests/two_workers.py` prints what it sees; it takes minutes, since TensorFlow starts fifteen times. The
-processes have a network of their own where the system allows it (`unshare --net`, as root), since TensorFlow listens on
-all addresses.
+`python tests/two_workers.py [--backend jax]` prints what it sees; it takes minutes, since the engine starts fifteen
+times. The processes have a network of their own where the system allows it (`unshare --net`, as root), since TensorFlow
+listens on all addresses.
 """
 
+import argparse
 import csv
 import json
 import os
 import re
+import shlex
 import shutil
 import signal
 import socket
@@ -110,10 +112,14 @@ def kill_in_the_middle(processes: list[subprocess.Popen], run: Path, index: int,
 
 def main() -> None:
     if os.environ.get("TWO_WORKERS_ALONE") is None and shutil.which("unshare"):
-        inside = f'ip link set lo up && exec "{sys.executable}" "{__file__}"'
+        inside = f'ip link set lo up && exec "{sys.executable}" "{__file__}" {shlex.join(sys.argv[1:])}'
         alone = ["unshare", "--net", "sh", "-c", inside]
         if subprocess.run(["unshare", "--net", "true"], check=False).returncode == 0:
             sys.exit(subprocess.run(alone, env=os.environ | {"TWO_WORKERS_ALONE": "1"}, check=False).returncode)
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--backend", choices=("tensorflow", "jax"), default="tensorflow")
+    # What the processes are started with.
+    os.environ["KERAS_BACKEND"] = parser.parse_args().backend
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         data = make_data(folder / "DATASET")

@@ -4,6 +4,9 @@ from historynet.backend.machines import find_machines
 from historynet.backend.noise import out_of_sight
 from historynet.errors import InputError
 
+_LOST_AFTER = 30
+"""Seconds without a word from a worker after which the others give it up."""
+
 
 def start(gpu_id: str, strategy: str, onednn: bool) -> str:
     """Imports JAX and takes devices; arguments, result and errors as of `historynet.backend.start`.
@@ -56,8 +59,10 @@ def _meet() -> None:
     workers, index = find_machines()
     if jax.distributed.is_initialized():
         return
+    # Otherwise JAX ends this process from a thread of its own when another one is lost, without a word of ours.
+    jax.config.update("jax_enable_recoverability", True)
     try:
-        jax.distributed.initialize(workers[0], len(workers), index)
+        jax.distributed.initialize(workers[0], len(workers), index, heartbeat_timeout_seconds=_LOST_AFTER)
     except jax.errors.JaxRuntimeError as error:
         raise InputError(
             f"TF_CONFIG: the {len(workers)} workers did not meet at {workers[0]} ({str(error).splitlines()[0]}); start "

@@ -3,8 +3,11 @@
 `historynet.backend.start` says which there are: JAX's default device alone, or all devices if there is no such default.
 """
 
+import atexit
 import contextlib
+import os
 import re
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 
 import jax
@@ -126,7 +129,16 @@ class Workers:
         except (jax.errors.JaxRuntimeError, ValueError) as error:
             if not self.are_several or not _LOST.search(str(error)):
                 raise
+            # At the end JAX would wait for the lost one, and then abort. What is registered last is called first.
+            atexit.register(_leave)
             raise WorkerLostError(
                 "another worker has ended or cannot be reached, so this one ends, too; see what it says. Start all of "
                 "them again to continue from the newest checkpoint"
             ) from error
+
+
+def _leave() -> None:
+    """Ends the process at once, with the exit code of a lost worker."""
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    os._exit(WorkerLostError.exit_code)

@@ -133,6 +133,24 @@ class Step:
                 raise NotFiniteError(f"{name} is not finite at step {step}")
         return {name: float(value) for name, value in zip(losses, values, strict=False)}
 
+    def gradients(self, fields: Mapping[str, np.ndarray], step: int = 0) -> list[tuple[dict[str, float], State]]:
+        """Each phase's losses and its networks' gradients, of the whole batch, before any update.
+
+        Nothing is applied; what a pass moves by itself, as the statistics of batch normalisation, moves. A variable
+        that no loss reaches has zeros. One process must have all samples, and losses are not scaled.
+        """
+        samples = len(next(iter(fields.values())))
+        (part,) = self.workers.place(fields, samples, 1)
+        trained, own, shared, results = self._values(self._trainable), self._values(self._own), {}, []
+        for number, phase in enumerate(self._system.phases):
+            scales = dict.fromkeys(phase.objectives, 1.0)
+            computed = self._compute[number](trained, own, scales, part, shared, step, 0, samples=samples)
+            own, shared = computed.moved, computed.shared
+            losses = {name: float(computed.losses[name]) for name in self._names[number]}
+            results.append((losses, computed.gradients))
+        self._assign(self._own, own)
+        return results
+
     def _update(self, parts: Sequence[Mapping[str, jax.Array]], step: int, samples: int) -> tuple[dict, dict]:
         """The losses and the gradients' norms by name; the variables have their new values if these are finite."""
         losses, norms, finite = {}, {}, True

@@ -141,6 +141,25 @@ class Step:
         """The fields as they are: TensorFlow sends them when it computes."""
         return fields
 
+    def gradients(
+        self, fields: Mapping[str, np.ndarray], step: int = 0
+    ) -> list[tuple[dict[str, float], dict[str, list[tf.Tensor | None]]]]:
+        """Each phase's losses and its networks' gradients, of the whole batch, before any update.
+
+        Nothing is applied; what a pass moves by itself, as the statistics of batch normalisation, moves. A variable
+        that no loss reaches has None. With one device and losses that are not scaled.
+        """
+        samples = tf.constant(len(next(iter(fields.values()))))
+        tensors = {name: tf.convert_to_tensor(value) for name, value in fields.items()}
+        share = Share(tensors, tf.constant(0), samples, tf.constant(1))
+        shared, results = {}, []
+        for number, phase in enumerate(self._system.phases):
+            computed = self._gradients_of(phase, number, tf.constant(step, tf.int64))(share, shared)
+            shared = computed.shared
+            losses = {name: float(value) for name, value in computed.losses.items()}
+            results.append((losses, computed.gradients))
+        return results
+
     def graph(self, fields: Mapping[str, np.ndarray]) -> tf.Graph:
         """The graph of an update on batches of just this size, in which all shapes are known: what it computes."""
         shares = self._shares(fields, len(next(iter(fields.values()))))
