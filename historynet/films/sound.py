@@ -17,6 +17,9 @@ _PCM = {"u8": "pcm_u8", "s16": "pcm_s16le", "s32": "pcm_s24le", "flt": "pcm_f32l
 
 _AAC_RATES = (96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8_000, 7_350)
 
+_LAYOUTS = {1: "mono", 2: "stereo", 3: "2.1", 4: "4.0", 5: "5.0", 6: "5.1", 7: "6.1", 8: "7.1"}
+"""What channels are that are only counted."""
+
 
 def encoders(stream: av.AudioStream) -> tuple[str, ...]:
     """The encoders that suit a stream, the best first: PCM stays PCM, what is coarse becomes AAC, all else lossless.
@@ -33,7 +36,7 @@ def encoders(stream: av.AudioStream) -> tuple[str, ...]:
         return pcm
     if context.name in _LOSSLESS or (context.bit_rate or 0) > _LOSSY_UP_TO * max(1, context.channels):
         return ("flac", "alac", *pcm)
-    return ("aac",)
+    return ("aac", "flac", "alac", *pcm)
 
 
 class Converter:
@@ -63,8 +66,9 @@ class Converter:
         if encoder == "aac":
             self.stream.bit_rate = round(channels * min(max(share, 64_000), 160_000) * min(1, rate / 44_100))
         target = self.stream.codec_context
-        # What is not named (six channels of PCM, say) is named by its number.
-        self._layout = context.layout.name if context.layout.name else f"{channels}c"
+        # Often a file says no more than how many channels there are.
+        name = context.layout.name
+        self._layout = _LAYOUTS.get(channels, name) if name.endswith("channels") else name
         target.layout = self._layout
         if encoder in ("flac", "alac"):
             fine = context.format.name.removesuffix("p") not in ("u8", "s16")
