@@ -10,7 +10,7 @@ from historynet import backend, files, settings
 from historynet.colorizing.options import Options
 from historynet.commands import running
 from historynet.errors import InputError
-from historynet.films.options import CODECS, CRFS, STEADINESSES, FilmOptions
+from historynet.films.options import CODECS, CRFS, PIXEL_FORMATS, STEADINESSES, FilmOptions
 from historynet.pictures.options import LIMITS, QUALITIES, STRENGTHS, UPSAMPLINGS
 from historynet.settings import Settings
 from historynet.systems.historynet.settings import HistoryNetSettings
@@ -200,6 +200,17 @@ def _add_film_options(group: argparse._ArgumentGroup) -> None:
         default=FilmOptions.crf,
         metavar="N",
         help="of the codec: lower is better and larger (default: %(default)g)",
+    )
+    group.add_argument(
+        "--pixel-format",
+        choices=PIXEL_FORMATS,
+        default=FilmOptions.pixel_format,
+        help="of the results; with 10 at the end 10 bits (default: %(default)s)",
+    )
+    group.add_argument(
+        "--deinterlace",
+        action="store_true",
+        help="make whole frames of interlaced films, and of telecined ones the film's own 24 a second",
     )
 
 

@@ -51,6 +51,8 @@ _OF_FILMS = {
     "film_format": "same",
     "codec": FilmOptions.codec,
     "crf": FilmOptions.crf,
+    "pixel_format": FilmOptions.pixel_format,
+    "deinterlace": FilmOptions.deinterlace,
 }
 """Options that pictures do not obey, with their defaults."""
 

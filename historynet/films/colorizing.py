@@ -1,7 +1,7 @@
 """A network and a film -> a film.
 
 libav (PyAV) decodes and encodes. A frame's own luma stays as it is, number for number; only the chrominance is new.
-What else the file holds, sound and subtitles, is copied as it is.
+What else the file holds, sound and subtitles, is copied as it is where the result's container can hold it.
 """
 
 import contextlib
@@ -55,7 +55,7 @@ class _Frame:
 
     Attributes:
         time: when it is shown, in the film's ticks; 0 is the beginning of the result.
-        luma: Y as the film has it, uint8 (height, width), upright, both even; None once it is recombined.
+        luma: Y as the film has it, (height, width), upright (`Planes.luma`); None once it is recombined.
         luminance: 8-bit L as the network sees it, uint8 (height, width).
         cut: whether it is the first of a shot.
         segment: number of the segment it belongs to.
@@ -141,7 +141,7 @@ def count_frames(source: Path, options: FilmOptions | None = None) -> int | None
 
 
 def _open_film(source: Path, options: FilmOptions) -> Film:
-    return Film(source, options.start, options.end, options.max_megapixels)
+    return Film(source, options)
 
 
 def _make(
@@ -157,11 +157,13 @@ def _make(
     # What is made already, and whether the rest can be.
     work = WorkFolder(folder, segments.make_record(film.path, colorizer.digest(), asdict(options)))
     joined = folder / f"joined{result.suffix}"
-    joining.check_container(film, joined, options.codec, options.crf)
+    plan = joining.check_container(film, joined, options)
     report = FilmReport(continued=work.place.frames, notes=film.notes, damage=film.damage)
     film.damage += work.place.damage
     if work.note:
         film.note(work.note)
+    if film.first_field and not segments.has_fields(film, options):
+        film.note("its fields are encoded as whole frames: only H.264 with a height divisible by four has them")
     progress(work.place.frames)
     # The video, segment by segment.
     with contextlib.closing(_coloured(colorizer, film, options, work.place)) as frames:
@@ -173,7 +175,8 @@ def _make(
         raise PictureError(f"{film.path}: {missing}")
     film.check_end()
     # The result, whole.
-    joining.join(film, work.segments(), joined, options.provenance)
+    work.check()
+    joining.join(film, plan, work.segments(), joined, options.provenance)
     with files.writing(result), naming():
         joined.replace(result)
     return report
@@ -199,17 +202,16 @@ def _decode(film: Film, size: tuple[int, int], place: Place) -> Iterator[_Frame]
     """The frames from a place on, as a network that sees (height, width) takes them, with their cuts and segments."""
     made = min(place.frames, LOOK_BACK)
     # A few that are made already tell whether the next begins a shot.
-    frames = (_prepare(film, size, time, frame) for time, frame in film.frames(place.look_back, place.frames - made))
+    frames = (_prepare(film, size, time, luma) for time, luma in film.frames(place.look_back, place.frames - made))
     judged = itertools.islice(find_cuts(frames, lambda frame: frame.luminance), made, None)
     for frame, cut, segment in segments.number_segments(judged, place.segment):
         frame.cut, frame.segment = cut, segment
         yield frame
 
 
-def _prepare(film: Film, size: tuple[int, int], time: int, frame: av.VideoFrame) -> _Frame:
-    luma = film.luma(frame)
+def _prepare(film: Film, size: tuple[int, int], time: int, luma: np.ndarray) -> _Frame:
     height, width = size
-    small = color.resize(film.to_gray(luma), height, width)
+    small = color.to_8_bit(color.resize(film.planes.to_gray(luma), height, width))
     return _Frame(time, luma, color.rgb_to_lab(np.dstack([small] * 3))[..., 0])
 
 
@@ -230,14 +232,10 @@ def _steady(steadier: Steadier, predicted: Iterable[tuple[_Frame, np.ndarray]]) 
 
 
 def _recombine(film: Film, options: FilmOptions, frame: _Frame) -> tuple[_Frame, av.VideoFrame]:
-    """The frame's own Y with its ab, in YUV 4:2:0, as the encoder takes it."""
-    rgb = np.dstack([film.to_gray(frame.luma)] * 3)
+    """The frame's own Y with its ab, in YUV, as the encoder takes it."""
+    rgb = np.dstack([film.planes.to_gray(frame.luma)] * 3)
     rgb = color.with_chrominance(rgb, frame.ab, options.strength, options.upsampling, out=rgb)
-    range_, matrix = film.tags[:2]
-    yuv = av.VideoFrame.from_ndarray(rgb, "rgb24")
-    yuv = yuv.reformat(format="yuv420p", dst_colorspace=matrix, dst_color_range=range_).to_ndarray()
-    yuv[: len(frame.luma)] = frame.luma
-    picture = av.VideoFrame.from_ndarray(yuv, "yuv420p")
+    picture = film.planes.join(frame.luma, rgb)
     picture.pts, picture.time_base = frame.time, film.time_base
     # It has done its work, and many frames wait.
     frame.luma = None
@@ -254,7 +252,7 @@ def _encode(
 ) -> Place:
     """Writes the segment that begins at a place into a file; returns the place behind it."""
     times = []
-    with segments.writing(path, film, options.codec, options.crf) as write:
+    with segments.writing(path, film, options) as write:
         for frame, picture in frames:
             times.append(frame.time)
             write(picture)

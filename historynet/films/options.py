@@ -17,6 +17,9 @@ from historynet.pictures.options import (
 CODECS = ("libx264", "libvpx-vp9")
 """The encoders of libav that have a constant rate factor: H.264 and VP9."""
 
+PIXEL_FORMATS = ("yuv420p", "yuv422p", "yuv444p", "yuv420p10", "yuv422p10", "yuv444p10")
+"""Of the results: how many pixels have a chrominance of their own, and with 10 at the end 10 bits."""
+
 STEADINESSES, CRFS = (0, 1), (0, 63)
 """Lowest and highest steadiness and constant rate factor."""
 
@@ -30,6 +33,8 @@ class FilmOptions:
         upsampling: one of `pictures.options.UPSAMPLINGS`.
         steadiness: of the colours over time, 0..1 (`steadying.Steadier`).
         codec: one of `CODECS`.
+        pixel_format: one of `PIXEL_FORMATS`; VP9 takes no 10 bits.
+        deinterlace: whether whole frames are made of an interlaced film, and its own frames of a telecined one.
         crf: the encoder's constant rate factor: lower is better and larger.
         start: seconds; what comes before is left out.
         end: seconds; what comes after is left out; None: nothing.
@@ -44,6 +49,8 @@ class FilmOptions:
     upsampling: str = BILINEAR
     steadiness: float = 0.9
     codec: str = CODECS[0]
+    pixel_format: str = PIXEL_FORMATS[0]
+    deinterlace: bool = False
     crf: float = 18
     start: float = 0.0
     end: float | None = None

@@ -1,6 +1,7 @@
 """A film file: what its header says, its frames with their times, and what of it is damaged."""
 
 import contextlib
+import heapq
 import itertools
 import math
 import re
@@ -9,15 +10,15 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
-import cv2
 import numpy as np
 from av.stream import Disposition
-from av.video.reformatter import ColorRange
 
 from historynet import files
 from historynet.errors import PictureError, reason
+from historynet.films import fields
+from historynet.films.options import FilmOptions
+from historynet.films.planes import Planes
 from historynet.films.source import DAMAGE, Source, seek
-from historynet.pictures import formats
 
 EXTENSIONS = frozenset(
     {
@@ -31,8 +32,10 @@ EXTENSIONS = frozenset(
 _CONTAINERS = "mov,matroska,webm,avi,mpeg,mpegts,mpegvideo,h264,hevc,asf,flv,ogg,mxf,dv,nut,yuv4mpegpipe"
 _CONTAINERS += ",mov,mp4,m4a,3gp,3g2,mj2"
 
-_MATRICES = {1: "bt709", 4: "fcc", 5: "bt470bg", 6: "smpte170m", 7: "smpte240m", 9: "bt2020nc"}
-"""The ways from RGB to YUV that libav's scaler knows, by their number in H.273."""
+_LOOKED_AT = 16
+"""So many frames tell whether a film is interlaced, and whether its times can be believed."""
+
+_LOOKED_AT_FOR_PULLDOWN = 60
 
 
 class Film:
@@ -42,23 +45,20 @@ class Film:
 
     Args:
         path: of the film's file.
-        start: seconds after the film's beginning; what comes before is left out.
-        end: seconds after the film's beginning; what comes after is left out; None: nothing.
-        max_megapixels: a film with larger frames is refused.
+        options: what is left out of it, and the form that its frames are given.
 
     Attributes:
         path: of the film's file.
         time_base: length of the video's tick, in seconds.
         duration: of the video in seconds, None if the file does not say.
-        rate: frames a second, on average; None if the file does not say.
+        rate: frames a second of the result, on average; None if the file does not say.
         step: ticks from frame to frame, on average.
         is_whole: whether nothing is left out by start and end.
         begin: time of the file's first frame or sound, in seconds; 0 if that is below 0.
         start: time of the file at which the result begins, in seconds.
         end: time of the file at which the result ends, in seconds; infinite if nothing is left out.
-        shape: (height, width) of a luma plane that `luma` gives; both even.
-        aspect: width of a pixel by its height, None if the file does not say.
-        tags: colour range, matrix, primaries and transfer function, numbers as in H.273, for the result.
+        planes: what its frames are.
+        first_field: which field of the result's frames is shown first (`fields`); PROGRESSIVE if they have none.
         notes: what the result does not keep, and what else there is to say.
         damage: what of the film could not be read, in the order of its discovery.
 
@@ -67,74 +67,78 @@ class Film:
         MemoryError: if there is not enough memory to read it.
     """
 
-    def __init__(
-        self,
-        path: Path,
-        start: float = 0.0,
-        end: float | None = None,
-        max_megapixels: float = formats.MAX_MEGAPIXELS,
-    ):
+    def __init__(self, path: Path, options: FilmOptions):
         self.path = path
         self.notes: list[str] = []
         self.damage: list[str] = []
-        self.is_whole = not start and end is None
-        self._cut_at_start, self._cut_at_end = bool(start), end is not None
+        self.is_whole = not options.start and options.end is None
+        self._cut_at_start, self._cut_at_end = bool(options.start), options.end is not None
+        self._most_pixels = options.max_megapixels * 1e6
         self._last_end: float | None = None
+        self._is_changed = False
         self._sources: list[Source] = []
         with self.open() as container:
             stream = find_video(container)
-            self._check(stream, max_megapixels)
+            self._check(stream, options.max_megapixels)
             self.time_base: Fraction = stream.time_base
             self.rate: Fraction | None = stream.average_rate or stream.guessed_rate
             self.duration = _duration(stream)
             # What begins late (recorded broadcasts) is moved to the beginning.
             self.begin = max(container.start_time or 0, 0) / 1e6
-            self.start = self.begin + start
-            self.end = math.inf if end is None else self.begin + end
-            self.step = max(1, round(1 / (self.rate * self.time_base))) if self.rate else 1
-            frame = next(self._decode(container, stream), None)
-            if frame is None:
+            self.start = self.begin + options.start
+            self.end = math.inf if options.end is None else self.begin + options.end
+            self._by_decoding = False
+            frames = self._decode(container, stream)
+            first = next(frames, None)
+            if first is None:
                 raise PictureError(f"{path}: no frame can be decoded")
-            # Only the frames of the result count, and they are read again.
-            self.damage.clear()
-            self._describe(frame, stream)
+            self.planes = Planes(first, stream, options.pixel_format)
+            self.notes += self.planes.notes
+            seen = [first, *itertools.islice(frames, _LOOKED_AT - 1)]
+            times = [frame.pts for frame in seen if frame.pts is not None]
+            # AVI has no times but those at which decoding begins, and Matroska none else of what came from AVI.
+            self._by_decoding = "avi" in container.format.name or times != sorted(times)
+            self._look_for_fields(seen, stream, options.deinterlace)
+        self.step = max(1, round(1 / (self.rate * self.time_base))) if self.rate else 1
+        # Only the frames of the result count, and they are read again.
+        self.damage.clear()
 
     def _check(self, stream: av.VideoStream | None, max_megapixels: float) -> None:
         if stream is None:
             raise PictureError(f"{self.path}: there is no video in it that can be decoded")
-        if stream.width * stream.height > max_megapixels * 1e6:
+        if stream.width * stream.height > self._most_pixels:
             raise PictureError(
                 f"{self.path}: {stream.width}x{stream.height} pixels are more than {max_megapixels:g} "
                 "megapixels (--max-megapixels)"
             )
 
-    def _describe(self, frame: av.VideoFrame, stream: av.VideoStream) -> None:
-        """Sets what the first frame says of all: size, rotation, colours; notes what the result does not keep."""
-        self._height, self._width = frame.height, frame.width
-        self._rotation = round(frame.rotation / 90) % 4
-        # Where nothing else is said, gray and yuvj formats are of full range.
-        full = frame.color_range == ColorRange.JPEG or frame.format.name.startswith("yuvj")
-        full |= frame.format.name.startswith("gray") and frame.color_range != ColorRange.MPEG
-        # Players, too, guess the matrix by the size.
-        large = self._width >= 1280 or self._height > 576
-        matrix = frame.colorspace if frame.colorspace in _MATRICES else 1 if large else 6
-        context = stream.codec_context
-        range_ = int(ColorRange.JPEG if full else ColorRange.MPEG)
-        self.tags: tuple[int, int, int, int] = range_, matrix, context.color_primaries, context.color_trc
-        aspect = stream.sample_aspect_ratio
-        self.aspect: Fraction | None = 1 / aspect if aspect and self._rotation % 2 else aspect
-        self.shape: tuple[int, int] = self.luma(frame).shape
-        if self._width % 2 or self._height % 2:
-            self.note(
-                f"its frames have an odd size, {self._width}x{self._height}; the last row or column is doubled, "
-                "since encoders take even sizes"
-            )
-        if self._rotation:
-            self.note("its frames are turned upright, as players show them")
-        if frame.format.components[0].bits > 8:
-            self.note("its values are cut to 8 bits")
-        if frame.interlaced_frame:
-            self.note("it is interlaced, and encoded as whole frames")
+    def _look_for_fields(self, seen: list[av.VideoFrame], stream: av.VideoStream, deinterlace: bool) -> None:
+        """Sets what is to be done with the fields of an interlaced film, and notes it."""
+        self.first_field = fields.first_field(seen, stream)
+        self._whole_frames = deinterlace
+        self._marked = any(frame.interlaced_frame for frame in seen)
+        self._telecined = False
+        if (self.first_field or deinterlace) and self.rate and 29.5 < self.rate < 30.5:
+            self._telecined = fields.is_telecined(self._middle())
+        name = "upper" if self.first_field == fields.TOP_FIRST else "lower"
+        kind = f"interlaced, {name} field first"
+        if self._telecined:
+            kind = "telecined: 24 frames a second are spread over the fields of 30"
+        if deinterlace:
+            self.first_field = fields.PROGRESSIVE
+            if self._telecined:
+                self.rate *= Fraction(fields.CYCLE - 1, fields.CYCLE)
+                self.note("it is telecined; --deinterlace gives it back its own 24 frames a second")
+        elif self.first_field or self._telecined:
+            self.note(f"it is {kind}; this is kept, and --deinterlace makes whole frames of it")
+
+    def _middle(self) -> list[av.VideoFrame]:
+        """Some frames of the film's middle: at its beginning there are titles, which stand still."""
+        with self.open() as container:
+            stream = find_video(container)
+            if self.duration:
+                seek(container, int((self.begin + self.duration / 2) * av.time_base))
+            return list(itertools.islice(self._decode(container, stream), _LOOKED_AT_FOR_PULLDOWN))
 
     @contextlib.contextmanager
     def open(self) -> Iterator[av.container.InputContainer]:
@@ -196,14 +200,17 @@ class Film:
             raise
         self.check_source()
 
-    def frames(self, time: int | None = None, number: int = 0) -> Iterator[tuple[int, av.VideoFrame]]:
-        """The frames between start and end with their times in ticks, which rise; ends where nothing more is read.
+    def frames(self, time: int | None = None, number: int = 0) -> Iterator[tuple[int, np.ndarray]]:
+        """The lumas of frames between start and end, as `Planes.luma` has them, with their times in ticks, which rise.
+
+        Ends where nothing more is read.
 
         Args:
             time: of the first frame that is wanted, in ticks; None: not known.
             number: how many frames are before it; they are counted where the file does not lead to that time.
         """
-        if time is not None:
+        # Times by decoding, and what filters do, follow from all frames before.
+        if time is not None and not self._by_decoding and not self._whole_frames:
             frames = self._timed(time)
             first = next(frames, None)
             if first is not None and first[0] == time:
@@ -212,16 +219,18 @@ class Film:
                 return
         yield from itertools.islice(self._timed(), number, None)
 
-    def _timed(self, first: int | None = None) -> Iterator[tuple[int, av.VideoFrame]]:
+    def _timed(self, first: int | None = None) -> Iterator[tuple[int, np.ndarray]]:
         shift = self.ticks(self.start)
         last = None
         with self.open() as container:
             stream = find_video(container)
             stream.thread_type = "AUTO"
-            if self._cut_at_start or first is not None:
+            if (self._cut_at_start or first is not None) and not self._by_decoding:
                 frames = self._seek(container, stream, shift + (first or 0))
             else:
                 frames = self._decode(container, stream)
+            if self._whole_frames:
+                frames = fields.whole_frames(frames, self._telecined, self._marked, self.time_base)
             for frame in frames:
                 time = (0 if last is None else last + self.step) if frame.pts is None else frame.pts - shift
                 seconds = (time + shift) * self.time_base
@@ -231,9 +240,19 @@ class Film:
                     continue
                 # Times that do not rise, as in damaged films, no container takes.
                 time = time if last is None else max(time, last + 1)
-                yield time, frame
+                yield time, self._luma(frame, stream, float(seconds))
                 last = time
                 self._last_end = float(seconds) + (frame.duration or self.step) * self.time_base
+
+    def _luma(self, frame: av.VideoFrame, stream: av.VideoStream, seconds: float) -> np.ndarray:
+        aspect = stream.codec_context.sample_aspect_ratio
+        if not self._is_changed and self.planes.differs(frame, aspect):
+            self._is_changed = True
+            self.note(
+                f"the size or aspect of its frames changes at {seconds:.1f} s, to {frame.width}x{frame.height}; what "
+                "differs from the beginning is fitted into it with black borders"
+            )
+        return self.planes.luma(frame, aspect)
 
     def _seek(
         self, container: av.container.InputContainer, stream: av.VideoStream, begin: int
@@ -248,23 +267,43 @@ class Film:
         return self._decode(container, stream)
 
     def _decode(self, container: av.container.InputContainer, stream: av.VideoStream) -> Iterator[av.VideoFrame]:
+        times = []
         try:
             for packet in self.demux(container, stream):
+                if not packet.size and packet.dts is not None:
+                    # An empty packet means that the frame before is shown on; decoders take it for the end.
+                    continue
+                if self._by_decoding and packet.dts is not None:
+                    heapq.heappush(times, packet.dts)
                 try:
                     frames = packet.decode()
                 except MemoryError:
                     raise
                 except av.FFmpegError as error:
                     self.note_damage(f"some of its frames cannot be decoded ({error.strerror})")
+                    if packet.dts in times:
+                        times.remove(packet.dts)
+                        heapq.heapify(times)
                     continue
                 for frame in frames:
-                    if frame.is_corrupt:
-                        self.note_damage("some of its frames are damaged")
-                    yield frame
+                    if times:
+                        # Frames are shown in the order of their times, whatever order they are decoded in.
+                        frame.pts = heapq.heappop(times)
+                    if self._is_sound(frame):
+                        yield frame
         except MemoryError:
             raise
         except DAMAGE as error:
             self.note_damage(f"it cannot be read to its end ({reason(error)})")
+
+    def _is_sound(self, frame: av.VideoFrame) -> bool:
+        """Whether a frame can be used; notes damage."""
+        if frame.is_corrupt:
+            self.note_damage("some of its frames are damaged")
+        if frame.width * frame.height > self._most_pixels:
+            self.note_damage("some of its frames are larger than --max-megapixels allows")
+            return False
+        return True
 
     def note(self, what: str) -> None:
         """Adds to `notes`, each text once."""
@@ -285,29 +324,6 @@ class Film:
     def is_wanted(self, seconds: float) -> bool:
         """Whether a time of the file is between start and end. What comes before its own beginning belongs to it."""
         return (not self._cut_at_start or seconds >= self.start) and seconds < self.end
-
-    def luma(self, frame: av.VideoFrame) -> np.ndarray:
-        """The Y plane of a frame, uint8 (height, width), upright; the last row or column twice if they are odd."""
-        range_, matrix = self.tags[:2]
-        plain = "gray" if frame.format.name.startswith("gray") else "yuv420p"
-        plane = frame.reformat(
-            width=self._width,
-            height=self._height,
-            format=plain,
-            src_colorspace=matrix,
-            dst_colorspace=matrix,
-            src_color_range=range_,
-            dst_color_range=range_,
-        ).planes[0]
-        luma = np.frombuffer(plane, np.uint8).reshape(plane.height, plane.line_size)[:, : plane.width]
-        luma = np.rot90(luma, self._rotation)
-        return np.pad(luma, [(0, side % 2) for side in luma.shape], mode="edge")
-
-    def to_gray(self, luma: np.ndarray) -> np.ndarray:
-        """A Y plane, uint8 (height, width), as gray levels 0..255 of the same shape."""
-        if self.tags[0] == ColorRange.JPEG:
-            return luma
-        return cv2.LUT(luma, np.rint((np.arange(256) - 16) * 255 / 219).clip(0, 255).astype(np.uint8))
 
     def ticks(self, seconds: float) -> int:
         """Seconds in units of `time_base`."""

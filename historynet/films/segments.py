@@ -9,8 +9,8 @@ import hashlib
 import itertools
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -21,6 +21,8 @@ from av.codec.context import Flags
 import historynet
 from historynet import files
 from historynet.errors import InputError, PictureError, reason
+from historynet.films import fields
+from historynet.films.options import FilmOptions
 from historynet.films.reading import Film
 
 Item = TypeVar("Item")
@@ -55,6 +57,7 @@ class Place:
         luminance: of the last frame, uint8 (height, width) as the network sees it; None at the beginning.
         ab: of the last frame, as steadied, float32 (height, width, 2) in 0..1; None at the beginning.
         damage: what of the film could not be read so far, as in `reading.Film`.
+        digests: of the files of the finished segments, in order.
     """
 
     segment: int = 0
@@ -63,6 +66,7 @@ class Place:
     luminance: np.ndarray | None = None
     ab: np.ndarray | None = None
     damage: tuple[str, ...] = ()
+    digests: tuple[str, ...] = ()
 
 
 class _DamagedError(InputError):
@@ -123,7 +127,8 @@ class WorkFolder:
         path = self._segment(self.place.segment)
 
         def write_both(temporary: Path) -> None:
-            self.place = write(self.place, temporary)
+            place = write(self.place, temporary)
+            self.place = replace(place, digests=(*self.place.digests, _digest(temporary)))
             state = {name: value for name, value in vars(self.place).items() if name != "segment"}
             # The place appears before its segment, so that the last segment always has it.
             files.write_atomically(path.with_suffix(".npz"), lambda file: np.savez(file, **state))
@@ -156,14 +161,42 @@ class WorkFolder:
         if not path.exists():
             raise damaged(FileNotFoundError(errno.ENOENT, f"no {path.name}"))
         with files.open_archive(path, damaged) as file, np.load(file, allow_pickle=False) as state:
-            return Place(
+            place = Place(
                 segment=number + 1,
                 frames=int(state["frames"]),
                 look_back=int(state["look_back"]),
                 luminance=state["luminance"],
                 ab=state["ab"],
                 damage=tuple(map(str, state["damage"])),
+                digests=tuple(map(str, state["digests"])),
             )
+        self.check(place.digests)
+        return place
+
+    def check(self, digests: Sequence[str] | None = None) -> None:
+        """Sees that the finished segments are what was written: a disk or a hand may have changed one since.
+
+        Args:
+            digests: of their files, in order; None: those of the place.
+
+        Raises:
+            InputError: if one is not, or cannot be read; as `_DamagedError` the first.
+        """
+        digests = self.place.digests if digests is None else digests
+        paths = self.segments()
+        for path, digest in itertools.zip_longest(paths, digests):
+            if path is None or digest is None or _digest(path) != digest:
+                raise _DamagedError(f"{path or self.folder}: a finished segment is damaged or gone")
+
+
+def _digest(path: Path) -> str:
+    """Of a file's content.
+
+    Raises:
+        InputError: if it cannot be read.
+    """
+    with files.reading(path), path.open("rb") as file:
+        return hashlib.file_digest(file, "blake2b").hexdigest()[:32]
 
 
 def make_record(film: Path, network: str, options: dict[str, Any]) -> dict[str, Any]:
@@ -193,43 +226,57 @@ def make_record(film: Path, network: str, options: dict[str, Any]) -> dict[str, 
     }
 
 
-def add_video(container: av.container.OutputContainer, film: Film, codec: str, crf: float) -> av.VideoStream:
-    """Adds a stream to a container that encodes a film's frames with its size, times, aspect and colour tags.
+def add_video(container: av.container.OutputContainer, film: Film, options: FilmOptions) -> av.VideoStream:
+    """Adds a stream to a container that encodes a film's frames with its size, times, aspect, fields and colour tags.
 
     Args:
         container: opened to be written.
         film: the film.
-        codec: one of libav's encoders that have a constant rate factor: libx264 or libvpx-vp9.
-        crf: the constant rate factor.
+        options: encoder, its constant rate factor, the pixel format.
     """
     # With its macroblock tree x264 does not give the same twice.
-    own = {"mbtree": "0"} if codec == "libx264" else {}
-    stream = container.add_stream(codec, film.rate, {"crf": f"{crf:g}"} | own)
-    stream.height, stream.width = film.shape
+    own = {"mbtree": "0"} if options.codec == "libx264" else {}
+    stream = container.add_stream(options.codec, film.rate, {"crf": f"{options.crf:g}"} | own)
+    planes = film.planes
+    stream.height, stream.width = planes.shape
     context = stream.codec_context
+    context.pix_fmt = planes.pixel_format
     context.time_base = stream.time_base = film.time_base
-    if film.aspect:
-        context.sample_aspect_ratio = film.aspect
-    context.color_range, context.colorspace, context.color_primaries, context.color_trc = film.tags
+    if planes.aspect:
+        context.sample_aspect_ratio = planes.aspect
+    context.color_range, context.colorspace, context.color_primaries, context.color_trc = planes.tags
     context.flags |= Flags.global_header
+    if has_fields(film, options):
+        context.flags |= Flags.interlaced_dct
+        context.field_order = film.first_field
     return stream
 
 
+def has_fields(film: Film, options: FilmOptions) -> bool:
+    """Whether the result is encoded as interlaced: if the film is, and the encoder can."""
+    # A field of 4:2:0 has half as many rows, and its chrominance half as many again.
+    return bool(film.first_field) and options.codec == "libx264" and film.planes.shape[0] % 4 == 0
+
+
 @contextlib.contextmanager
-def writing(path: Path, film: Film, codec: str, crf: float) -> Iterator[Callable[[av.VideoFrame], None]]:
+def writing(path: Path, film: Film, options: FilmOptions) -> Iterator[Callable[[av.VideoFrame], None]]:
     """Opens a segment's file; gives the function that encodes one frame after the other into it.
 
     Args:
         path: the file to write.
         film: whose frames they are.
-        codec: as `add_video` takes it.
-        crf: as `add_video` takes it.
+        options: as `add_video` takes them.
     """
+    mark = None
     with av.open(f"file:{path}", "w", format="nut") as container:
-        stream = add_video(container, film, codec, crf)
+        stream = add_video(container, film, options)
 
         def write(frame: av.VideoFrame) -> None:
+            nonlocal mark
             frame.pts += _headroom(film)
+            if film.first_field == fields.TOP_FIRST and has_fields(film, options):
+                mark = mark or fields.Marker(frame)
+                frame = mark(frame)
             container.mux(stream.encode(frame))
 
         yield write
