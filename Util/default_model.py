@@ -1,5 +1,7 @@
 """The shipped model: its data set, its file, its figures on pictures that it has not seen. See docs/model_card.md.
 
+`train` makes the model from which the shipped one was trained on, on a GPU and with more pictures.
+
 prepare   one data set from Clothing Co-Parsing (CCP) and colour photographs of 1939 to 1944 (FSA)
 train     on it, in four runs that can be stopped and continued
 export    a trained generator -> the file that is shipped
