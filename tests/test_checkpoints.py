@@ -26,7 +26,7 @@ from historynet.errors import InputError, NotFiniteError, StoppedError
 from historynet.systems.optimizers import Adams
 from historynet.training import history, runs
 from historynet.training.averaging import averaged
-from historynet.training.checkpoints import Checkpoints, Position, restore
+from historynet.training.checkpoints import Checkpoint, Checkpoints, Position, restore
 from historynet.training.engine import Step
 from historynet.training.history import LOSSES, Table, read_runs
 from historynet.training.loop import Plan
@@ -508,6 +508,29 @@ def test_a_checkpoint_of_other_networks_does_not_fit(tmp_path):
         np.lib.format.write_array(member, np.zeros(2, np.float32))
     with pytest.raises(InputError, match=r"first/first/dense/bias is float32 \(2,\) there and float32 \(1,\) here"):
         restore(checkpoint, Toy())
+
+
+def test_counts_of_another_width_fit_if_they_are_not_too_large(tmp_path):
+    """TensorFlow's optimisers count in 64 bits, JAX's in 32."""
+    toy = Toy()
+    for network in toy.networks.values():
+        toy.optimizers[network.name].build(network.trainable_variables)
+    checkpoints = Checkpoints(tmp_path, keep=9)
+    path = checkpoints.save(toy, Position(steps=1), {}) or checkpoints.path(Position(steps=1))
+    with np.load(path) as arrays:
+        contents = dict(arrays)
+    count = next(name for name in contents if "first/optimizer" in name and "iteration" in name)
+    other = {"int32": np.int64, "int64": np.int32}[contents[count].dtype.name]
+    np.savez(path, **{**contents, count: other(7)})
+    restore(Checkpoint(path, Position(), {}), toy)
+    assert int(toy.optimizers["first"].iterations) == 7
+    # Unsigned or with a fraction it is something else; so is what the width here cannot hold.
+    for wrong in (np.uint64(7), np.float32(7), np.int64(2**40)):
+        if wrong.dtype == contents[count].dtype:
+            continue
+        np.savez(path, **{**contents, count: wrong})
+        with pytest.raises(InputError, match="does not fit these networks: first/optimizer"):
+            restore(Checkpoint(path, Position(), {}), toy)
 
 
 def test_nothing_is_unpickled(tmp_path):

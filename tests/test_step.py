@@ -172,6 +172,29 @@ def test_a_variable_that_no_loss_reaches_stays():
     assert moved == [True, True, False, False]
 
 
+@pytest.mark.skipif(keras.backend.backend() != "jax", reason="JAX tells how often it compiles")
+@pytest.mark.parametrize("scaled", [False, True])
+def test_toy_is_compiled_once(scaled):
+    import jax
+
+    toy = Toy()
+    toy.optimizers = {name: keras.optimizers.Adam() for name in toy.networks}
+    if scaled:
+        scale_losses(toy)
+    step = Step(toy, seed=0)
+    step({"L": np.ones((2, 1), np.float32)}, 0)
+    compiled = []
+    jax.monitoring.register_event_duration_secs_listener(
+        lambda event, *_, **__: compiled.append(event) if "backend_compile" in event else None
+    )
+    for number in (1, 2):
+        step({"L": np.ones((2, 1), np.float32)}, number)
+    assert not compiled
+    # It is heard at all.
+    step({"L": np.ones((3, 1), np.float32)}, 3)
+    assert compiled
+
+
 WEIGHTS = {"L_r": 1.0, "L_cls": 0.003, "L_par": 0.003, "L_g": 0.1, "L_info": 0.003}
 
 

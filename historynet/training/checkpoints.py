@@ -204,13 +204,21 @@ def restore(checkpoint: Checkpoint, system: "System") -> None:
             raise InputError(f"{path}: does not fit these networks: {unmatched[0]} is in the {where} alone")
         for name, variable in variables.items():
             with translated(ValueError, translate):
-                array = arrays[name]
+                array = _as_here(arrays[name], np.dtype(variable.dtype))
             if array.shape != tuple(variable.shape) or array.dtype != variable.dtype:
                 raise InputError(
                     f"{path}: does not fit these networks: {name} is {array.dtype} {array.shape} there and "
                     f"{variable.dtype} {tuple(variable.shape)} here"
                 )
             variable.assign(array)
+
+
+def _as_here(array: np.ndarray, kind: np.dtype) -> np.ndarray:
+    """Whole numbers in this width if it holds them: one engine counts in 64 bits, another in 32. Others as they are."""
+    if array.dtype.kind != "i" or kind.kind != "i":
+        return array
+    here = array.astype(kind)
+    return here if (here == array).all() else array
 
 
 def size(system: "System") -> int:

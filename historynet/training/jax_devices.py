@@ -86,8 +86,11 @@ class Workers:
 
     def spread(self, value: jax.Array) -> jax.Array:
         """A value that each process has, as one array over all devices."""
-        if self.replicas == 1 or value.sharding == self._repeated:
+        if value.sharding == self._repeated:
             return value
+        if self.replicas == 1:
+            # As the first update leaves them: of other shardings the second one would be compiled anew.
+            return jax.device_put(value, self._repeated)
         return jax.make_array_from_process_local_data(self._repeated, np.asarray(value), value.shape)
 
     def local(self, value: jax.Array) -> jax.Array:

@@ -191,7 +191,8 @@ class Step:
     def _scales(self, phase: Phase) -> dict[str, jax.Array | float]:
         """By what each network's objective is multiplied, so that 16 bits hold its gradients."""
         scales = {name: getattr(self._system.optimizers[name], "dynamic_scale", None) for name in phase.objectives}
-        return {name: 1.0 if scale is None else scale.value for name, scale in scales.items()}
+        spread = self.workers.spread
+        return {name: 1.0 if scale is None else spread(scale.value) for name, scale in scales.items()}
 
     def _gradients(
         self,
