@@ -44,8 +44,9 @@ def unfit(rgb: np.ndarray, coloured: float) -> str | None:
         return TOO_SMALL
     if long > LONGEST * short:
         return TOO_LONG
-    lab = color.rgb_to_lab(reduced(rgb)).reshape(-1, 3).astype(np.float32)
-    if np.hypot(*(lab[:, 1:] - color.GRAY).T).mean() < coloured:
+    # A quarter of the pixels tells as much.
+    lab = color.rgb_to_lab(np.ascontiguousarray(reduced(rgb)[::2, ::2])).reshape(-1, 3).astype(np.float32)
+    if cv2.magnitude(lab[:, 1] - color.GRAY, lab[:, 2] - color.GRAY).mean() < coloured:
         return PALE
     return ONE_HUE if residual(lab) < SEVERAL_HUES else None
 
