@@ -304,7 +304,7 @@ def test_training_it_takes_two_runs_of_which_the_second_begins_with_the_first(ru
     arguments = ("train", "--data", tmp_path / "data", "--models", tmp_path)
     assert run(SCRIPT, *arguments)[0] == 0
     first, second = (resolve(*command[1:]) for command in commands)
-    assert str(first.init_generator) == "shipped"
+    assert first.init_generator == choosing.SHIPPED
     assert second.init_generator == first.model_dir / f"my_model_colorizationEpoch{first.num_epochs - 1}.keras"
     for chosen in (first, second):
         assert chosen.train_data == tmp_path / "data/dataset_train"
