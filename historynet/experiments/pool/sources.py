@@ -44,7 +44,7 @@ class Source:
         parts: its repositories; none: it is in no repository.
         weight: how often one of its pictures is drawn in training, beside the others.
         left_out: names of pictures that are not taken.
-        first: the lowest name that is taken.
+        first: the lowest names that are taken, of those that are alike but for their number.
         border: share of each side that is cut off.
         thinned: (n, step): of the first n that are fit every step-th is taken; None: all are.
         remarks: what to know of its pictures.
@@ -57,7 +57,7 @@ class Source:
     parts: tuple[Part, ...] = ()
     weight: float = 1.0
     left_out: frozenset[str] = frozenset()
-    first: str = ""
+    first: tuple[str, ...] = ()
     border: float = 0.0
     thinned: tuple[int, int] | None = None
     remarks: str = ""
@@ -66,7 +66,8 @@ class Source:
         """Whether a picture of this name in the pool, without extension, belongs to the set."""
         if self.name == COCO and name not in attribution():
             return False
-        return name not in self.left_out and name >= self.first
+        kind, _, _ = name.rpartition("_")
+        return name not in self.left_out and all(name >= low for low in self.first if low.rpartition("_")[0] == kind)
 
 
 COCO = "coco_ccby_bysa"
@@ -164,7 +165,7 @@ POOL = (
         "README: 'largely from public domain or government sources, constitutes fair use'",
         stated=False,
         parts=(Part(*_VOTEVIEW, ("/images/bio_guide/*.jpg",), parents=1),),
-        first="bio_guide_015052",
+        first=("bio_guide_015052",),
         remarks="portraits of the US Congress, 99th and later; 175 pixels; some paintings",
     ),
     Source(
@@ -172,7 +173,7 @@ POOL = (
         "CC BY 3.0, as far as known",
         "UK Parliament's portraits of 2017; the repository (MIT) only links the Parliament's page",
         stated=False,
-        parts=(Part("globalroo/uk-mps", "b1c48f85c65fe4b79661de4913ad2b65e0ccc455", ("/images/*.jpeg",)),),
+        parts=(Part("globalroo/uk-mps", "b1c48f85c65fe4b79661de4913ad2b65e0ccc455", ("/public/images/*.jpeg",)),),
         weight=0.5,
         remarks="all before the same wall; 186 pixels",
     ),
@@ -207,7 +208,7 @@ POOL = (
             Part(*_VOTEVIEW, ("/images/wiki/*.jpg",), parents=1),
             Part(*_VOTEVIEW, ("/images/raw/manual/*.jpg",), parents=2),
         ),
-        first="raw_manual_021140",
+        first=("wiki_014817", "raw_manual_021140"),
         remarks="portraits of the US Congress, 480 pixels",
     ),
 )
