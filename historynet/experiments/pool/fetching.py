@@ -62,8 +62,9 @@ def fetch(part: Part, cache: Path) -> Path:
 def _git(folder: Path, failed: str, *command: str) -> None:
     """Runs git in a folder; it asks for no password."""
     environment = {**os.environ, "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C", "GIT_LFS_SKIP_SMUDGE": "1"}
-    # A folder within the project's own repository: git is not to look for one above.
-    environment.pop("GIT_DIR", None)
+    # Of whoever starts us from a hook of a repository, which is not this one.
+    for name in ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE"):
+        environment.pop(name, None)
 
     def translate(error: OSError | subprocess.TimeoutExpired) -> InputError:
         if isinstance(error, FileNotFoundError):

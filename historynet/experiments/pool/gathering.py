@@ -79,18 +79,19 @@ def of_repositories(cache: Path, unclear: bool, say: Callable[[str], None]) -> l
         InputError: if one cannot be fetched.
     """
     found = {}
-    for source in sources.POOL:
-        if not (source.stated or unclear):
-            continue
-        if not source.parts:
-            say(f"{source.name}: in no repository, left out")
-        for part in source.parts:
-            say(f"{source.name}: {part.repository} at {part.commit}")
-            folder = fetching.fetch(part, cache)
-            for path in sorted(path for path in folder.rglob("*") if path.suffix.lower() in images.EXTENSIONS):
-                name = part.name(path.relative_to(folder))
-                # Of two with one name, in two folders of a repository, the first by path.
-                found.setdefault((source.name, name), _of_file(source, name, path, part))
+    with files.lock(cache, "another process fetches into it"):
+        for source in sources.POOL:
+            if not (source.stated or unclear):
+                continue
+            if not source.parts:
+                say(f"{source.name}: in no repository, left out")
+            for part in source.parts:
+                say(f"{source.name}: {part.repository} at {part.commit}")
+                folder = fetching.fetch(part, cache)
+                for path in sorted(path for path in folder.rglob("*") if path.suffix.lower() in images.EXTENSIONS):
+                    name = part.name(path.relative_to(folder))
+                    # Of two with one name, in two folders of a repository, the first by path.
+                    found.setdefault((source.name, name), _of_file(source, name, path, part))
     return _in_order(found.values(), unclear)
 
 
