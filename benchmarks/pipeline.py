@@ -1,7 +1,9 @@
 """Measures how training's pictures are read: `python -m benchmarks.pipeline [DATASET]`.
 
 DATASET holds dataset_train and, if there are parsing pictures, dataset_train_seg; without one a small one is made of
-noise. `ratio_to_memory` is the time of an update on files divided by that on a batch in memory. The last part lists and
+noise. `core_milliseconds_to_decode` is the part of a sample's time that goes into its files, the rest is resizing,
+colours and, in a sample of the GPU's recipe, ageing. `ratio_to_memory` is the time of an update on files divided by
+that on a batch in memory. The last part lists and
 shuffles a folder of 1,300,000 (empty) pictures with their labels, made for it and removed.
 """
 
@@ -24,9 +26,11 @@ from benchmarks.measuring import ROOT, core_milliseconds, seconds
 from benchmarks.training import make_system, picture_size
 from historynet import backend, errors, settings
 from historynet.commands import running
+from historynet.data import varying
 from historynet.data.batches import batches
 from historynet.data.samples import Samples, epoch_order, fingerprint, open_samples, whole_picture
 from historynet.parallel import CORES
+from historynet.pictures import images
 from historynet.settings import PRECISIONS
 from historynet.systems.historynet.settings import HistoryNetSettings
 
@@ -35,13 +39,19 @@ SAMPLES = 64
 """So many are read to measure the rate of reading."""
 
 
+CONFIG = ROOT / "SOURCE_HistoryNet/config.py"
+
+
+def resolve(*arguments: object) -> HistoryNetSettings:
+    """The trainer's settings with these options."""
+    parser = settings.make_parser("", settings.TRAIN, CONFIG, HistoryNetSettings)
+    return settings.resolve(parser.parse_args(list(map(str, arguments))), CONFIG, HistoryNetSettings)[0]
+
+
 def open_folder(folder: Path, *fields: str) -> Samples:
     """A folder of training pictures, whatever is missing in it."""
-    config = ROOT / "SOURCE_HistoryNet/config.py"
-    parser = settings.make_parser("", settings.TRAIN, config, HistoryNetSettings)
-    arguments = parser.parse_args(["--train-data", str(folder), "--allow-missing-labels", "--allow-missing-parsing"])
-    known = runpy.run_path(str(config.with_name("dataclass.py")))["FIELDS"]
-    run_settings, _ = settings.resolve(arguments, config, HistoryNetSettings)
+    known = runpy.run_path(str(CONFIG.with_name("dataclass.py")))["FIELDS"]
+    run_settings = resolve("--train-data", folder, "--allow-missing-labels", "--allow-missing-parsing")
     return open_samples(run_settings, {name: known[name] for name in fields or known})
 
 
@@ -60,13 +70,32 @@ def _reading(folder: str, image_size: int) -> Callable[[], dict[str, float]]:
         for index in order:
             samples.read(index, crop)
 
+    # As SOURCE_HistoryNet/compact.json has them: cut or whole, half of them aged.
+    recipe = ("--crop-from", round(image_size * 8 / 7), "--crop-share", 0.4, "--age-luminance", 0.5)
+    view = varying.views(resolve("--image-size", image_size, *recipe), range(SAMPLES), 0)
+
+    def read_varied() -> None:
+        for place, index in enumerate(order):
+            samples.read(index, view(place))
+
+    def decode() -> None:
+        for index in order:
+            for path in filter(None, (reader.picture(index) for reader in samples.readers)):
+                images.read_rgb(path)
+
     def read_together() -> None:
         for _ in batches(samples, order, 16, size):
             pass
 
     def measure() -> dict[str, float]:
         core = core_milliseconds(read_in_turn, 1) / SAMPLES
+        before = time.thread_time()
+        read_together()
+        joining = 1000 * (time.thread_time() - before) / SAMPLES
         return {
+            "core_milliseconds_to_decode": core_milliseconds(decode, 1) / SAMPLES,
+            "core_milliseconds_a_sample_of_the_recipe": core_milliseconds(read_varied, 1) / SAMPLES,
+            "milliseconds_to_join_a_sample": joining,
             "core_milliseconds_a_sample": core,
             "samples_per_second_of_a_core": 1000 / core,
             "samples_per_second_of_all_cores": SAMPLES / seconds(read_together),

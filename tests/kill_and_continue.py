@@ -21,6 +21,10 @@ from historynet.weights import reading as weight_files
 PICTURES = 20
 SCRIPT = ROOT / "SOURCE_HistoryNet/HistoryNet.py"
 OPTIONS = "--width 0.03125 --image-size 32 --vgg16-weights none --batch-size 2 --save-every 2 --gpu-id cpu"
+# All that is drawn by chance, or counts steps.
+OPTIONS += " --crop-from 40 --crop-share 0.4 --age-luminance 0.5 --beta-2 0.99 --weight-decay 0.02 --clip-norm 1"
+OPTIONS += " --learning-rate 4e-4 --warmup-steps 5 --decay-steps 20 --final-rate 0.02 --features-rate 0.25"
+OPTIONS += " --ema-momentum 0.9 --critic-rate 1e-4 --critic-warmup 3"
 MOMENTS = ("starting", "training", "training", "saving")
 
 
@@ -81,6 +85,7 @@ def make_data(folder: Path) -> None:
         write_picture(folder / "dataset_train" / name, i)
         write_picture(folder / f"dataset_train_seg/{i:02}_seg.jpg", 100 + i)
     (folder / "dataset_train/sign.txt").write_text("".join(label_line(name, i) for i, name in enumerate(names)))
+    (folder / "weights.csv").write_text("name,weight\n0*.jpg,3\n11.jpg,0\n")
     for i in range(2):
         write_picture(folder / f"dataset_second/{i}.png", 200 + i)
 
@@ -89,6 +94,7 @@ def start(folder: Path, run: str, epochs: int) -> subprocess.Popen:
     """Starts the training program, for the first time or again."""
     data, results = folder / "DATASET", folder / run
     paths = {"--train-data": data / "dataset_train", "--test-data": data / "dataset_second"}
+    paths["--sample-weights"] = data / "weights.csv"
     paths |= {"--model-dir": results / "MODEL", "--out-dir": results / "OUT", "--log-dir": results / "LOG"}
     arguments = [str(word) for option in paths.items() for word in option] + OPTIONS.split()
     command = [sys.executable, str(SCRIPT), *arguments, "--num-epochs", str(epochs)]

@@ -126,3 +126,62 @@ def test_the_released_arithmetic_is_refused_with_jax(tmp_path):
     done = run_python(code, ROOT / "SOURCE_HistoryNet/colorization.py", tmp_path / "a.png", *options)
     assert done.returncode == 2
     assert done.stderr.startswith("error: --released-arithmetic: with --backend tensorflow only")
+
+
+OVERLAPPING = """
+import os, sys, threading
+from historynet import backend
+begun, entered, ended = threading.Event(), threading.Event(), threading.Event()
+def first():
+    with backend.quiet():
+        begun.set()
+        entered.wait()
+    ended.set()
+def second():
+    begun.wait()
+    with backend.quiet():
+        entered.set()
+        # Without one filter for both the first thread would wait for the second's, and this for nobody.
+        ended.wait(10)
+        os.write(2, b"libpng warning: unheard\\n")
+        print("ours", file=sys.stderr)
+threads = [threading.Thread(target=target, daemon=True) for target in (first, second)]
+[thread.start() for thread in threads]
+[thread.join(30) for thread in threads]
+os.write(2, b"libpng warning: heard\\n")
+print(any(thread.is_alive() for thread in threads))
+"""
+
+
+def test_threads_that_leave_noise_out_at_the_same_time_all_come_to_an_end():
+    done = subprocess.run(
+        [sys.executable, "-c", OVERLAPPING], cwd=ROOT, capture_output=True, text=True, timeout=90, check=False
+    )
+    assert (done.returncode, done.stdout) == (0, "False\n")
+    assert done.stderr == "ours\nlibpng warning: heard\n"
+
+
+LOGGING = """
+import logging, os, sys
+from historynet import backend
+for _ in range(2):
+    with backend.quiet():
+        logging.getLogger("a library").addHandler(logging.StreamHandler(sys.stderr))
+others = [open(os.path.join(sys.argv[1], str(i)), "w") for i in range(3)]
+logging.getLogger("a library").warning("seen")
+print(len(os.listdir("/proc/self/fd")))
+for _ in range(5):
+    with backend.quiet():
+        pass
+print(len(os.listdir("/proc/self/fd")))
+"""
+
+
+def test_what_libraries_log_later_is_seen_and_goes_into_no_other_file(tmp_path):
+    """A logger keeps the stream that it was made with."""
+    command = [sys.executable, "-c", LOGGING, str(tmp_path)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.stderr == "seen\nseen\n"
+    assert [(tmp_path / str(i)).read_text() for i in range(3)] == ["", "", ""]
+    before, after = done.stdout.split()
+    assert before == after

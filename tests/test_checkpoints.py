@@ -1,5 +1,6 @@
 """What survives an interruption: checkpoints, tables, and a run that goes on as if nothing had been."""
 
+import dataclasses
 import errno
 import json
 import os
@@ -10,6 +11,7 @@ import signal
 import zipfile
 from types import SimpleNamespace
 
+import keras
 import numpy as np
 import pytest
 from conftest import GENERATOR_ALONE, open_folder, train_arguments
@@ -21,8 +23,11 @@ from toy import Numbers, Toy, ToyRun, evaluation, train
 
 from historynet.data.batches import batches as make_batches
 from historynet.errors import InputError, NotFiniteError, StoppedError
+from historynet.systems.optimizers import Adams
 from historynet.training import history, runs
+from historynet.training.averaging import averaged
 from historynet.training.checkpoints import Checkpoints, Position, restore
+from historynet.training.engine import Step
 from historynet.training.history import LOSSES, Table, read_runs
 from historynet.training.loop import Plan
 
@@ -212,6 +217,50 @@ def test_everything_that_a_step_changes_comes_back(tmp_path):
         pairs += zip(before.variables, after.variables, strict=True)
         for a, b in pairs:
             np.testing.assert_array_equal(a.numpy(), b.numpy())
+
+
+def toy_with_all_options(seed):
+    """Decay, clipping, rates, a schedule, an average, and another optimiser for the network that begins alone."""
+    keras.utils.set_random_seed(seed)
+    toy = Toy()
+    adams = Adams(
+        learning_rate=0.1,
+        beta_2=0.99,
+        weight_decay=0.5,
+        clip_norm=0.5,
+        rates={"dense": 0.25},
+        decay_steps=4,
+        warmup_steps=2,
+        final_rate=0.1,
+        ema_momentum=0.9,
+        averaged=("first",),
+    )
+    toy.optimizers = adams.make(toy.networks, {"second": Adams(learning_rate=0.05, beta_1=0.5, beta_2=0.9)})
+    toy.phases = (dataclasses.replace(toy.phases[0], first_step=2), toy.phases[1])
+    return toy
+
+
+@pytest.mark.parametrize("at", [1, 4])
+def test_all_options_of_the_optimisers_go_on_with_the_same_bits(tmp_path, at):
+    """From a checkpoint within the steps that a phase leaves out, and from one behind."""
+    batches = [{"L": np.random.default_rng(i).random((3, 1), np.float32)} for i in range(7)]
+    system, saved, losses = toy_with_all_options(1), Checkpoints(tmp_path, 9), []
+    step = Step(system, seed=0)
+    for i, batch in enumerate(batches):
+        losses.append(step(batch, i))
+        if i + 1 == at:
+            saved.save(system, Position(steps=at), {})
+    again = toy_with_all_options(2)
+    restore(saved.newest(pytest.fail), again)
+    step = Step(again, seed=0)
+    assert [step(batch, i) for i, batch in enumerate(batches) if i >= at] == losses[at:]
+    for name, network in system.networks.items():
+        others = (*again.networks[name].variables, *again.optimizers[name].variables)
+        for a, b in zip((*network.variables, *system.optimizers[name].variables), others, strict=True):
+            np.testing.assert_array_equal(a.numpy(), b.numpy(), err_msg=a.path)
+    with averaged(system), averaged(again):
+        for a, b in zip(*(toy.networks["first"].get_weights() for toy in (system, again)), strict=True):
+            np.testing.assert_array_equal(a, b)
 
 
 def save_some(folder, steps, keep=9):

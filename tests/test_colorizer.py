@@ -2,6 +2,7 @@ import os
 import re
 import subprocess
 import sys
+import threading
 
 import keras
 import numpy as np
@@ -355,3 +356,37 @@ def test_sepia_counts_as_gray_and_colour_as_colour():
     assert color.tint(color.network_lab(rgb, (64, 64))) > color.COLORED
     assert color.tint(color.network_lab(sepia, (64, 64))) < color.COLORED
     assert color.tint(color.network_lab(color.to_gray(rgb), (64, 64))) < 0.5
+
+
+def test_threads_that_load_at_the_same_time_leave_the_initial_values_of_others_alone():
+    own, layers = keras.Layer.add_weight, []
+    inside, go_on = threading.Event(), threading.Event()
+
+    def make():
+        layer = keras.layers.Dense(3)
+        layer.build((None, 4))
+        layers.append(bool(np.asarray(layer.kernel).any()))
+
+    def first():
+        with loading._without_initial_values():
+            inside.set()
+            go_on.wait()
+
+    def second():
+        with loading._without_initial_values():
+            go_on.set()
+            threads[0].join(1)
+            make()
+
+    threads = [threading.Thread(target=first), threading.Thread(target=second)]
+    threads[0].start()
+    inside.wait()
+    make()
+    threads[1].start()
+    # The second goes in when the first is out.
+    threading.Timer(0.2, go_on.set).start()
+    for thread in threads:
+        thread.join()
+    make()
+    assert layers == [True, False, True]
+    assert keras.Layer.add_weight is own

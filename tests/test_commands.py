@@ -19,6 +19,7 @@ from test_films import make_film
 import historynet
 from historynet import errors
 from historynet.colorizing.options import Options
+from historynet.colorizing.reporting import Report, is_report
 from historynet.commands import colorize
 from historynet.films.options import FilmOptions
 from historynet.pictures import color, images
@@ -490,6 +491,40 @@ def test_a_dry_run_of_colorizing_shows_each_file_and_writes_nothing(mhmd, model,
     assert f"note: {tmp_path}/in: 1 subfolder not entered (--recursive)" in err
     assert "broken.png: not a picture" in err
     assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_dry_run_counts_the_pages_that_are_there_already(mhmd, model, run, tmp_path):
+    pages = [Image.new("L", (9, 8), i) for i in range(3)]
+    (tmp_path / "in").mkdir()
+    pages[0].save(tmp_path / "in/d.tif", save_all=True, append_images=pages[1:])
+    out = tmp_path / "COLORIZED"
+    arguments = colorize_arguments(mhmd, "--pretrained", model, "--skip-existing", tmp_path / "in")
+    assert run(COLORIZE, *arguments)[0] == 0
+    assert run(COLORIZE, *arguments, "--dry-run")[1].splitlines()[-1] == (
+        f"0 would be colorized into {out}, 0 skipped, 3 there already"
+    )
+    (out / "d_p002_reconstructed.jpg").unlink()
+    *_, line, last = run(COLORIZE, *arguments, "--dry-run")[1].splitlines()
+    assert line == f"{tmp_path}/in/d.tif (9x8, 3 pages) -> {out}/d_p002_reconstructed.jpg"
+    assert last == f"1 would be colorized into {out}, 0 skipped, 2 there already"
+
+
+def test_a_report_holds_no_formulas(tmp_path):
+    report, names = Report(), ["=1+1.png", "@a.png", "-a.png", "a=1.png"]
+    for name in names:
+        report.skip(Path(name), f"{name}: no")
+    report.write(tmp_path / "report.csv")
+    with (tmp_path / "report.csv").open(encoding="utf-8-sig", newline="") as file:
+        written = [row["picture"] for row in csv.DictReader(file)]
+    assert written == ["./=1+1.png", "./@a.png", "./-a.png", "a=1.png"]
+    # The same files.
+    assert [str(Path(name)) for name in written] == names
+
+
+def test_a_pipe_in_a_reports_place_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "report.csv")
+    with pytest.raises(errors.InputError, match=r"report\.csv: not a regular file"):
+        is_report(tmp_path / "report.csv")
 
 
 def test_one_picture_of_few_colours_among_others_is_no_alarm(mhmd, model, run, tmp_path, monkeypatch):

@@ -287,7 +287,8 @@ def test_the_settings_of_the_shipped_model_are_settings_of_historynet(name, rate
     assert chosen.learning_rate == rate
     assert (chosen.lambda_g, chosen.critic_rate, chosen.critic_warmup) == adversarial
     # The rate is at its end where the run is.
-    assert chosen.warmup_steps + chosen.decay_steps == chosen.num_epochs * chosen.steps_per_epoch
+    alone = chosen.critic_warmup
+    assert alone + chosen.warmup_steps + chosen.decay_steps == chosen.num_epochs * chosen.steps_per_epoch
     # What is evaluated, and chosen by, is no held-out picture.
     assert chosen.test_data.name == "validation"
     assert chosen.sample_weights.name == "weights.csv"

@@ -5,6 +5,7 @@ Each refusal is one line that names the file, within two seconds.
 
 import json
 import os
+import re
 import shutil
 import struct
 import subprocess
@@ -471,6 +472,62 @@ def test_a_list_that_names_one_large_text_thousands_of_times_is_not_read(origina
     refused(path, "layer_names that are no list of names")
 
 
+def test_lists_in_many_parts_that_name_one_large_text_are_not_read(originals, tmp_path):
+    """Each part is small enough; together they would be a gigabyte."""
+    path = shutil.copy(originals / "a.h5", tmp_path / "a.h5")
+
+    def change(file, _):
+        root = file["model_weights"]
+        del root.attrs["layer_names"]
+        for i in range(30):
+            texts = ["x" * (200_001 if i == 0 else 200_000)] + ["yyy"] * 200
+            root.attrs.create(f"layer_names{i}", texts, dtype=h5py.string_dtype())
+
+    edit(path, change)
+    data = bytearray(path.read_bytes())
+    # All names become references to the text of the first part.
+    first = data.find(struct.pack("<I", 200_001))
+    reference = data[first : first + 16]
+    changed, place = 0, first
+    while (place := data.find(struct.pack("<I", 200_000), place + 1)) > 0:
+        for at in range(place + 16, place + 16 * 201, 16):
+            if data[at : at + 4] == struct.pack("<I", 3):
+                data[at : at + 16] = reference
+                changed += 1
+    assert changed >= 29 * 200
+    path.write_bytes(data)
+    refused(path, "layer_names0 that are no list of names")
+
+
+def test_a_decoy_does_not_hide_a_large_text(originals, tmp_path):
+    """The bytes before the place of a text look like the beginning of a smaller place."""
+    path = shutil.copy(originals / "a.h5", tmp_path / "a.h5")
+
+    def change(file, _):
+        root = file["model_weights"]
+        # 5 bytes, then the place's own beginning, of whose size the last three bytes are 0.
+        size = (1 << 24) - 32
+        root.attrs.create("layer_names", ["x" * size] + ["yyy"] * 200, dtype=h5py.string_dtype())
+
+    edit(path, change)
+    data = bytearray(path.read_bytes())
+    (place,) = (match.start() for match in re.finditer(rb"GCOL\x01...(\0\0\0\x01\0{4})", data, re.DOTALL))
+    data[place - 5 : place] = b"GCOL\x01"
+    path.write_bytes(data)
+    refused(path, "layer_names that are no list of names")
+
+
+@pytest.mark.parametrize("name", ["x" * 2000, ""])
+def test_listed_names_of_no_sensible_length_are_refused(originals, tmp_path, name):
+    path = shutil.copy(originals / "a.h5", tmp_path / "a.h5")
+
+    def change(file, _):
+        file["model_weights"].attrs.create("layer_names", [name, "a"], dtype=h5py.string_dtype())
+
+    edit(path, change)
+    refused(path)
+
+
 @pytest.mark.parametrize(
     "values",
     [
@@ -493,6 +550,18 @@ def test_arrays_that_are_none_are_refused(model, values):
 
     edit(model, change)
     refused(model, act=colorizing)
+
+
+@pytest.mark.parametrize("value", [np.nan, -np.inf, 1e39])
+def test_numbers_that_are_not_finite_are_refused(model, value):
+    def change(file, kernel):
+        values = file[kernel][()].astype("f8")
+        values[0, 0, 0, 0] = value
+        del file[kernel]
+        file[kernel] = values
+
+    edit(model, change)
+    refused(model, "numbers that are not finite", colorizing)
 
 
 def test_references_to_elsewhere_are_refused(model):
@@ -525,6 +594,7 @@ HEADERS = {
     "an expression": npy("{'descr': '<f4', 'fortran_order': False, 'shape': (" + "-" * 5000 + "1,), }", bytes(4)),
     "brackets": npy("(" * 9000, bytes(4)),
     "a large number": npy("{'descr': '<f4', 'fortran_order': False, 'shape': (" + "9" * 9000 + ",), }", bytes(4)),
+    "digits": npy("{'descr': '<f4', 'fortran_order': False, 'shape': (" + "1" * 60_000 + "x,), }", bytes(4)),
     "a record": npy("{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (1,), }", bytes(4)),
     "nothing": b"",
     "version 2": b"\x93NUMPY\x02\x00" + b"\xff\xff\xff\x7f" + bytes(100),

@@ -1,5 +1,6 @@
 import dataclasses
 import json
+import math
 
 import pytest
 from conftest import ROOT
@@ -114,6 +115,31 @@ def test_a_config_of_an_earlier_version_needs_no_new_constant(tmp_path):
     (tmp_path / "config.py").write_text("".join(line for line in lines if not line.startswith("BATCH_SIZE")))
     with pytest.raises(InputError, match="BATCH_SIZE missing"):
         resolve(config=tmp_path / "config.py")
+
+
+def test_a_config_of_before_the_recipe_trains_as_it_did(tmp_path):
+    new = ["AGE_", "CROP_SHARE", "SAMPLE_", "CLIP_", "WEIGHT_", "BETA_", "FINAL_", "FEATURES_RATE", "CRITIC_"]
+    lines = [line for line in CONFIG.read_text().splitlines(keepends=True) if not line.startswith(tuple(new))]
+    (tmp_path / "config.py").write_text("".join(lines))
+    before, now = resolve(config=tmp_path / "config.py"), resolve()
+    assert settings.as_json(before).keys() == settings.as_json(now).keys()
+    for name in ("beta_1", "beta_2", "clip_norm", "crop_share", "features_rate", "weight_decay", "critic_warmup"):
+        assert getattr(before, name) == getattr(now, name)
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "SOURCE_HistoryNet").glob("*.json")), ids=lambda path: path.name)
+def test_the_settings_files_of_the_project_are_settings(path):
+    resolve("--config", str(path)).check(settings.TRAIN)
+
+
+def test_the_gpus_recipe():
+    """700,000 pictures in batches of 64."""
+    recipe = resolve("--config", str(ROOT / "SOURCE_HistoryNet/compact.json"))
+    steps = recipe.num_epochs * recipe.steps_per_epoch
+    assert (steps, recipe.batch_size) == (11_000, 64)
+    assert recipe.warmup_steps + recipe.decay_steps == steps
+    weights = (recipe.lambda_rec, recipe.lambda_cls, recipe.lambda_par, recipe.chroma_weight, recipe.log_error)
+    assert weights == (1, 0.1, 3.3, 5, True)
 
 
 def test_every_constant_is_an_option_of_a_command_and_explained():
@@ -233,10 +259,15 @@ def test_the_papers_training_is_the_default():
             "warmup_steps",
             "ema_momentum",
             "huber_delta",
+            "sample_weights",
+            "clip_norm",
+            "critic_rate",
         ):
             assert getattr(chosen, name) is None
         assert (chosen.vgg16_preprocessing, chosen.log_error) == (False, False)
         assert (chosen.precision, chosen.chroma_weight) == ("float32", 0)
+        assert (chosen.beta_1, chosen.beta_2, chosen.weight_decay, chosen.features_rate) == (0.5, 0.999, 0, 1)
+        assert (chosen.crop_share, chosen.age_luminance, chosen.final_rate, chosen.critic_warmup) == (1, 0, 0, 0)
 
 
 @pytest.mark.parametrize(
@@ -248,6 +279,18 @@ def test_the_papers_training_is_the_default():
         (["--frozen-features", "--vgg16-weights", "none"], "--frozen-features: .* nothing to keep"),
         (["--crop-from", "200"], "--crop-from 200: smaller than --image-size 224"),
         (["--huber-delta", "0"], "--huber-delta.*above 0"),
+        (["--crop-share", "0.4"], "--crop-share 0.4: with --crop-from only"),
+        (["--age-luminance", "1.5"], "--age-luminance.*1"),
+        (["--sample-weights", "w.csv", "--no-shuffle"], "--sample-weights: not with --no-shuffle"),
+        (["--final-rate", "0.1"], "--final-rate 0.1: with --decay-steps only"),
+        (["--clip-norm", "0"], "--clip-norm.*above 0"),
+        (["--beta-1", "1"], "--beta-1.*below 1"),
+        (["--features-rate", "0.5", "--frozen-features"], "--features-rate: not with --frozen-features"),
+        (["--critic-rate", "1e-4", "--lambda-g", "0", "--lambda-info", "0"], "--critic-rate: with a --lambda-g"),
+        (["--critic-warmup", "9", "--lambda-g", "0", "--lambda-info", "0"], "--critic-warmup: with a --lambda-g"),
+        (["--critic-warmup", "9", "--released-statistics"], "--released-statistics: not with --critic-warmup"),
+        (["--critic-rate", "1e-4", "--shared-adam-steps"], "--shared-adam-steps: not with --critic-rate"),
+        (["--weight-decay", "0.02", "--shared-adam-steps"], "--shared-adam-steps: not with .*--weight-decay"),
     ],
 )
 def test_training_options_out_of_range_are_named(arguments, words):

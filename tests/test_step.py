@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import pytest
 from keras import ops
+from test_settings import resolve
 from toy import Toy
 
 from historynet.errors import NotFiniteError
@@ -93,6 +94,24 @@ def test_a_phase_moves_its_networks_from_its_first_step_on_alone():
     assert int(toy.optimizers["first"].iterations) == 2
 
 
+def test_networks_that_have_not_moved_yet_have_no_average():
+    """It would be zeros: an epoch that ends within a phase's delay is evaluated and saved as the networks are."""
+    toy = Toy()
+    adams = Adams(learning_rate=0.1, ema_momentum=0.9, averaged=("first",))
+    toy.optimizers = adams.make(toy.networks)
+    toy.phases = (dataclasses.replace(toy.phases[0], first_step=1), toy.phases[1])
+    step = Step(toy, seed=0)
+    (before,) = toy.networks["first"].trainable_variables[:1]
+    before = np.array(before)
+    for i in range(3):
+        step({"L": np.array([[1.0], [3.0]], np.float32)}, i)
+        own = np.array(toy.networks["first"].trainable_variables[0])
+        with averaged(toy):
+            average = np.array(toy.networks["first"].trainable_variables[0])
+        assert (average == own).all() == (i < 2)
+        assert (own == before).all() == (i < 1)
+
+
 def scale_losses(toy):
     for name, optimizer in toy.optimizers.items():
         toy.optimizers[name] = keras.optimizers.LossScaleOptimizer(optimizer)
@@ -162,6 +181,7 @@ def make_system(
     shared_adam_steps=False,
     released_statistics=False,
     options=None,
+    chosen=None,
     **weights,
 ):
     keras.utils.set_random_seed(3)
@@ -179,7 +199,8 @@ def make_system(
             if name not in [loss for output, loss in lacking if output not in outputs]
         },
         penalty_weight=10.0,
-        options=Options(
+        options=chosen
+        or Options(
             adams=Adams(
                 learning_rate=learning_rate,
                 beta_1=0.5,
@@ -192,6 +213,31 @@ def make_system(
         architecture=architecture,
         fields={},
     )
+
+
+def test_the_critics_have_a_rate_and_a_beginning_of_their_own():
+    """What moves when is the step's business (`test_a_phase_moves_its_networks_from_its_first_step_on_alone`)."""
+    words = "--learning-rate 4e-4 --weight-decay 0.02 --clip-norm 1 --critic-rate 1e-4 --critic-warmup 5"
+    system = make_system(chosen=Options.of(resolve(*words.split())))
+    assert [(list(phase.objectives), phase.first_step) for phase in system.phases] == [
+        (["colorization"], 5),
+        (["discriminator", "classifier"], 0),
+    ]
+    made = {
+        name: (float(optimizer.learning_rate), optimizer.beta_1, optimizer.beta_2, optimizer.global_clipnorm)
+        for name, optimizer in system.optimizers.items()
+    }
+    own = (pytest.approx(1e-4), 0.5, 0.9, None)
+    assert made == {
+        "colorization": (pytest.approx(4e-4), 0.5, 0.999, 1.0),
+        "discriminator": own,
+        "classifier": own,
+    }
+    # Without the options they are as G's, from the first batch on.
+    system = make_system(chosen=Options.of(resolve("--learning-rate", "4e-4")))
+    assert [phase.first_step for phase in system.phases] == [0, 0]
+    rates = [float(optimizer.learning_rate) for optimizer in system.optimizers.values()]
+    assert rates == pytest.approx([4e-4] * 3)
 
 
 def make_batch(samples):

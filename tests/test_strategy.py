@@ -13,6 +13,7 @@ from keras import ops
 from test_step import make_batch, make_system
 from toy import Toy
 
+from historynet.systems.optimizers import Adams
 from historynet.systems.system import Phase
 from historynet.training.checkpoints import Checkpoint, Checkpoints, Position, restore
 from historynet.training.sharing import split
@@ -64,6 +65,14 @@ def apart(one, other):
     return float((abs(losses - others) / np.maximum(abs(losses), 1e-3)).max()), float(abs(one[1] - other[1]).max())
 
 
+def small_optimizers():
+    """With all that is done to gradients, whose norm is that of all devices' together."""
+    system = Normalized()
+    adams = Adams(learning_rate=0.01, clip_norm=0.05, weight_decay=0.5, rates={"hidden": 0.25}, epsilon=0.1)
+    system.optimizers = adams.make(system.networks)
+    return system
+
+
 def small_historynet():
     system = make_system()
     # Adam makes a step of a gradient that is nothing but rounding.
@@ -82,6 +91,8 @@ def mirrored(case):
     tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
     if case == "toy":
         make, batches, options = Normalized, list(toy_batches(6, 5, 1)), [{"parts": 2}]
+    elif case == "optimizers":
+        make, batches, options = small_optimizers, list(toy_batches(6, 5, 6)), [{}]
     else:
         # In float32 a rounding error of L moves the gradient of L_info by percents.
         keras.config.set_floatx(case)
@@ -109,6 +120,12 @@ def run_mirrored(case):
 def test_two_devices_train_like_one():
     """Uneven shares, a batch of less samples than devices, and parts."""
     for losses, weights in run_mirrored("toy"):
+        assert losses < 1e-5
+        assert weights < 1e-6
+
+
+def test_two_devices_clip_their_gradients_sum_as_one_clips_its_own():
+    for losses, weights in run_mirrored("optimizers"):
         assert losses < 1e-5
         assert weights < 1e-6
 

@@ -1,11 +1,13 @@
 """What an epoch sees of its samples: how often, which part, how aged."""
 
+import time
 from types import SimpleNamespace
 
 import cv2
 import numpy as np
 import pytest
 
+from historynet.data import batches as batching
 from historynet.data import varying
 from historynet.data.samples import Ageing, Crop
 from historynet.errors import InputError
@@ -36,6 +38,21 @@ def test_the_first_line_that_fits_gives_the_weight(tmp_path):
     path = table(tmp_path, "name,weight\nfsa_0*,3\nfsa_*,2\n\n*.png,0\n")
     names = ["a.jpg", "b.png", "fsa_01.jpg", "fsa_11.jpg", "fsa_12.png"]
     np.testing.assert_array_equal(varying.read_weights(path, names), [1, 0, 3, 2, 2])
+
+
+def test_a_name_with_brackets_is_first_of_all_a_name(tmp_path):
+    path = table(tmp_path, "name,weight\nphoto[1].jpg,3\nphoto[12].jpg,2\n")
+    names = ["photo1.jpg", "photo2.jpg", "photo[1].jpg"]
+    np.testing.assert_array_equal(varying.read_weights(path, names), [2, 2, 3])
+
+
+def test_a_line_for_each_picture_is_read_in_a_moment(tmp_path):
+    names = [f"{i:06}.jpg" for i in range(50_000)]
+    path = table(tmp_path, "name,weight\n" + "".join(f"{name},{i % 7}\n" for i, name in enumerate(names)))
+    began = time.process_time()
+    np.testing.assert_array_equal(varying.read_weights(path, names), np.arange(50_000) % 7)
+    # Each line against each picture would take an hour.
+    assert time.process_time() - began < 10
 
 
 @pytest.mark.parametrize(
@@ -145,3 +162,32 @@ def test_ageing_changes_what_the_network_is_given_and_not_its_colours(mhmd):
     assert (before["L"] != after["L"]).mean() > 0.9
     for name in before.keys() - {"L"}:
         np.testing.assert_array_equal(before[name], after[name])
+
+
+@pytest.mark.parametrize("broken", [(), (1, 4)])
+def test_a_varied_epoch_goes_on_at_any_batch_with_the_same_pixels(mhmd, tmp_path, broken):
+    from test_dataset import open_folder
+
+    samples = open_folder(mhmd / "dataset_train")
+    varied = settings(crop_size=(40, 40), crop_share=0.5, age_luminance=0.5, sample_weights="w.csv", steps_per_epoch=3)
+    weights = varying.read_weights(table(tmp_path, "name,weight\n0001*,4\n0003*,0\n"), samples.names)
+    order = varying.sample_order(varied, weights, len(samples), 2)
+    assert len(order) == 30 and len(set(order)) == 4
+    for index in broken:
+        (mhmd / "dataset_train" / samples.names[index]).write_bytes(b"broken")
+
+    def batches(used):
+        # As a start of the program makes them.
+        again = varying.sample_order(varied, weights, len(samples), 2)
+        views = varying.views(varied, again, 2)
+        return list(batching.batches(samples, again, 4, (32, 32), lambda error: None, used, views))
+
+    whole = batches(0)
+    assert len(whole) >= 3
+    for i, before in enumerate(whole[:-1], start=1):
+        rest = batches(before.end)
+        assert [(b.names, b.end) for b in rest] == [(b.names, b.end) for b in whole[i:]]
+        for field in ("L", "ab", "parsing", "label"):
+            np.testing.assert_array_equal(rest[0].fields[field], whole[i].fields[field])
+    other = varying.views(varied, order, 3)
+    assert [other(i) for i in range(30)] != [varying.views(varied, order, 2)(i) for i in range(30)]

@@ -6,6 +6,7 @@ from dataclasses import astuple, dataclass, field, fields
 from pathlib import Path
 
 from historynet import files
+from historynet.errors import InputError
 
 COLORIZED, IN_PART, EXISTING = "colorized", "colorized in part", "there already"
 COLORED, SKIPPED, NOT_REACHED, PASSED_OVER = "has colour, left alone", "skipped", "not reached", "passed over"
@@ -32,6 +33,9 @@ class Outcome:
     tint: float | None = None
 
 
+_FORMULA = "=+-@\t\r"
+"""What a formula begins with, for one spreadsheet or another. Anybody may have named a picture."""
+
 _COLUMNS = [column.name for column in fields(Outcome)]
 
 
@@ -39,10 +43,16 @@ def is_report(path: Path) -> bool:
     """Whether a file is a table of an earlier run, which may be replaced.
 
     Raises:
-        InputError: if it cannot be read.
+        InputError: if it cannot be read, or is no regular file.
     """
-    with files.reading(path), path.open("rb") as file:
+    with files.open_regular(path, InputError) as file, files.reading(path):
         return file.read(1000).decode("utf-8-sig", errors="replace").startswith(",".join(_COLUMNS))
+
+
+def _cell(value: Path | str | None) -> str:
+    """What stands in the table; a file's name that a spreadsheet would take for a formula is written as ./NAME."""
+    text = str(value or "")
+    return f"./{text}" if isinstance(value, Path) and text[0] in _FORMULA else text
 
 
 @dataclass
@@ -91,6 +101,6 @@ class Report:
                 rows.writerow(_COLUMNS)
                 for outcome in self.outcomes:
                     *texts, tint = astuple(outcome)
-                    rows.writerow([*(text or "" for text in texts), "" if tint is None else f"{tint:.2f}"])
+                    rows.writerow([*map(_cell, texts), "" if tint is None else f"{tint:.2f}"])
 
         files.write_atomically(path, write)

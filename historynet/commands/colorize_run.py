@@ -183,10 +183,11 @@ def _show(plan: _Plan, arguments: argparse.Namespace, film_options: FilmOptions,
     planned = {str(result).casefold() for _, result in plan.pictures}
     for path, result in (*plan.pictures, *plan.films):
         is_film = path.suffix.lower() in films.EXTENSIONS
-        if (plan.existing_films if is_film else arguments.existing) == "skip" and result.exists():
+        skips = (plan.existing_films if is_film else arguments.existing) == "skip"
+        if skips and result.exists():
             report.existing += 1
             continue
-        pages, first = 1, result
+        pages, made = 1, [result]
         try:
             if is_film:
                 size = f"about {films.count_frames(path, film_options) or 'an unknown number of'} frames"
@@ -197,9 +198,12 @@ def _show(plan: _Plan, arguments: argparse.Namespace, film_options: FilmOptions,
             report.skip(path, reason_to_skip(path, error))
             continue
         if pages > 1:
-            first, size = name_page(path, result, 0, planned), f"{size}, {pages} pages"
-        report.done += pages
-        print(one_line(f"{path} ({size}) -> {first}" + (" and so on" if pages > 1 else "")))
+            of_pages = [name_page(path, result, page, planned) for page in range(pages)]
+            made, size = [name for name in of_pages if not (skips and name.exists())], f"{size}, {pages} pages"
+        report.done += len(made)
+        report.existing += pages - len(made)
+        if made:
+            print(one_line(f"{path} ({size}) -> {made[0]}" + (" and so on" if len(made) > 1 else "")))
 
 
 def _note_unobeyed(arguments: argparse.Namespace, plan: _Plan, report: Report) -> None:

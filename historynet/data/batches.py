@@ -63,7 +63,9 @@ def batches(
 
     def read(place: int) -> tuple[int, dict[str, np.ndarray] | PictureError]:
         try:
-            return place, samples.read(order[place], crop(place))
+            sample = samples.read(order[place], crop(place))
+            # Joining is the one thing that only one thread does: it is to be plain copying.
+            return place, {name: np.ascontiguousarray(value) for name, value in sample.items()}
         except PictureError as error:
             return place, error
 

@@ -8,6 +8,7 @@ import dataclasses
 import fnmatch
 import io
 import math
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -24,8 +25,8 @@ _COLUMNS = ["name", "weight"]
 def read_weights(path: Path, names: Sequence[str]) -> np.ndarray:
     """How often each sample is wanted, beside the others: float64 (samples,).
 
-    The file is a table (CSV) with the columns name and weight. A name may hold *, ? and [...], as in a shell; a sample
-    has the weight of the first line that fits it, and 1 where none does.
+    The file is a table (CSV) with the columns name and weight. A name may hold *, ? and [...], as in a shell, unless a
+    sample is called just so; a sample has the weight of the first line that fits it, and 1 where none does.
 
     Args:
         path: the table.
@@ -42,12 +43,17 @@ def read_weights(path: Path, names: Sequence[str]) -> np.ndarray:
         raise InputError(f"{path}: no table of names and weights ({error})") from error
     if not lines or [cell.strip() for cell in lines[0]] != _COLUMNS:
         raise InputError(f"{path}: its first line has to be {','.join(_COLUMNS)}")
-    weights = np.full(len(names), np.nan)
+    weights, places = np.full(len(names), np.nan), {name: i for i, name in enumerate(names)}
     for number, line in enumerate(lines[1:], start=2):
         if not line:
             continue
         pattern, weight = _pattern_and_weight(line, f"{path}: line {number}")
-        fitting = [i for i, name in enumerate(names) if fnmatch.fnmatchcase(name, pattern)]
+        if pattern in places:
+            # A picture's own name, whatever it holds. There may be a line for each picture.
+            fitting = [places[pattern]]
+        else:
+            fits = re.compile(fnmatch.translate(pattern)).match
+            fitting = [i for i, name in enumerate(names) if fits(name)]
         if not fitting:
             raise InputError(f"{path}: line {number}: {pattern} fits no training picture")
         # The first line that fits counts.

@@ -1,6 +1,7 @@
 """The shipped model: its data set, its training, its file, its figures on pictures that it has not seen.
 
-docs/model_card.md says what came of it; Util/default_model.py is the command line.
+docs/model_card.md says what came of it; Util/default_model.py is the command line. `train` makes the model from which
+the shipped one was trained on.
 """
 
 import math

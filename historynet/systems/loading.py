@@ -8,6 +8,7 @@ HistoryNet's. Of other files each system is asked whether it recognises its own 
 import contextlib
 import dataclasses
 import json
+import threading
 import types
 import typing
 from collections.abc import Iterator, Mapping
@@ -138,25 +139,33 @@ def dtype_policy_of(name: str) -> Iterator[None]:
         keras.config.set_dtype_policy(before)
 
 
+_making = threading.RLock()
+
+
 @contextlib.contextmanager
 def _without_initial_values() -> Iterator[None]:
-    """Within it layers are made with zeros, which a file's arrays replace.
+    """Within it this thread makes layers with zeros, which a file's arrays replace; the others go on as ever.
 
     To draw initial values JAX compiles a program for each shape: several times what the rest of loading takes.
     """
-    add_weight = keras.Layer.add_weight
+    thread = threading.get_ident()
+    # One at a time, so that what is put back in the end is Keras' own.
+    with _making:
+        add_weight = keras.Layer.add_weight
 
-    def add_zeros(layer: keras.Layer, shape: Any = None, initializer: Any = None, *more: Any, **named: Any) -> Any:
-        def zeros(shape: Any, dtype: Any = None) -> Any:
-            return keras.ops.convert_to_tensor(np.zeros(shape, np.float32), dtype)
+        def add_zeros(layer: keras.Layer, shape: Any = None, initializer: Any = None, *more: Any, **named: Any) -> Any:
+            ours = threading.get_ident() == thread
+            return add_weight(layer, shape, _zeros if ours else initializer, *more, **named)
 
-        return add_weight(layer, shape, zeros, *more, **named)
+        keras.Layer.add_weight = add_zeros
+        try:
+            yield
+        finally:
+            keras.Layer.add_weight = add_weight
 
-    keras.Layer.add_weight = add_zeros
-    try:
-        yield
-    finally:
-        keras.Layer.add_weight = add_weight
+
+def _zeros(shape: Any, dtype: Any = None) -> Any:
+    return keras.ops.convert_to_tensor(np.zeros(shape, np.float32), dtype)
 
 
 def identify(path: Path) -> Contents:

@@ -52,7 +52,14 @@ class Adams:
         Args:
             networks: by name.
             others: for the networks whose Adams are not these, theirs.
+
+        Raises:
+            ValueError: if none of the networks has a layer that is to have a rate of its own.
         """
+        layers = {part for network in networks.values() for weight in network.weights for part in _layers_of(weight)}
+        unknown = self.rates.keys() - layers
+        if unknown:
+            raise ValueError(f"rates of {', '.join(sorted(unknown))}: no network has such a layer with weights")
         return {
             name: (others or {}).get(name, self)._make_one(name, network, place, len(networks))
             for place, (name, network) in enumerate(networks.items())
@@ -106,9 +113,18 @@ class Adam(keras.optimizers.Adam):
             return
         super().build(variables)
         for variable in variables:
-            layers = set(variable.path.split("/"))
-            rate = next((rate for layer, rate in self._rates.items() if layer in layers), 1.0)
-            self._of_variables.append((rate, self._decay if variable.name == "kernel" else 0.0))
+            rate = next((self._rates[layer] for layer in _layers_of(variable) if layer in self._rates), 1.0)
+            self._of_variables.append((rate, self._decay if variable.name.endswith("kernel") else 0.0))
+
+    # The norm that counts is that of all devices' sum. TensorFlow's form of Keras' optimisers clips each device's share
+    # before it adds them up; the other engines give the sum.
+
+    def _clip_gradients(self, gradients):
+        return gradients if hasattr(super(), "_all_reduce_sum_gradients") else super()._clip_gradients(gradients)
+
+    def _all_reduce_sum_gradients(self, gradients_and_variables):
+        gradients, variables = zip(*super()._all_reduce_sum_gradients(gradients_and_variables), strict=True)
+        return list(zip(super()._clip_gradients(gradients), variables, strict=True))
 
     def update_step(self, gradient, variable, learning_rate):
         rate, decay = self._of_variables[self._get_variable_index(variable)]
@@ -117,6 +133,11 @@ class Adam(keras.optimizers.Adam):
         if decay:
             self.assign_sub(variable, variable * ops.cast(learning_rate * decay, variable.dtype))
         super().update_step(gradient, variable, learning_rate)
+
+
+def _layers_of(variable: keras.Variable) -> list[str]:
+    """The names of the layer that a variable belongs to, and of those that this one is in."""
+    return variable.path.split("/")[:-1]
 
 
 class SharedSteps(LearningRateSchedule):

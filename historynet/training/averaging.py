@@ -10,13 +10,14 @@ from historynet.systems.system import System
 def averaged(system: System) -> Iterator[None]:
     """Within it the networks whose optimiser keeps an average have that for their weights, afterwards their own again.
 
-    The stored statistics of batch normalisation stay: they are moving averages already, though of fewer steps.
+    Networks that have not been updated yet keep their own. The stored statistics of batch normalisation stay:
+    they are moving averages already, though of fewer steps.
     """
     own = []
     for name, network in system.networks.items():
         optimizer = system.optimizers[name]
-        # That with a loss scale keeps no average; the one that it scales for does.
-        if getattr(optimizer, "inner_optimizer", optimizer).use_ema:
+        # That with a loss scale keeps no average; the one that it scales for does. Before the first update it is zero.
+        if getattr(optimizer, "inner_optimizer", optimizer).use_ema and int(optimizer.iterations) > 0:
             own += [(variable, variable.numpy()) for variable in network.trainable_variables]
             optimizer.finalize_variable_values(network.trainable_variables)
     try:

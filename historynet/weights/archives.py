@@ -22,8 +22,9 @@ _MAGIC, _START = b"\x93NUMPY\x01\x00", struct.Struct("<8sH")
 
 _HEADER = re.compile(
     rb"\{'descr': '(?P<dtype>[<>|=]([?bBiufcSUV][0-9]{1,9}|O))', 'fortran_order': (True|False), "
-    rb"'shape': \((?P<shape>([0-9]{1,18},? ?)*)\), \} *\n"
+    rb"'shape': \((?P<shape>|[0-9]{1,18},|[0-9]{1,18}(, ?[0-9]{1,18})+)\), \} *\n"
 )
+"""Written so that each text is read in one way: of a text that can be divided in many, all would be tried."""
 
 
 def find_fault(archive: zipfile.ZipFile, size: int) -> str | None:

@@ -26,7 +26,7 @@ def assign(network: keras.Model, arrays: Arrays, path: Path, complete: bool = Tr
 
     Raises:
         InputError: naming the first layer that is missing, left over, or of another shape, nothing being assigned
-            then; or if the file cannot be read to its end.
+            then; or if the file cannot be read to its end, or holds numbers that are not finite.
     """
     layers = layers_of(network)
     check_fit(arrays, {name: _own_shapes(layer) for name, layer in layers.items()}, network.name, path, complete)

@@ -17,20 +17,22 @@ from h5py import h5a, h5d, h5g, h5l, h5o, h5s, h5t
 
 from historynet.errors import InputError
 
-_MOST = 8_000
-"""Groups and arrays of a file. HistoryNet's generator has 300; the library takes 0.1 ms for each."""
+MOST = 8_000
+"""Groups and arrays of a file, and names in a list. HistoryNet's generator has 300; each takes the library 0.1 ms."""
 
 _DEEPEST = 32
 """Groups within groups."""
 
 _LONGEST = 255
-"""Bytes of a name, which ends up in our messages."""
+"""Bytes of a name, and characters of a listed one, which end up in our messages."""
 
-_MOST_NAMES = 64 << 20
+_LARGEST_LIST = 64 << 20
 """Bytes of an attribute that lists names, if all were as long as the longest can be. Keras needs some thousand."""
 
-_HEAP, _HEAP_SIZE = re.compile(rb"GCOL\x01...(.{5})\0\0\0", re.DOTALL), 16
-"""How a place where HDF5 keeps texts of any length begins: the name, version 1, three more bytes, its size."""
+_HEAP, _HEAP_SIZE = re.compile(rb"(?=GCOL\x01...(.{5})\0\0\0)", re.DOTALL), 16
+"""How a place where HDF5 keeps texts of any length begins: the name, version 1, three more bytes, its size.
+
+One that begins within what looks like another is found, too."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,7 @@ class Contents:
         """A list of texts at a group; None if there is no such attribute.
 
         Raises:
-            InputError: if it holds something else.
+            InputError: if it holds something else, or more or longer texts than a list of names has.
         """
         found = self._attribute(group, attribute)
         if found is None:
@@ -73,11 +75,13 @@ class Contents:
         if not count:
             # NumPy makes numbers of a list without texts.
             return []
-        if isinstance(kind, h5t.TypeStringID) and len(found.shape) == 1:
+        if isinstance(kind, h5t.TypeStringID) and len(found.shape) == 1 and count <= MOST:
             longest = max(self._longest_text, kind.get_size()) if kind.is_variable_str() else kind.get_size()
-            if count * longest <= _MOST_NAMES:
+            if count * longest <= _LARGEST_LIST:
                 values = self.groups[group].attrs[attribute]
-                return [value.decode() if isinstance(value, bytes) else str(value) for value in values]
+                names = [value.decode() if isinstance(value, bytes) else str(value) for value in values]
+                if max(map(len, names)) <= _LONGEST:
+                    return names
         raise InputError(f"{self.path}: {f'/{group}'!r} has {attribute} that are no list of names")
 
     def _attribute(self, group: str, name: str) -> h5a.AttrID | None:
@@ -96,8 +100,8 @@ class Contents:
                 part = before + part
                 for match in _HEAP.finditer(part):
                     found += 1
-                    if found > _MOST:
-                        raise InputError(f"{self.path}: more than {_MOST} places of texts")
+                    if found > MOST:
+                        raise InputError(f"{self.path}: more than {MOST} places of texts")
                     largest = max(largest, int.from_bytes(match[1], "little"))
                 before = part[-_HEAP_SIZE + 1 :]
         return largest
@@ -124,8 +128,8 @@ def list_contents(file: h5py.File, size: int, path: Path) -> Contents:
     while waiting:
         group, depth = waiting.pop()
         names = _links(groups[group].id, group, path)
-        if depth == _DEEPEST or len(groups) + len(arrays) + len(names) > _MOST:
-            raise InputError(f"{path}: more than {_MOST} groups and arrays, or groups more than {_DEEPEST} deep")
+        if depth == _DEEPEST or len(groups) + len(arrays) + len(names) > MOST:
+            raise InputError(f"{path}: more than {MOST} groups and arrays, or groups more than {_DEEPEST} deep")
         for name in names:
             item = h5o.open(groups[group].id, name)
             address, full = h5o.get_info(item).addr, f"{group}/{name.decode()}".removeprefix("/")
@@ -154,7 +158,7 @@ def _links(group: h5g.GroupID, name: str, path: Path) -> list[bytes]:
         if info.type != h5l.TYPE_HARD or b"/" in link or len(link) > _LONGEST or link in (b"", b"."):
             others.append(link)
         names.append(link)
-        return bool(others) or len(names) > _MOST
+        return bool(others) or len(names) > MOST
 
     group.links.iterate(collect, info=True)
     if others:

@@ -250,8 +250,14 @@ def _names(contents: hdf5.Contents, group: str, attribute: str, path: Path) -> l
     if names is not None:
         return names
     # Keras cuts a list that is too long for one attribute into attribute0, attribute1, ...
-    parts = (contents.names(group, f"{attribute}{i}") for i in itertools.count())
-    names = [name for part in itertools.takewhile(lambda part: part is not None, parts) for name in part]
+    names = []
+    for i in itertools.count():
+        part = contents.names(group, f"{attribute}{i}")
+        if part is None:
+            break
+        names += part
+        if len(names) > hdf5.MOST:
+            raise InputError(f"{path}: {f'/{group}'!r} has {attribute} that are no list of names")
     if not names:
         raise InputError(f"{path}: {f'/{group}'!r} does not list its {attribute}")
     return names
@@ -285,10 +291,14 @@ def values(arrays: Sequence[h5py.Dataset | np.ndarray], path: Path) -> list[np.n
     """Arrays of a file, which may be read only now, as float32.
 
     Raises:
-        InputError: if they cannot be read.
+        InputError: if they cannot be read, or a number is not finite: a network would give colours all the same.
     """
-    with files.reading(path), translated((OSError, RuntimeError), partial(_explain, path)):
-        return [array[()].astype(np.float32, copy=False) for array in arrays]
+    # What is too large for float32 becomes infinite.
+    with files.reading(path), translated((OSError, RuntimeError), partial(_explain, path)), np.errstate(over="ignore"):
+        read_now = [array[()].astype(np.float32, copy=False) for array in arrays]
+    if not all(np.isfinite(array).all() for array in read_now):
+        raise InputError(f"{path}: holds numbers that are not finite, as a training that went wrong leaves them")
+    return read_now
 
 
 def _array(array: h5py.Dataset | np.ndarray, name: str, path: Path) -> h5py.Dataset | np.ndarray:

@@ -93,7 +93,7 @@ class OptimizerSettings(Settings):
         TRAIN,
         "optimiser",
         "batches in which D1 and D2 alone are trained",
-        "at the beginning",
+        "at the beginning; WARMUP_STEPS and DECAY_STEPS of G begin behind them",
         fixed=RUN,
         since=0,
     )
@@ -134,4 +134,8 @@ class OptimizerSettings(Settings):
         yield (
             self.shared_adam_steps and (self.critic_rate is not None or self.critic_warmup > 0),
             "--shared-adam-steps: not with --critic-rate or --critic-warmup, with which the networks' steps differ",
+        )
+        yield (
+            self.shared_adam_steps and self.weight_decay > 0,
+            "--shared-adam-steps: not with --weight-decay, which would be larger in the first steps",
         )

@@ -18,8 +18,8 @@ from historynet.systems.historynet.variants import Architecture
 from historynet.systems.optimizers import Adams
 from historynet.systems.system import Phase, Score, Tensors, Tools, ab_of
 
-FEATURES = tuple(vgg16.layer_names())
-"""The layers of G0, VGG16's."""
+FEATURES = tuple(vgg16.layer_names(blocks=3))
+"""The layers of G0 that are VGG16's at any width: those that can be frozen."""
 
 CRITICS = ("discriminator", "classifier")
 """D1 and D2, which judge what G makes."""
