@@ -1,12 +1,10 @@
 """The shipped model: its data set, its file, its figures on pictures that it has not seen. See docs/model_card.md.
 
-`train` makes the model from which the shipped one was trained on, on a GPU and with more pictures.
-
-prepare   one data set from Clothing Co-Parsing (CCP) and colour photographs of 1939 to 1944 (FSA)
-train     on it, in four runs that can be stopped and continued
+prepare   one data set from Clothing Co-Parsing (CCP), colour photographs of 1939 to 1944 (FSA) and public repositories
+train     on it, in two runs that can be stopped and continued
 export    a trained generator -> the file that is shipped
 evaluate  the figures, beside those of gray pictures
-curves    losses and scores of the four runs as pictures
+curves    losses and scores of the runs as pictures
 """
 
 import argparse
@@ -24,6 +22,7 @@ except ModuleNotFoundError as error:
 
 ROOT = Path(__file__).resolve().parent.parent
 DATA = ROOT / "DATASET/compact"
+FETCHED = ROOT / "DATASET/fetched"
 RESULT = ROOT / "RESULT/compact"
 
 
@@ -34,10 +33,12 @@ def main(argv: Sequence[str]) -> int:
         # For the trainers, too, which are processes of their own and take it from the environment.
         backend.choose(arguments.backend)
     if arguments.action == "prepare":
-        default_model.prepare(arguments.ccp, arguments.ccp_more, arguments.fsa, arguments.out, arguments.copy)
-    elif arguments.action == "train":
-        return default_model.train(ROOT, arguments.vgg16_weights, arguments.data, arguments.models)
-    elif arguments.action == "export":
+        given = {"ccp": arguments.ccp, "ccpmore": arguments.ccp_more, "fsa": arguments.fsa}
+        unclear = arguments.with_unclear_licences
+        return default_model.prepare(given, arguments.pool, arguments.fetched, arguments.out, unclear, arguments.copy)
+    if arguments.action == "train":
+        return default_model.train(ROOT, arguments.start, arguments.data, arguments.models)
+    if arguments.action == "export":
         default_model.export(arguments.model, arguments.out, arguments.strength)
     elif arguments.action == "evaluate":
         # PyTorch is imported before TensorFlow, which it crashes after.
@@ -60,10 +61,26 @@ def make_parser() -> argparse.ArgumentParser:
     making.add_argument("--ccp", type=Path, required=True, metavar="DIR", help="CCP in MHMD's layout")
     making.add_argument("--ccp-more", type=Path, required=True, metavar="DIR", help="further photographs of CCP")
     making.add_argument("--fsa", type=Path, required=True, metavar="DIR", help="colour photographs of FSA")
+    making.add_argument(
+        "--pool",
+        type=Path,
+        nargs="+",
+        default=(),
+        metavar="PATH",
+        help="local copies of the public sets: archives of SET/NAME, or folders (default: they are fetched with git)",
+    )
+    making.add_argument("--fetched", type=Path, default=FETCHED, metavar="DIR", help="what was fetched (%(default)s)")
+    making.add_argument(
+        "--with-unclear-licences",
+        action="store_true",
+        help="also the sets for which no licence was stated where they were found",
+    )
     making.add_argument("--out", type=Path, default=DATA, metavar="DIR", help="folder to make (%(default)s)")
-    making.add_argument("--copy", action="store_true", help="copy the pictures instead of linking them")
+    making.add_argument("--copy", action="store_true", help="copy given pictures, not link them")
     training = actions.add_parser("train", help="train on it; the same command continues a training that was stopped")
-    training.add_argument("--vgg16-weights", required=True, metavar="FILE.npz", help="VGG16's blocks 1 to 3")
+    training.add_argument(
+        "--start", default="shipped", metavar="FILE.keras", help="generator that training begins with (%(default)s)"
+    )
     training.add_argument("--data", type=Path, default=DATA, metavar="DIR", help="what prepare made (%(default)s)")
     training.add_argument("--models", type=Path, default=ROOT / "MODEL", metavar="DIR", help="(%(default)s)")
     exporting = actions.add_parser("export", help="make the file that is shipped")

@@ -70,7 +70,7 @@ def _reading(folder: str, image_size: int) -> Callable[[], dict[str, float]]:
         for index in order:
             samples.read(index, crop)
 
-    # As SOURCE_HistoryNet/compact_gpu.json has them: cut or whole, half of them aged.
+    # As SOURCE_HistoryNet/compact.json has them: cut or whole, half of them aged.
     recipe = ("--crop-from", round(image_size * 8 / 7), "--crop-share", 0.4, "--age-luminance", 0.5)
     view = varying.views(resolve("--image-size", image_size, *recipe), range(SAMPLES), 0)
 

@@ -1,7 +1,6 @@
 """The shipped model: data, file, look-up, figures; with a tiny network in its place."""
 
 import importlib.util
-import itertools
 import math
 import re
 import shutil
@@ -121,13 +120,18 @@ def test_colorizing_without_options(shipped, run, tmp_path):
 
 @pytest.fixture
 def sources(mhmd, tmp_path):
-    """CCP in MHMD's layout, three more of it, and 21 photographs of FSA."""
+    """CCP in MHMD's layout, three more of it, 21 photographs of FSA, and two of a public set."""
+    folders = {
+        **{path: seed for seed, path in enumerate(sorted((mhmd / "dataset_train").glob("*.jpg")))},
+        **{tmp_path / f"more/m{i}.jpg": 30 + i for i in range(3)},
+        **{tmp_path / f"fsa/f{i:02}.jpg": 40 + i for i in range(21)},
+        **{tmp_path / f"pool/interfaces_cc0/{i:03}.png": 70 + i for i in range(2)},
+    }
+    for path, seed in folders.items():
+        write_picture(path, seed, (96, 72))
     write_picture(mhmd / "dataset_second_seg/t1_seg.png")
-    for i in range(3):
-        write_picture(tmp_path / f"more/m{i}.jpg", i)
-    for i in range(21):
-        write_picture(tmp_path / f"fsa/f{i:02}.jpg", i)
-    return ["--ccp", mhmd, "--ccp-more", tmp_path / "more", "--fsa", tmp_path / "fsa", "--out", tmp_path / "data"]
+    given = ["--ccp", mhmd, "--ccp-more", tmp_path / "more", "--fsa", tmp_path / "fsa", "--pool", tmp_path / "pool"]
+    return [*given, "--out", tmp_path / "data"]
 
 
 @pytest.mark.parametrize("copy", [False, True])
@@ -135,20 +139,27 @@ def test_prepare_holds_out_what_is_never_trained_on(sources, run, tmp_path, copy
     code, _, err = run(SCRIPT, "prepare", *sources, *(["--copy"] if copy else []))
     assert code == 0, err
     data = tmp_path / "data"
-    names = {
-        folder.name: {path.stem for path in folder.iterdir() if path.suffix != ".txt"} for folder in data.iterdir()
-    }
+    names = {folder.name: {path.stem for path in folder.iterdir()} for folder in data.iterdir() if folder.is_dir()}
     assert names["test_ccp"] == {"t0", "t1", "t2"}
     assert names["test_fsa"] == {"f09", "f19"}
-    assert names["dataset_second"] == names["test_ccp"] | names["test_fsa"]
-    assert names["dataset_second_seg"] == {"t1_seg"}
-    assert len(names["dataset_train"]) == 5 + 3 + 19
-    assert not names["dataset_train"] & names["dataset_second"]
+    # A twentieth of each set is set aside, here one picture.
+    (aside,) = names["validation"]
+    expected = {f"fsa_f{i:02}" for i in range(21) if i not in (9, 19)} - {aside}
+    expected |= {f"ccp_{i:04}" for i in range(5)} | {f"ccpmore_m{i}" for i in range(3)}
+    expected |= {f"interfaces_cc0_{i:03}" for i in range(2)}
+    assert names["dataset_train"] == expected | {"sign"}
     assert {path.is_symlink() for path in (data / "test_fsa").iterdir()} == {not copy}
     fields = ("label", "parsing")
     samples = open_folder(data / "dataset_train", fields, "--allow-missing-labels", "--allow-missing-parsing")
     assert [reader_of(samples, field).present.sum() for field in fields] == [5, 5]
-    assert images.read_rgb(data / "dataset_train/f00.jpg").shape == (30, 40, 3)
+    assert images.read_rgb(data / "dataset_train/ccp_0000.jpg").shape == (72, 96, 3)
+    # Labels and parsing are still those of the same picture.
+    for name in samples.names:
+        if name.startswith("ccp_"):
+            index = samples.names.index(name)
+            assert reader_of(samples, "label").read(index, None)["label"].argmax() == int(name[4:8])
+            (old, new) = (data.parent / f"DATASET/dataset_train_seg/{name[4:8]}_seg.jpg", f"{name[:8]}_seg.jpg")
+            assert (data / "dataset_train_seg" / new).read_bytes() == old.read_bytes()
     code, _, err = run(SCRIPT, "prepare", *sources)
     assert code == 2
     assert "data: is there already" in err
@@ -259,15 +270,9 @@ def test_the_demonstration_without_a_shipped_model_says_so(run, monkeypatch, tmp
 
 
 @pytest.mark.parametrize(
-    ("name", "size"),
-    [
-        ("compact_start", 160),
-        ("compact_large", 224),
-        ("compact_whole", 224),
-        ("compact", 224),
-    ],
+    ("name", "rate", "adversarial"), [("compact", 4e-4, (0, None, 0)), ("compact_critic", 1.5e-4, (0.06, 1e-4, 200))]
 )
-def test_the_settings_of_the_shipped_model_are_settings_of_historynet(name, size):
+def test_the_settings_of_the_shipped_model_are_settings_of_historynet(name, rate, adversarial):
     chosen = resolve("--config", str(ROOT / f"SOURCE_HistoryNet/{name}.json"))
     architecture = Architecture(
         "HistoryNet",
@@ -277,32 +282,40 @@ def test_the_settings_of_the_shipped_model_are_settings_of_historynet(name, size
         chosen.features_width,
         chosen.dense_width,
     )
-    assert architecture == Architecture("HistoryNet", size, 0.5625, 42, 1, 0.0625)
+    assert architecture == Architecture("HistoryNet", 224, 0.5625, 42, 1, 0.0625)
     assert 2 * build_generator(architecture).count_params() < 31_000_000
-    assert (chosen.log_error, chosen.lambda_rec) == ((True, 0.003) if name == "compact" else (False, 5))
-    # The second run ends while its rate is still high.
-    batches = {"compact_large": 9}.get(name, chosen.num_epochs) * -(-3242 // chosen.batch_size)
-    assert (chosen.warmup_steps or 0) + chosen.decay_steps == batches
+    assert chosen.learning_rate == rate
+    assert (chosen.lambda_g, chosen.critic_rate, chosen.critic_warmup) == adversarial
+    # The rate is at its end where the run is.
+    alone = chosen.critic_warmup
+    assert alone + chosen.warmup_steps + chosen.decay_steps == chosen.num_epochs * chosen.steps_per_epoch
+    # What is evaluated, and chosen by, is no held-out picture.
+    assert chosen.test_data.name == "validation"
+    assert chosen.sample_weights.name == "weights.csv"
 
 
-def test_training_it_takes_four_runs_of_which_each_begins_with_the_one_before(run, monkeypatch, tmp_path):
+def test_training_it_takes_two_runs_of_which_the_second_begins_with_the_first(run, monkeypatch, tmp_path):
     commands = []
 
     def trainer(*command):
         commands.append([str(word) for word in command])
-        return 5 if len(commands) == 5 else 0
+        return 5 if len(commands) == 3 else 0
 
     monkeypatch.setattr(default_model, "run_script", trainer)
-    arguments = ("train", "--vgg16-weights", "vgg.npz", "--data", "data", "--models", tmp_path)
+    arguments = ("train", "--data", tmp_path / "data", "--models", tmp_path)
     assert run(SCRIPT, *arguments)[0] == 0
-    assert commands[0][commands[0].index("--vgg16-weights") + 1] == "vgg.npz"
-    for before, after in itertools.pairwise([resolve(*command[1:]) for command in commands]):
-        assert after.init_generator == before.model_dir / f"my_model_colorizationEpoch{before.num_epochs - 1}.keras"
-    names = ["compact_start", "compact_large", "compact_whole", "compact"]
-    assert [resolve(*command[1:]).model_dir for command in commands] == [tmp_path / name for name in names]
+    first, second = (resolve(*command[1:]) for command in commands)
+    assert first.init_generator == choosing.SHIPPED
+    assert second.init_generator == first.model_dir / f"my_model_colorizationEpoch{first.num_epochs - 1}.keras"
+    for chosen in (first, second):
+        assert chosen.train_data == tmp_path / "data/dataset_train"
+        assert chosen.test_data == tmp_path / "data/validation"
+        assert chosen.sample_weights == tmp_path / "data/weights.csv"
+    assert [chosen.model_dir for chosen in (first, second)] == [tmp_path / "compact", tmp_path / "compact_critic"]
     # A run that fails is the last one.
-    assert run(SCRIPT, *arguments)[0] == 5
-    assert len(commands) == 5
+    assert run(SCRIPT, *arguments, "--start", "older.keras")[0] == 5
+    assert len(commands) == 3
+    assert resolve(*commands[2][1:]).init_generator.name == "older.keras"
 
 
 def test_the_curves_of_a_run_begin_where_those_of_the_run_before_end(run, monkeypatch, tmp_path):
@@ -316,7 +329,7 @@ def test_the_curves_of_a_run_begin_where_those_of_the_run_before_end(run, monkey
     code, _, err = run(SCRIPT, "curves", "--results", tmp_path, "--out", tmp_path)
     assert code == 2
     assert "losses.csv: not there, or empty" in err
-    runs = {"compact_start": "", "compact_large": "", "compact_whole": ",L_g", "compact": ""}
+    runs = {"compact": "", "compact_critic": ",L_g"}
     for number, (name, more) in enumerate(runs.items()):
         logs = tmp_path / name / "logs"
         logs.mkdir(parents=True)
@@ -330,10 +343,9 @@ def test_the_curves_of_a_run_begin_where_those_of_the_run_before_end(run, monkey
     losses, scores = drawn["losses.png"], drawn["scores.png"]
     assert all(images.read_rgb(tmp_path / name).std() > 10 for name in drawn)
     assert list(losses) == [*(f"L_r of {name}" for name in runs), "L_g"]
-    expected = [[0, 0], [nan] * 2 + [1] * 3, [nan] * 5 + [2] * 4, [nan] * 9 + [3] * 5]
-    for name, values in zip(runs, expected, strict=True):
+    for name, values in zip(runs, [[0, 0], [nan] * 2 + [1] * 3], strict=True):
         np.testing.assert_array_equal(losses[f"L_r of {name}"][name], values)
-    np.testing.assert_array_equal(losses["L_g"]["compact_whole"], [nan] * 5 + [2.5] * 4)
-    np.testing.assert_array_equal(scores["psnr"]["compact"], [nan, nan, nan, 23])
-    assert scores["psnr"]["gray"] == [19] * 4
-    assert scores["colorfulness"]["originals"] == [30] * 4
+    np.testing.assert_array_equal(losses["L_g"]["compact_critic"], [nan] * 2 + [1.5] * 3)
+    np.testing.assert_array_equal(scores["psnr"]["compact_critic"], [nan, 21])
+    assert scores["psnr"]["gray"] == [19] * 2
+    assert scores["colorfulness"]["originals"] == [30] * 2

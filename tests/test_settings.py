@@ -1,6 +1,5 @@
 import dataclasses
 import json
-import math
 
 import pytest
 from conftest import ROOT
@@ -133,11 +132,11 @@ def test_the_settings_files_of_the_project_are_settings(path):
 
 
 def test_the_gpus_recipe():
-    """700,000 pictures in batches of 64, of a pool of 9,627."""
-    recipe = resolve("--config", str(ROOT / "SOURCE_HistoryNet/compact_gpu.json"))
-    steps = recipe.num_epochs * math.ceil(9627 / recipe.batch_size)
-    assert steps == pytest.approx(11_000, rel=0.01)
-    assert recipe.warmup_steps + recipe.decay_steps == pytest.approx(steps, rel=0.01)
+    """700,000 pictures in batches of 64."""
+    recipe = resolve("--config", str(ROOT / "SOURCE_HistoryNet/compact.json"))
+    steps = recipe.num_epochs * recipe.steps_per_epoch
+    assert (steps, recipe.batch_size) == (11_000, 64)
+    assert recipe.warmup_steps + recipe.decay_steps == steps
     weights = (recipe.lambda_rec, recipe.lambda_cls, recipe.lambda_par, recipe.chroma_weight, recipe.log_error)
     assert weights == (1, 0.1, 3.3, 5, True)
 

@@ -5,8 +5,6 @@ the shipped one was trained on.
 """
 
 import math
-import os
-import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,8 +18,8 @@ from historynet.comparing.comparison import COLORFULNESS, PSNR
 from historynet.comparing.methods import Experiment
 from historynet.comparing.metrics import CONVENTIONS
 from historynet.comparing.perceptual import Lpips
-from historynet.data.mhmd import PARSING_SUFFIX, find_parsing
 from historynet.errors import InputError
+from historynet.experiments.pool import building, gathering, listing, sources
 from historynet.experiments.processes import run_script
 from historynet.pictures import color, figures, images
 from historynet.training import history
@@ -33,96 +31,101 @@ if TYPE_CHECKING:
 TEST_SETS = {"test_ccp": "CCP, held out", "test_fsa": "FSA, held out"}
 """Folders of the data set, and what they hold."""
 
-RUNS = ("compact_start", "compact_large", "compact_whole", "compact")
-"""Settings, in SOURCE_HistoryNet: VGG16 frozen; larger pictures; everything trained; towards PSNR."""
+RUNS = ("compact", "compact_critic")
+"""Settings, in SOURCE_HistoryNet: towards the pictures' colours; then towards D1's judgement, too."""
 
 LARGEST = 32_000_000
 """Bytes of the shipped file, at most."""
 
 
-def prepare(ccp: Path, ccp_more: Path, fsa: Path, out: Path, copy: bool) -> None:
+def prepare(
+    folders: Mapping[str, Path], pool: Sequence[Path], cache: Path, out: Path, unclear: bool, copy: bool
+) -> int:
     """Makes a data set in MHMD's layout of which CCP's test pictures and every tenth photograph of FSA are held out.
 
-    Training evaluates on `dataset_second`, which holds all that is held out; `test_ccp` and `test_fsa` hold the same
-    pictures by where they are from.
+    Training evaluates on `validation`, a part that is set aside of what is left; `test_ccp` and `test_fsa` hold the
+    held-out pictures. What was fetched stays; a data set is there as a whole or not at all, and the same for the same
+    sources.
 
     Args:
-        ccp: folder of CCP in MHMD's layout: dataset_train with sign.txt, dataset_second, and their parsing pictures.
-        ccp_more: folder of further photographs of CCP, without labels and parsing.
-        fsa: folder of the photographs of FSA, without labels and parsing.
+        folders: of the pictures that are given: "ccp" in MHMD's layout (dataset_train with sign.txt, dataset_second,
+            and the parsing pictures of the first), "ccpmore" and "fsa" without labels and parsing.
+        pool: local copies of the public sets, archives or folders; empty: they are fetched.
+        cache: folder of the fetched repositories.
         out: folder to make.
-        copy: whether pictures are copied; else they are linked.
+        unclear: whether public sets without a stated licence are used.
+        copy: whether given pictures are copied; else they are linked.
+
+    Returns:
+        SKIPPED if pictures could not be read, else DONE.
 
     Raises:
-        InputError: if a folder or the labels are missing, `out` exists, or two pictures have one name.
+        InputError: if a folder or the labels are missing, a repository cannot be fetched, `out` exists, or two given
+            pictures have one name.
     """
     if out.exists():
         raise InputError(f"{out}: is there already; remove it, or name another folder with --out")
-    training, test = ccp / "dataset_train", ccp / "dataset_second"
-    fsa_pictures = _pictures(fsa)
-    held_out = {"test_ccp": _pictures(test), "test_fsa": fsa_pictures[9::10]}
-    unseen = [path for paths in held_out.values() for path in paths]
-    seen = [path for path in fsa_pictures if path not in held_out["test_fsa"]]
-    folders = {
-        "dataset_train": [*_pictures(training), *_pictures(ccp_more), *seen],
-        "dataset_train" + PARSING_SUFFIX: _parsing(training),
-        "dataset_second": unseen,
-        "dataset_second" + PARSING_SUFFIX: _parsing(test),
-        **held_out,
+    training = folders["ccp"] / "dataset_train"
+    fsa = gathering.of_folder(sources.FSA, folders["fsa"])
+    held_out = {
+        "test_ccp": _pictures(folders["ccp"] / "dataset_second"),
+        "test_fsa": [picture.path for picture in fsa[9::10]],
     }
+    given = [
+        *gathering.of_folder(sources.CCP, training),
+        *gathering.of_folder(sources.CCP_MORE, folders["ccpmore"]),
+        *(picture for picture in fsa if picture.path not in held_out["test_fsa"]),
+    ]
 
-    # No picture may be in both halves; the labels must be there.
+    # No given picture may be in both halves; the labels must be there.
     names = {}
-    for path in (*folders["dataset_train"], *unseen):
+    for path in (*(picture.path for picture in given), *(path for paths in held_out.values() for path in paths)):
         if path.stem in names:
             raise InputError(f"{path}: has the same name as {names[path.stem]}; a held-out picture could be trained on")
         names[path.stem] = path
-
     labels = training / "sign.txt"
     if not labels.is_file():
         raise InputError(f"{labels}: no such file; it holds the labels of the pictures beside it")
 
-    # Written only now that all of it is right.
-    for folder, paths in folders.items():
-        files.make_folder(out / folder)
-        for path in paths:
-            (shutil.copyfile if copy else os.symlink)(path.resolve(), out / folder / path.name)
-    shutil.copyfile(labels, out / "dataset_train/sign.txt")
-    print(f"{out}: " + ", ".join(f"{folder} {len(paths)}" for folder, paths in folders.items()))
+    # Fetched and looked at; written only now that all of it is right.
+    if pool:
+        public = gathering.of_copies(pool, unclear)
+    else:
+        public = gathering.of_repositories(cache, unclear, lambda line: print(line, flush=True))
+    chosen, counts = building.select([*given, *public], held_out)
+    building.write(out, chosen, counts, held_out, training, copy)
+    for name, what, number in listing.rows(counts):
+        print(f"{name}: {what} {number}")
+    print(f"{out}: " + ", ".join(f"{what} {len(ones)}" for what, ones in chosen.items()))
+    return errors.SKIPPED if any(what == building.UNREADABLE for _, what in counts) else errors.DONE
 
 
 def _pictures(folder: Path) -> list[Path]:
     return [folder / name for name in images.list_pictures(folder)]
 
 
-def _parsing(folder: Path) -> list[Path]:
-    drawn = folder.with_name(folder.name + PARSING_SUFFIX)
-    return [drawn / name for name in find_parsing(drawn, images.list_pictures(folder)) if name]
-
-
-def train(root: Path, vgg16_weights: str, data: Path, models: Path) -> int:
-    """Runs the trainer for each of RUNS, the first from VGG16, the others from what the one before has trained.
+def train(root: Path, start: str, data: Path, models: Path) -> int:
+    """Runs the trainer for each of RUNS, the second from what the first has trained.
 
     Args:
         root: the project's folder.
-        vgg16_weights: a file of VGG16's blocks 1 to 3, as the trainer's --vgg16-weights takes it.
+        start: the generator that the first begins with, as the trainer's --init-generator takes it.
         data: the data set that `prepare` made.
         models: folder for the runs' folders of models.
 
     Returns:
         The exit code of the run that failed; DONE if none did.
     """
-    begin = ("--vgg16-weights", vgg16_weights)
     for name in RUNS:
         config = root / f"SOURCE_HistoryNet/{name}.json"
-        command = [root / "SOURCE_HistoryNet/HistoryNet.py", "--config", config, *begin]
-        command += ["--train-data", data / "dataset_train", "--test-data", data / "dataset_second"]
-        command += ["--model-dir", models / name]
+        command = [root / "SOURCE_HistoryNet/HistoryNet.py", "--config", config, "--init-generator", start]
+        command += ["--train-data", data / "dataset_train", "--test-data", data / building.VALIDATION]
+        command += ["--sample-weights", data / listing.WEIGHTS, "--model-dir", models / name]
         code = run_script(*command)
         if code:
             return code
         last = files.read_json(config, dict, "not the settings of a run")["num_epochs"] - 1
-        begin = ("--init-generator", run_files.model_path(models / name, "colorization", last))
+        start = run_files.model_path(models / name, "colorization", last)
     return errors.DONE
 
 
