@@ -62,6 +62,9 @@ def check_container(film: Film, path: Path, options: FilmOptions) -> Plan:
         try:
             _encode_black(film, trial, options)
             _write(film, [trial], path, None, Plan(tags=False), True)
+        except PictureError:
+            # One of ours is a ValueError, too.
+            raise
         except (av.FFmpegError, ValueError) as error:
             if _is_of_the_machine(error):
                 raise
@@ -122,6 +125,8 @@ def _takes(film: Film, trial: Path, path: Path, plan: Plan, index: int | None = 
     """Whether a container takes what is planned, and packets of the stream that is named, if any come."""
     try:
         written, refused = _write(film, [trial], path, None, plan, True)
+    except PictureError:
+        raise
     except (av.FFmpegError, ValueError) as error:
         if _is_of_the_machine(error):
             raise
@@ -172,6 +177,8 @@ def join(film: Film, plan: Plan, segments: Sequence[Path], path: Path, provenanc
     """
     try:
         written, refused = _write(film, segments, path, provenance, plan)
+    except PictureError:
+        raise
     except (av.FFmpegError, ValueError) as error:
         if _is_of_the_machine(error):
             raise
