@@ -59,8 +59,6 @@ def _meet() -> None:
     workers, index = find_machines()
     if jax.distributed.is_initialized():
         return
-    # Otherwise JAX ends this process from a thread of its own when another one is lost, without a word of ours.
-    jax.config.update("jax_enable_recoverability", True)
     try:
         jax.distributed.initialize(workers[0], len(workers), index, heartbeat_timeout_seconds=_LOST_AFTER)
     except jax.errors.JaxRuntimeError as error:
