@@ -119,7 +119,8 @@ def test_a_training_goes_on_with_the_other_engine_and_back(tmp_path):
 def test_the_step_on_jax():
     """The cheap tests of the step, under JAX."""
     chosen = (
-        "toy or another_width or never_heard or not_finite or scaled or an_overflow or no_loss_reaches or was_lost_goes_on"
+        "toy or another_width or never_heard or not_finite or scaled or an_overflow or no_loss_reaches "
+        "or was_lost_goes_on"
     )
     files = ["test_step.py", "test_checkpoints.py"]
     said = on_the_other("-m", "pytest", "-q", "-p", "no:cacheprovider", *files, "-k", chosen)
