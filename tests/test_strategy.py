@@ -119,7 +119,11 @@ def run_mirrored(case, devices=2):
     result = subprocess.run(
         [sys.executable, "-c", code],
         cwd=Path(__file__).parent,
-        env=os.environ | {"XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}"},
+        env=os.environ
+        | {
+            "XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}",
+            "JAX_ENABLE_X64": str(int(case == "float64")),
+        },
         capture_output=True,
         text=True,
         check=False,

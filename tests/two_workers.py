@@ -141,7 +141,11 @@ def main() -> None:
             processes = start_two(data, run, "--save-every", 1)
             kill_in_the_middle(processes, run, index, number)
             began = time.monotonic()
-            assert end(processes, run) == codes
+            ended = end(processes, run)
+            # JAX's own thread aborts a process that has lost the chief, where its service is.
+            if os.environ["KERAS_BACKEND"] == "jax" and index == 0 and ended[1] == -signal.SIGABRT:
+                ended[1] = 5
+            assert ended == codes
             print(f"  both ended after {time.monotonic() - began:.0f} s; started again:", flush=True)
             assert end(start_two(data, run, "--save-every", 1), run) == [0, 0]
             assert "continuing from" in (run / "worker1.txt").read_text()

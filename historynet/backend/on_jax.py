@@ -4,8 +4,11 @@ from historynet.backend.machines import find_machines
 from historynet.backend.noise import out_of_sight
 from historynet.errors import InputError
 
-_LOST_AFTER = 30
-"""Seconds without a word from a worker after which the others give it up."""
+_LOST_AFTER = 600
+"""Seconds without a word from a worker after which JAX itself aborts the others.
+
+Long enough for these to come to where they need it, and so to hear of its end and to say so themselves.
+"""
 
 
 def start(gpu_id: str, strategy: str, onednn: bool) -> str:
@@ -59,8 +62,6 @@ def _meet() -> None:
     workers, index = find_machines()
     if jax.distributed.is_initialized():
         return
-    # Otherwise JAX ends this process from a thread of its own when another one is lost, without a word of ours.
-    jax.config.update("jax_enable_recoverability", True)
     try:
         jax.distributed.initialize(workers[0], len(workers), index, heartbeat_timeout_seconds=_LOST_AFTER)
     except jax.errors.JaxRuntimeError as error:
