@@ -147,24 +147,38 @@ class Reference:
         ones = np.ones(len(fields["L"]), fields["L"].dtype)
         return fields | {"label_weight": ones, "parsing_weight": ones}
 
-    @functools.cached_property
-    def _step(self) -> Any:
-        """The engine's step, which computes losses and gradients as in training."""
+    @functools.cache  # noqa: B019 - a reference lives as long as its process
+    def _step(self, without: str | None) -> Any:
+        """The engine's step, which computes losses and gradients as in training; a loss can be left out."""
         import keras
 
         from historynet.training.engine import Step
 
         system = self.make_system()
         system.phases = with_alpha(system.phases, self.gradients["alpha"])
+        # The step is compiled with the weights that it finds.
+        for i, phase in enumerate(system.phases):
+            objectives = {
+                network: {loss: weight for loss, weight in weights.items() if loss != without}
+                for network, weights in phase.objectives.items()
+            }
+            system.phases[i] = dataclasses.replace(phase, objectives=objectives)
         # Nothing is applied, and Adam's moments would be two gigabytes.
         system.optimizers = {name: keras.optimizers.SGD() for name in system.networks}
         return Step(system, seed=0)
 
-    def losses_and_gradients(self, batch: Mapping[str, np.ndarray]) -> list[tuple[dict[str, float], Gradients]]:
-        """Of each phase, before any update: the means of its losses, and its networks' gradients, array for array."""
+    def losses_and_gradients(
+        self, batch: Mapping[str, np.ndarray], without: str | None = None
+    ) -> list[tuple[dict[str, float], Gradients]]:
+        """Of each phase, before any update: the means of its losses, and its networks' gradients, array for array.
+
+        Args:
+            batch: its fields.
+            without: a loss that no network is to minimise.
+        """
         return [
             (losses, {name: [np.asarray(value) for value in values] for name, values in gradients.items()})
-            for losses, gradients in self._step.gradients(batch)
+            for losses, gradients in self._step(without).gradients(batch)
         ]
 
     def total(self, phase: int, network: str, losses: Mapping[str, float]) -> float:
