@@ -23,6 +23,8 @@ ENGINE = keras.backend.backend()
 OTHER = {"tensorflow": "jax", "jax": "tensorflow"}[ENGINE]
 SCRIPT = "SOURCE_HistoryNet/HistoryNet.py"
 
+pytestmark = pytest.mark.engines
+
 
 def on_the_other(*command, **environment):
     """Runs Python in a process of its own, on the other engine."""

@@ -296,6 +296,7 @@ def test_two_pictures_are_one_whatever_their_size_and_light():
             assert not seen.has(filters.fingerprint(other))
 
 
+@pytest.mark.formats
 @pytest.mark.slow
 def test_from_the_archives_and_the_folders_of_the_reference_files(reference, run, tmp_path):
     data = reference / "data"
