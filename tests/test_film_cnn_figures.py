@@ -61,13 +61,13 @@ def test_figure_4_takes_one_pass_a_picture(film_cnn, originals, tmp_path, drawn,
     rows, titles = drawn
     temperatures = [1, 0.77, 0.58, 0.5, 0.38, 0.29, 0.14, 0]
     assert titles == ["Gray", "T = 1 (mean)", *(f"T = {t:g}" for t in temperatures[1:-1]), "T = 0 (mode)"]
+    alone = {temperature: Colorizer(film_cnn, decoding={"temperature": temperature}) for temperature in (1, 0.38, 0)}
     # The first and the last picture.
     for name, (gray, *coloured) in zip(("a.png", "c.png"), rows, strict=True):
         original = images.read_rgb(originals / name)
         np.testing.assert_array_equal(gray, color.to_gray(original))
-        for temperature, picture in zip(temperatures, coloured, strict=True):
-            alone = Colorizer(film_cnn, decoding={"temperature": temperature})(original)
-            np.testing.assert_array_equal(picture, alone)
+        for temperature, colorize in alone.items():
+            np.testing.assert_array_equal(coloured[temperatures.index(temperature)], colorize(original))
         assert np.abs(coloured[0].astype(int) - coloured[-1]).mean() > 2
     assert (tmp_path / "fig.pdf").read_bytes().startswith(b"%PDF")
     # Nine columns of 1.3 inches and gaps of 0.03 at 200 dots an inch.

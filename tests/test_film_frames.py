@@ -160,6 +160,59 @@ def test_pixels_become_square():
     assert fit(np.zeros((100, 120, 3), np.uint8), 256).shape == (256, 307, 3)
 
 
+@pytest.mark.parametrize("full", [False, True])
+@pytest.mark.parametrize(("matrix", "red", "blue"), [(1, 0.2126, 0.0722), (6, 0.299, 0.114)])
+def test_colours_are_by_the_films_matrix_and_range(tmp_path, full, matrix, red, blue):
+    """ITU-R BT.709 and BT.601 in floating point; the left half of the film is another colour than the right."""
+    yuv = np.array([[110, 90, 160], [180, 140, 100]])
+    path = tmp_path / "flat.mp4"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", RATE, {"crf": "1"})
+        stream.width, stream.height, stream.pix_fmt = 64, 32, "yuv420p"
+        stream.codec_context.color_range, stream.codec_context.colorspace = 2 if full else 1, matrix
+        stream.set_display_rotation(90)
+        planes = [np.repeat(yuv[:, i], size).reshape(1, -1).repeat(rows, 0) for i, size, rows in [(0, 32, 32)]]
+        halves = [np.repeat(yuv[:, i], 16).reshape(1, -1).repeat(16, 0).reshape(-1, 64) for i in (1, 2)]
+        frame = av.VideoFrame.from_ndarray(np.concatenate([*planes, *halves]).astype(np.uint8), "yuv420p")
+        container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    y, u, v = (yuv - (0 if full else 16, 128, 128)).T / (255 if full else np.array([219, 224, 224])[:, None])
+    r, b = y + 2 * (1 - red) * v, y + 2 * (1 - blue) * u
+    rgb = 255 * np.stack([r, (y - red * r - blue * b) / (1 - red - blue), b], axis=-1)
+    film = sampling.open_film(path)
+    ((_, *decoded),) = film.decoded()
+    picture = film.planes.rgb(*decoded)
+    luma = film.planes.to_gray(film.planes.luma(*decoded))
+    assert picture.shape == (64, 32, 3) and luma.shape == (64, 32)
+    # Turned upright: which half is above, the luma says.
+    for half, gray in ((picture[:24], luma[5, 5]), (picture[-24:], luma[-5, 5])):
+        expected = rgb[int(np.abs(y * 255 - gray).argmin())]
+        np.testing.assert_allclose(half, np.broadcast_to(expected, half.shape), atol=2.5)
+
+
+def test_fields_are_no_pictures(tmp_path):
+    """Of an interlaced film whole frames are taken."""
+    path = tmp_path / "fields.mp4"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", 25, {"crf": "5", "x264-params": "tff=1"})
+        stream.width, stream.height, stream.pix_fmt = 96, 64, "yuv420p"
+        columns = np.arange(96)[None]
+        for number in range(30):
+            # A dark bar that moves by eight pixels from field to field.
+            moved = 16 * number + 8 * (np.arange(64)[:, None] % 2)
+            gray = np.where((columns - moved) % 96 < 24, 60, 200).astype(np.uint8)
+            yuv = np.concatenate([gray, np.full((32, 96), 128, np.uint8)])
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(yuv, "yuv420p")))
+        container.mux(stream.encode())
+    with av.open(str(path)) as container:
+        combed = [frame.to_ndarray(format="gray") for frame in container.decode(video=0)]
+    film = sampling.open_film(path)
+    whole = [film.planes.rgb(*decoded)[..., 0] for _, *decoded in film.decoded()]
+    assert len(whole) == len(combed) and film.notes == []
+    changes = [np.abs(np.diff(np.array(frames, int), axis=1)).mean() for frames in (combed, whole)]
+    assert changes[0] > 15 > 5 > changes[1]
+
+
 # Films
 
 

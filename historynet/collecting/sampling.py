@@ -37,9 +37,11 @@ def open_film(path: Path) -> Film:
     curve = HIGH_DYNAMIC_RANGE.get(film.planes.tags[3])
     if curve:
         raise PictureError(f"{path}: it is HDR ({curve}), whose colours would come out wrong; convert it to SDR first")
-    if film.first_field == fields.PROGRESSIVE:
-        return film
-    return Film(path, FilmOptions(deinterlace=True))
+    if film.first_field != fields.PROGRESSIVE:
+        film = Film(path, FilmOptions(deinterlace=True))
+    # So far they speak of films as results.
+    film.notes.clear()
+    return film
 
 
 @dataclass(frozen=True)
