@@ -146,7 +146,7 @@ def _report(results: Sequence[Result], skipped: Sequence[str], made: dict[str, R
     for part in (TRAINING, TEST):
         of_part = [record for record in made.values() if record.part == part and record.outcomes()[KEPT]]
         pictures = sum(record.outcomes()[KEPT] for record in of_part)
-        print(one_line(f"{folder / part}: {pictures} pictures of {len(of_part)} films"), flush=True)
+        print(one_line(f"{folder / part}: pictures: {pictures}, films: {len(of_part)}"), flush=True)
     print(one_line(f"{folder / 'frames.csv'}: all frames, and why those are left out that are"), flush=True)
     for result in results:
         for note in result.record.notes if result.record else ():
