@@ -1,8 +1,8 @@
 """Parameters of the films CNN: constants only.
 
-Each can be set on the command line as well (BATCH_SIZE is --batch-size); `python FilmCNN.py --help` and
-`python colorization.py --help` explain them. Paths are relative to the project's folder; {TEST_NAME} stands for the
-run's name.
+Each can be set on the command line as well (BATCH_SIZE is --batch-size); `python FilmCNN.py --help`,
+`python colorization.py --help` and `python frames.py --help` explain them. Paths are relative to the project's folder;
+{TEST_NAME} stands for the run's name.
 """
 
 # The run
@@ -65,3 +65,12 @@ PRETRAINED = "default"  # network to colorize with
 TEST_DIR = "DATASET/test"  # folder of the pictures to colorize
 RESULT_DIR = "RESULT/{TEST_NAME}/colorized"  # folder of the colorized pictures
 TEMPERATURE = 0.5  # of the annealed mean, Eq. (2)
+
+# Frames of films
+FRAMES_DIR = "DATASET/films"  # folder of the pictures made of films
+WHITE_BALANCE = "film"  # one for each 'film', each 'shot', or 'none'
+EXPOSURE = "film"  # one for each 'film', each 'shot', or 'none'
+CROP_BORDERS = True  # cut black bars off
+FRAME_SIDE = 256  # pixels, short side of a film's pictures
+DARKEST = 0.2  # mean L, 0..1, below which frames are left out
+DROP_COLOURLESS = True  # leave out frames without colour

@@ -13,8 +13,9 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = "historynet"
 
 ROOMS = (
-    *("errors", "parallel", "files", "streams", "backend"),
-    *("settings", "pictures", "weights", "systems", "colorizing", "films", "comparing", "data", "training"),
+    *("errors", "parallel", "spread", "files", "streams", "backend"),
+    *("settings", "pictures", "weights", "systems", "colorizing", "films", "comparing", "data"),
+    *("collecting", "training"),
     *("experiments", "commands"),
 )
 """Of the library, from the ground up: a room uses those before it only."""

@@ -49,14 +49,9 @@ def test_all_systems_are_looked_at():
 def test_a_comment_of_a_few_words_stands_behind_each_constant_and_is_the_helps(folder, run, monkeypatch):
     # No line of --help is broken.
     monkeypatch.setenv("COLUMNS", "10000")
-    (trainer,) = (
-        path.name
-        for path in (ROOT / folder).glob("*.py")
-        if path.stem not in ("config", "dataclass", "colorization", "__init__")
-    )
-    scripts = [f"{folder}/{trainer}"]
-    if (ROOT / folder / "colorization.py").exists():
-        scripts.append(f"{folder}/colorization.py")
+    # Those that read config.py.
+    paths = (path for path in sorted((ROOT / folder).glob("*.py")) if "main(__file__" in path.read_text("utf-8"))
+    scripts = [f"{folder}/{path.name}" for path in paths]
     helps = [" ".join(run(script, "--help")[1].split()) for script in scripts]
     comments = constants_and_comments((ROOT / folder / "config.py").read_text(encoding="utf-8"))
     assert {"TEST_NAME", "BATCH_SIZE", "MODEL_DIR"} <= set(comments)

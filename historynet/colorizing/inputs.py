@@ -117,6 +117,7 @@ def list_inputs(
     recursive: bool = False,
     extensions: Collection[str] = formats.EXTENSIONS,
     passed_over: PassedOver | None = None,
+    kind: str = "pictures",
 ) -> list[Path]:
     """The files that files and folders stand for, each once, in order.
 
@@ -129,6 +130,7 @@ def list_inputs(
         recursive: whether the folders' folders are walked, too.
         extensions: of the files that are taken of folders, in lower case with their dots.
         passed_over: where what is not taken is counted; None: nowhere.
+        kind: what the files are, for messages.
 
     Raises:
         InputError: if an input does not exist, or a folder holds no such file.
@@ -140,7 +142,7 @@ def list_inputs(
         if given.is_dir():
             found = list(_walk(given, results, extensions, recursive, passed_over))
             if not found:
-                raise InputError(_nothing(given, recursive, extensions, passed_over))
+                raise InputError(_nothing(given, recursive, extensions, passed_over, kind))
         elif os.path.lexists(given):
             found = [given]
         else:
@@ -153,13 +155,13 @@ def list_inputs(
     return list(paths.values())
 
 
-def _nothing(given: Path, recursive: bool, extensions: Collection[str], passed_over: PassedOver) -> str:
+def _nothing(given: Path, recursive: bool, extensions: Collection[str], passed_over: PassedOver, kind: str) -> str:
     below = " or below it" if recursive else ""
     others = passed_over.other_kinds.get(given)
     subfolders = passed_over.subfolders[given]
     found = [f"{_number(subfolders, 'subfolder')} not entered: --recursive enters them"] if subfolders else []
     found += [f"{_number(others.total(), 'file')} of other kinds: {_list(others)}"] if others else []
-    return f"{given}: no pictures in this folder{below} ({'; '.join(found) or ', '.join(sorted(extensions))})"
+    return f"{given}: no {kind} in this folder{below} ({'; '.join(found) or ', '.join(sorted(extensions))})"
 
 
 def _walk(

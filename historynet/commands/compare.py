@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -104,6 +105,21 @@ def results_parser(description: str) -> settings.Parser:
     return parser
 
 
+def named_folders(texts: Iterable[str]) -> dict[str, Path]:
+    """Folders by name, of the texts of --method.
+
+    Raises:
+        InputError: if one is not NAME=DIR.
+    """
+    named = {}
+    for text in texts:
+        name, _, folder = text.partition("=")
+        if not name or not folder:
+            raise InputError(f"--method {text}: it takes NAME=DIR")
+        named[name] = Path(folder)
+    return named
+
+
 def find_results(arguments: argparse.Namespace) -> tuple[Path, dict[str, Path]]:
     """The originals, and each method's folder of results, by the arguments of `results_parser`.
 
@@ -116,11 +132,8 @@ def find_results(arguments: argparse.Namespace) -> tuple[Path, dict[str, Path]]:
     experiment = methods.EXPERIMENTS[arguments.experiment]
     named = ablation.find_results(arguments.folder) if arguments.experiment == "ablation" else {}
     named |= {methods.ORIGINALS: arguments.originals} if arguments.originals else {}
-    for text in arguments.method:
-        name, _, folder = text.partition("=")
-        if not name or not folder:
-            raise InputError(f"--method {text}: it takes NAME=DIR")
-        named[methods.method_name(name, experiment)] = Path(folder)
+    for name, folder in named_folders(arguments.method).items():
+        named[methods.method_name(name, experiment)] = folder
     folders, others = methods.find_folders(arguments.folder, experiment, named)
     originals = folders.pop(methods.ORIGINALS, None)
     if originals is None:

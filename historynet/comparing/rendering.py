@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
@@ -18,8 +19,14 @@ from historynet.comparing.tables import Table
 from historynet.errors import InputError
 from historynet.pictures import color, figures, images
 
+Item = TypeVar("Item")
+
 _DECIMALS = 4
 _HEADERS = {LPIPS: "LPIPS↓", PSNR: "PSNR↑", SSIM: "SSIM↑"}
+
+
+ORIGINAL, GRAY, RESULTS = "Original", "Gray", "results"
+"""Columns of `draw_pictures`."""
 
 
 class _Best(str):
@@ -96,9 +103,14 @@ def write(table: Table, folder: Path, name: str) -> None:
 
 
 def draw_pictures(
-    originals: Path, folders: Mapping[str, Path], paths: Sequence[Path], rows: int, names: Sequence[str] = ()
+    originals: Path,
+    folders: Mapping[str, Path],
+    paths: Sequence[Path],
+    rows: int,
+    names: Sequence[str] = (),
+    columns: Sequence[str] = (ORIGINAL, GRAY, RESULTS),
 ) -> None:
-    """Draws the papers' Figures 4 and 7: originals, their gray versions, and each method's results.
+    """Draws the papers' figures of pictures: originals, their gray versions, and each method's results.
 
     Args:
         originals: folder of pictures.
@@ -106,6 +118,7 @@ def draw_pictures(
         paths: files to write, .png or .pdf.
         rows: how many pictures, spread evenly over those that every method has a result of.
         names: these originals instead, if there are any.
+        columns: ORIGINAL, GRAY and RESULTS, which is a column for each folder, in any order.
 
     Raises:
         InputError: if there is no such original, or no picture that all methods have.
@@ -118,13 +131,19 @@ def draw_pictures(
     shared = [name for name in images.list_pictures(originals) if all(name in found for found in results.values())]
     if not names and not shared:
         raise InputError(f"{originals}: of no picture here do all methods have a result")
-    names = names or [shared[i] for i in np.unique(np.linspace(0, len(shared) - 1, rows).round().astype(int))]
     pictures = []
-    for name in names:
+    for name in names or evenly(shared, rows):
         original = images.read_rgb(originals / name)
         made = [images.read_rgb(found[name]) if name in found else None for found in results.values()]
-        pictures.append([original, color.to_gray(original), *made])
-    figures.print_pictures(pictures, ["Original", "Gray", *folders], paths)
+        shown = {ORIGINAL: [original], GRAY: [color.to_gray(original)], RESULTS: made}
+        pictures.append([picture for column in columns for picture in shown[column]])
+    titles = [title for column in columns for title in (folders if column == RESULTS else [column])]
+    figures.print_pictures(pictures, titles, paths)
+
+
+def evenly(items: Sequence[Item], count: int) -> list[Item]:
+    """So many items, spread evenly over all from the first to the last; all if there are fewer."""
+    return [items[i] for i in np.unique(np.linspace(0, len(items) - 1, count).round().astype(int))]
 
 
 def _parts(table: Table) -> list[tuple[str, list[list[str]]]]:

@@ -210,9 +210,7 @@ def _decode(film: Film, size: tuple[int, int], place: Place) -> Iterator[_Frame]
 
 
 def _prepare(film: Film, size: tuple[int, int], time: int, luma: np.ndarray) -> _Frame:
-    height, width = size
-    small = color.to_8_bit(color.resize(film.planes.to_gray(luma), height, width))
-    return _Frame(time, luma, color.rgb_to_lab(np.dstack([small] * 3))[..., 0])
+    return _Frame(time, luma, film.planes.luminance(luma, size))
 
 
 def _predict(colorizer: Colorizer, frames: Iterable[_Frame]) -> Iterator[tuple[_Frame, np.ndarray]]:

@@ -1,5 +1,6 @@
 """A film's frames as planes of luma, and luma as gray levels: what the first frame says of all, and what differs."""
 
+from collections.abc import Callable
 from fractions import Fraction
 
 import av
@@ -7,10 +8,12 @@ import cv2
 import numpy as np
 from av.video.reformatter import ColorRange
 
+from historynet.pictures import color
+
 _MATRICES = {1: "bt709", 4: "fcc", 5: "bt470bg", 6: "smpte170m", 7: "smpte240m", 9: "bt2020nc"}
 """The ways from RGB to YUV that libav's scaler knows, by their number in H.273."""
 
-_HIGH_DYNAMIC_RANGE = {16: "PQ", 18: "HLG"}
+HIGH_DYNAMIC_RANGE = {16: "PQ", 18: "HLG"}
 """Transfer functions of H.273 by their number."""
 
 
@@ -66,7 +69,7 @@ class Planes:
         if bits > depth:
             more = "" if self.deep else " (--pixel-format yuv420p10 keeps 10)"
             yield f"its values of {bits} bits are cut to {depth}{more}"
-        curve = _HIGH_DYNAMIC_RANGE.get(self.tags[3])
+        curve = HIGH_DYNAMIC_RANGE.get(self.tags[3])
         if curve:
             yield f"it is HDR ({curve}); its luma is kept as it is, the mastering display's data are left out"
 
@@ -97,6 +100,26 @@ class Planes:
         Returns:
             uint8, or uint16 of 10 bits, (height, width).
         """
+        luma = self._fitted(frame, own_aspect, self._plane, self._black())
+        return np.pad(luma, [(0, side % 2) for side in luma.shape], mode="edge")
+
+    def rgb(self, frame: av.VideoFrame, own_aspect: Fraction | None = None) -> np.ndarray:
+        """A frame in its colours, upright, uint8 RGB (height, width, 3); odd sizes stay odd, else as `luma`."""
+        return np.ascontiguousarray(self._fitted(frame, own_aspect, self._colours, 0))
+
+    def luminance(self, luma: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+        """The 8-bit L of a Y plane at a size (height, width), as cuts are found and networks see it; uint8."""
+        small = color.to_8_bit(color.resize(self.to_gray(luma), *size))
+        return color.rgb_to_lab(np.dstack([small] * 3))[..., 0]
+
+    def _fitted(
+        self,
+        frame: av.VideoFrame,
+        own_aspect: Fraction | None,
+        read: Callable[[av.VideoFrame, int, int], np.ndarray],
+        black: int,
+    ) -> np.ndarray:
+        """What `read` gives of a frame at a width and a height, fitted into the first frame's size, upright."""
         width, height = self._size
         fitted = (width, height)
         if self.differs(frame, own_aspect):
@@ -104,14 +127,24 @@ class Planes:
             whole = width * self._aspect / height
             wide, high = min(Fraction(1), shown / whole), min(Fraction(1), whole / shown)
             fitted = max(1, round(width * wide)), max(1, round(height * high))
-        luma = self._plane(frame, *fitted)
+        values = read(frame, *fitted)
         if fitted != self._size:
             left, top = (width - fitted[0]) // 2, (height - fitted[1]) // 2
-            page = np.full((height, width), self._black(), luma.dtype)
-            page[top : top + fitted[1], left : left + fitted[0]] = luma
-            luma = page
-        luma = np.rot90(luma, self._rotation)
-        return np.pad(luma, [(0, side % 2) for side in luma.shape], mode="edge")
+            page = np.full((height, width, *values.shape[2:]), black, values.dtype)
+            page[top : top + fitted[1], left : left + fitted[0]] = values
+            values = page
+        return np.rot90(values, self._rotation)
+
+    def _colours(self, frame: av.VideoFrame, width: int, height: int) -> np.ndarray:
+        range_, matrix = self.tags[:2]
+        return frame.reformat(
+            width=width,
+            height=height,
+            format="rgb24",
+            src_colorspace=matrix,
+            src_color_range=range_,
+            dst_color_range=ColorRange.JPEG,
+        ).to_ndarray()
 
     def _plane(self, frame: av.VideoFrame, width: int, height: int) -> np.ndarray:
         range_, matrix = self.tags[:2]

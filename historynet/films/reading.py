@@ -201,7 +201,11 @@ class Film:
         self.check_source()
 
     def frames(self, time: int | None = None, number: int = 0) -> Iterator[tuple[int, np.ndarray]]:
-        """The lumas of frames between start and end, as `Planes.luma` has them, with their times in ticks, which rise.
+        """As `decoded`, with each frame's luma, as `Planes.luma` has it, in place of the frame."""
+        return ((ticks, self.planes.luma(*frame)) for ticks, *frame in self.decoded(time, number))
+
+    def decoded(self, time: int | None = None, number: int = 0) -> Iterator[tuple[int, av.VideoFrame, Fraction | None]]:
+        """The frames between start and end: times in ticks, which rise; frames; their pixels' aspect, for `planes`.
 
         Ends where nothing more is read.
 
@@ -219,7 +223,7 @@ class Film:
                 return
         yield from itertools.islice(self._timed(), number, None)
 
-    def _timed(self, first: int | None = None) -> Iterator[tuple[int, np.ndarray]]:
+    def _timed(self, first: int | None = None) -> Iterator[tuple[int, av.VideoFrame, Fraction | None]]:
         shift = self.ticks(self.start)
         last = None
         with self.open() as container:
@@ -240,11 +244,11 @@ class Film:
                     continue
                 # Times that do not rise, as in damaged films, no container takes.
                 time = time if last is None else max(time, last + 1)
-                yield time, self._luma(frame, stream, float(seconds))
+                yield time, frame, self._aspect(frame, stream, float(seconds))
                 last = time
                 self._last_end = float(seconds) + (frame.duration or self.step) * self.time_base
 
-    def _luma(self, frame: av.VideoFrame, stream: av.VideoStream, seconds: float) -> np.ndarray:
+    def _aspect(self, frame: av.VideoFrame, stream: av.VideoStream, seconds: float) -> Fraction | None:
         aspect = stream.codec_context.sample_aspect_ratio
         if not self._is_changed and self.planes.differs(frame, aspect):
             self._is_changed = True
@@ -252,7 +256,7 @@ class Film:
                 f"the size or aspect of its frames changes at {seconds:.1f} s, to {frame.width}x{frame.height}; what "
                 "differs from the beginning is fitted into it with black borders"
             )
-        return self.planes.luma(frame, aspect)
+        return aspect
 
     def _seek(
         self, container: av.container.InputContainer, stream: av.VideoStream, begin: int

@@ -26,6 +26,11 @@ QUALITIES = (1, 100)
 """Lowest and highest of them."""
 
 
+FILM, SHOT, NONE = "film", "shot", "none"
+EXTENTS = (FILM, SHOT, NONE)
+"""What has a white balance or an exposure of its own among pictures made of films."""
+
+
 def check_number(name: str, value: Any, ends: tuple[float, float], kind: type = numbers.Real) -> None:
     """Sees that an argument is a number in a range, ends included, as the command line does with its option.
 

@@ -17,6 +17,7 @@ from historynet.settings.accepting import boolean, integer, number, size, text, 
 
 TRAIN = "train"
 COLORIZE = "colorize"
+COLLECT = "collect"
 BOTH = f"{TRAIN} {COLORIZE}"
 """The commands that read a setting."""
 
@@ -53,7 +54,7 @@ def setting(
 
     Args:
         accept: what it accepts (`historynet.settings.accepting`).
-        commands: the commands that read it, TRAIN, COLORIZE or BOTH.
+        commands: the commands that read it, TRAIN, COLORIZE, BOTH of them, or COLLECT, which makes training data.
         group: heading under which `--help` lists it.
         meaning: what it is, with its unit, in a few words; the comment behind the constant in config.py.
         more: the rest of what `--help` says.
@@ -282,7 +283,7 @@ class Settings:
         """Refuses settings that exclude each other.
 
         Args:
-            command: TRAIN or COLORIZE, which reads them.
+            command: TRAIN, COLORIZE or COLLECT, which reads them.
 
         Raises:
             InputError: naming the first of them.

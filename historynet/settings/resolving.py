@@ -56,7 +56,7 @@ def make_parser(description: str, command: str, config: Path, declared: type[Set
 
     Args:
         description: what the command does.
-        command: TRAIN or COLORIZE.
+        command: TRAIN, COLORIZE or COLLECT.
         config: the config.py.
         declared: the system's settings.
 

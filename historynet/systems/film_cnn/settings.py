@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from historynet.settings.accepting import boolean, integer, number, size, text
-from historynet.settings.declared import BOTH, RUN, TRAIN, Settings, setting
+from historynet.pictures.options import EXTENTS
+from historynet.settings.accepting import boolean, integer, number, size, text, word
+from historynet.settings.declared import BOTH, COLLECT, RUN, TRAIN, Settings, setting
 
 VGG16_WORDS = ("imagenet", "none")
 """What VGG16_WEIGHTS can be besides a file."""
@@ -126,6 +127,46 @@ class FilmCNNSettings(Settings):
         "colorizing",
         "of the annealed mean, Eq. (2)",
         "1: the mean of the distribution, duller; 0: its most likely colour, less steady",
+    )
+
+    frames_dir: Path = setting(
+        text, COLLECT, "frames of films", "folder of the pictures made of films", path=True, since="DATASET/films"
+    )
+    white_balance: str = setting(
+        word(EXTENTS),
+        COLLECT,
+        "frames of films",
+        "one for each 'film', each 'shot', or 'none'",
+        "gray world: of what is nearly neutral the mean becomes so",
+        since="film",
+    )
+    exposure: str = setting(
+        word(EXTENTS),
+        COLLECT,
+        "frames of films",
+        "one for each 'film', each 'shot', or 'none'",
+        "dark percent to 0, light one to 240, by a factor of at most 2",
+        since="film",
+    )
+    crop_borders: bool = setting(boolean, COLLECT, "frames of films", "cut black bars off", since=True)
+    frame_side: int = setting(
+        integer(16, 4096), COLLECT, "frames of films", "pixels, short side of a film's pictures", since=256
+    )
+    darkest: float = setting(
+        number(at_most=1.0),
+        COLLECT,
+        "frames of films",
+        "mean L, 0..1, below which frames are left out",
+        "after white balance and exposure",
+        since=0.2,
+    )
+    drop_colourless: bool = setting(
+        boolean,
+        COLLECT,
+        "frames of films",
+        "leave out frames without colour",
+        "credits, scenes in black and white, also if they are toned",
+        since=True,
     )
 
     @property
