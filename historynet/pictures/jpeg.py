@@ -1,6 +1,7 @@
 """The segments of a JPEG file: whether they are all there, and no more than a decoder does in good time."""
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -17,6 +18,10 @@ _MAX_PADDING = 1 << 16
 _USUAL_SCANS = 64
 _MAX_SCAN_MEGAPIXELS = 1000
 """Scans times megapixels, which is the time that decoding takes: some ten seconds. Ten scans are usual."""
+
+
+ROOM = 65_533
+"""Bytes that a segment holds."""
 
 
 def recognises(head: bytes) -> bool:
@@ -95,3 +100,17 @@ def _end_of_scan(data: bytes, place: int) -> int:
     """Where the compressed data that starts here ends: the next FF that is followed by neither 00 nor RST0..RST7."""
     mark = _MARK.search(data, place)
     return mark.start() if mark else len(data)
+
+
+def with_segments(data: bytes, segments: Sequence[tuple[int, bytes]]) -> bytes:
+    """A file's content with more segments, behind JFIF's and those of EXIF data and profile.
+
+    Args:
+        data: the file's content.
+        segments: marker and content, of at most `ROOM` bytes, of each.
+    """
+    place = 2
+    while data[place] == 0xFF and 0xE0 <= data[place + 1] <= 0xEF:
+        place += 2 + int.from_bytes(data[place + 2 : place + 4], "big")
+    more = (bytes([0xFF, kind]) + (len(content) + 2).to_bytes(2, "big") + content for kind, content in segments)
+    return b"".join([data[:place], *more, data[place:]])
