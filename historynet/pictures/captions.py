@@ -199,21 +199,26 @@ def _kept_iptc(block: bytes) -> bytes:
     return b"".join(parts)
 
 
-def put_into(data: np.ndarray, extension: str, captions: Captions) -> np.ndarray | bytes:
-    """A JPEG or PNG file's content with them; that of other files as it is.
+def put_into(data: np.ndarray, extension: str, captions: Captions) -> list[memoryview | bytes]:
+    """The parts, one behind the other, of a JPEG or PNG file with them; other files are one part, as they are.
 
     Args:
-        data: uint8.
+        data: uint8; the file's content.
         extension: the file's, with its dot.
         captions: what the file is to hold; what it cannot is left out.
     """
-    if extension == ".jpg" and (more := _segments(captions)):
-        return jpeg.with_segments(data.tobytes(), more)
-    return png.with_xmp(data.tobytes(), captions.packet) if extension == ".png" and captions.xmp else data
+    content = memoryview(data.ravel())
+    if extension == ".jpg":
+        place, more = jpeg.find_place(content), _segments(captions)
+    elif extension == ".png" and captions.xmp:
+        place, more = png.HEADER_END, [png.xmp_chunk(captions.packet)]
+    else:
+        place, more = 0, []
+    return [content[:place], *more, content[place:]]
 
 
-def _segments(captions: Captions) -> list[tuple[int, bytes]]:
-    """The segments of a JPEG file that hold them: marker and content."""
+def _segments(captions: Captions) -> list[bytes]:
+    """The segments of a JPEG file that hold them."""
     made = []
     if captions.xmp:
         first, second, digest = xmp.divided(captions.xmp, jpeg.ROOM - len(_MARK))
@@ -226,7 +231,8 @@ def _segments(captions: Captions) -> list[tuple[int, bytes]]:
         block += b"\0" * (len(block) % 2)
         made += [(0xED, _RESOURCES_MARK + block[i : i + _PART]) for i in range(0, len(block), _PART)]
     comment = captions.comment
-    return made + [(0xFE, comment[i : i + jpeg.ROOM]) for i in range(0, len(comment), jpeg.ROOM)]
+    made += [(0xFE, comment[i : i + jpeg.ROOM]) for i in range(0, len(comment), jpeg.ROOM)]
+    return [jpeg.segment(kind, content) for kind, content in made]
 
 
 def left_out(captions: Captions, extension: str) -> list[str]:

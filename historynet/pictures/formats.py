@@ -256,14 +256,20 @@ def write(
     if alpha is not None:
         rgb = np.dstack([rgb, alpha if rgb.dtype == np.uint8 else alpha.astype(np.uint16) * 257])
     if path.suffix == ".tif":
-        data = tiff.encode(rgb, picture.exif, picture.icc, picture.captions)
+        parts = [tiff.encode(rgb, picture.exif, picture.icc, picture.captions)]
     else:
-        data = _encode(path, rgb, picture, quality)
+        parts = _encode(path, rgb, picture, quality)
     picture.notes += captions.left_out(picture.captions, path.suffix)
-    files.write_atomically(path, lambda temporary: temporary.write_bytes(data), naming)
+
+    def write_parts(temporary: Path) -> None:
+        with temporary.open("wb") as file:
+            file.writelines(parts)
+
+    files.write_atomically(path, write_parts, naming)
 
 
-def _encode(path: Path, pixels: np.ndarray, picture: Picture, quality: int) -> np.ndarray | bytes:
+def _encode(path: Path, pixels: np.ndarray, picture: Picture, quality: int) -> list[memoryview | bytes]:
+    """The parts of a file, one behind the other."""
     flag = {".jpg": cv2.IMWRITE_JPEG_QUALITY, ".webp": cv2.IMWRITE_WEBP_QUALITY}.get(path.suffix)
     parameters = [] if flag is None else [flag, quality]
     exif, icc = [], []

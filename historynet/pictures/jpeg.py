@@ -1,7 +1,6 @@
 """The segments of a JPEG file: whether they are all there, and no more than a decoder does in good time."""
 
 import re
-from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -102,15 +101,19 @@ def _end_of_scan(data: bytes, place: int) -> int:
     return mark.start() if mark else len(data)
 
 
-def with_segments(data: bytes, segments: Sequence[tuple[int, bytes]]) -> bytes:
-    """A file's content with more segments, behind JFIF's and those of EXIF data and profile.
-
-    Args:
-        data: the file's content.
-        segments: marker and content, of at most `ROOM` bytes, of each.
-    """
+def find_place(data: memoryview) -> int:
+    """Where in a file more segments belong: behind JFIF's and those of EXIF data and profile."""
     place = 2
     while data[place] == 0xFF and 0xE0 <= data[place + 1] <= 0xEF:
         place += 2 + int.from_bytes(data[place + 2 : place + 4], "big")
-    more = (bytes([0xFF, kind]) + (len(content) + 2).to_bytes(2, "big") + content for kind, content in segments)
-    return b"".join([data[:place], *more, data[place:]])
+    return place
+
+
+def segment(kind: int, content: bytes) -> bytes:
+    """A segment.
+
+    Args:
+        kind: the second byte of its marker.
+        content: at most `ROOM` bytes.
+    """
+    return bytes([0xFF, kind]) + (len(content) + 2).to_bytes(2, "big") + content

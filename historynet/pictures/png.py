@@ -1,4 +1,4 @@
-"""The chunks of a PNG file: whether they are all there, the texts in them, one more."""
+"""The chunks of a PNG file: whether they are all there, and the texts in them."""
 
 import io
 import re
@@ -11,7 +11,7 @@ from typing import BinaryIO
 from historynet.errors import PictureError
 
 _MARK = b"\x89PNG\r\n\x1a\n"
-_HEADER_END = 33
+HEADER_END = 33
 _MOST_CHUNKS = 10_000
 """Before the pixels; Pillow takes them one by one."""
 
@@ -142,8 +142,7 @@ def _inflated(data: bytes, longest: int) -> bytes:
         return b""
 
 
-def with_xmp(data: bytes, packet: bytes) -> bytes:
-    """A file's content with an XMP packet."""
+def xmp_chunk(packet: bytes) -> bytes:
+    """A chunk that holds an XMP packet, to stand behind the header."""
     content = _XMP + b"\0\0\0\0\0" + packet
-    chunk = struct.pack(">I", len(content)) + b"iTXt" + content + struct.pack(">I", zlib.crc32(b"iTXt" + content))
-    return b"".join([data[:_HEADER_END], chunk, data[_HEADER_END:]])
+    return struct.pack(">I", len(content)) + b"iTXt" + content + struct.pack(">I", zlib.crc32(b"iTXt" + content))
