@@ -188,10 +188,11 @@ GAIN = '<hdrgm:Version xmlns:hdrgm="http://ns.adobe.com/hdr-gain-map/1.0/">1.0</
 
 
 @pytest.mark.parametrize("orientation", [1, 3])
-def test_small_pictures_go_and_faces_where_they_would_lie_wrong(tmp_path, rgb, orientation):
+@pytest.mark.parametrize("source", TARGETS)
+def test_small_pictures_go_and_faces_where_they_would_lie_wrong(tmp_path, rgb, source, orientation):
     exif = Image.Exif()
     exif[ExifTags.Base.Orientation] = orientation
-    path = saved(tmp_path / "in.jpg", rgb, packet(REGIONS + THUMBNAILS + GAIN), exif=exif)
+    path = saved(tmp_path / f"in.{source}", rgb, packet(REGIONS + THUMBNAILS + GAIN), exif=exif)
     result, picture = through(path, "png")
     names = {name.rpartition("}")[2] for name in properties(xmp_of(result))}
     assert names == {"description", "subject"} | ({"Regions"} if orientation == 1 else set())
@@ -390,7 +391,8 @@ def test_xmp_of_the_other_formats(tmp_path, rgb):
     Image.fromarray(rgb).save(avif, "AVIF", xmp=given)
     made = {
         "heic": file.getvalue(),
-        "jp2": jp2 + box,
+        # Another one's text before it.
+        "jp2": jp2 + struct.pack(">I4s", 12, b"xml ") + b"<a/>" + box,
         "jxl": jxl + struct.pack(">I4s", 8 + len(given), b"xml ") + given,
         "avif": avif.getvalue(),
         "psd": psd(planes(rgb), "rgb", 8, resources=resource(1060, given) + resource(1028, IPTC)),

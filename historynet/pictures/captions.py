@@ -95,19 +95,19 @@ def of_image(image: Image.Image, data: bytes) -> Blocks:
         blocks.xmp, iptc = png.read_texts(data, xmp.LONGEST)
         blocks.iptc = _of_resources(iptc) or iptc
     elif image.format == "JPEG":
-        blocks_of_resources = []
+        pieces_of_resources = []
         parts: dict[str, list[bytes]] = {}
         for name, content in image.applist:
             if name == "APP13" and content.startswith(_RESOURCES_MARK):
-                blocks_of_resources.append(content[len(_RESOURCES_MARK) :])
+                pieces_of_resources.append(content[len(_RESOURCES_MARK) :])
             elif name == "APP1" and content.startswith(_EXTENDED_MARK):
                 place = len(_EXTENDED_MARK)
                 parts.setdefault(content[place : place + 32].decode("latin-1"), []).append(content[place + 32 :])
-        blocks.iptc = _of_resources(b"".join(blocks_of_resources))
+        blocks.iptc = _of_resources(b"".join(pieces_of_resources))
         # Each part: the whole's length, its own place, its bytes.
         blocks.extended = {
-            digest: b"".join(part[8:] for part in sorted(found, key=lambda part: part[4:8]))
-            for digest, found in parts.items()
+            digest: b"".join(part[8:] for part in sorted(pieces, key=lambda part: part[4:8]))
+            for digest, pieces in parts.items()
         }
     return blocks
 
@@ -125,7 +125,7 @@ def of_source(source: Source, data: bytes) -> Blocks:
         return Blocks(source.xmp or b"", iptc=source.iptc or b"")
     file = io.BytesIO(data)
     for kind, start, end in boxes(file, 0, len(data)):
-        if kind == b"xml ":
+        if kind == b"xml " and isinstance(source, JpegXl):
             return Blocks(data[start:end])
         if kind == b"uuid" and data[start : start + 16] == _XMP_BOX:
             return Blocks(data[start + 16 : end])

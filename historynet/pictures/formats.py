@@ -161,7 +161,7 @@ def read(path: Path, page: int = 0, deep: bool = False, max_megapixels: float = 
         picture.notes += [note] if note else []
         if picture.icc == profiles.SRGB:
             metadata.name_srgb(picture.exif)
-        is_turned = metadata.take_orientation(picture.exif) != 1
+        is_turned = (metadata.take_orientation(picture.exif), decoded.orientation) != (1, 1)
         picture.captions = captions.kept(found, is_turned, picture.notes)
         picture.rgb = turned(rgb if deep else color.to_8_bit(rgb), decoded.orientation)
     if picture.rgb.shape[:2] not in (size, size[::-1]):
