@@ -19,6 +19,9 @@ from historynet.errors import BusyError, HistoryNetError, InputError, PictureErr
 
 _UNFINISHED = ".unfinished-"
 
+_LONGEST_JSON = 16 << 20
+"""Bytes; the settings and records of a run have some thousand."""
+
 _WITHOUT_LOCKS = frozenset({errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL, errno.EBADF})
 """What file systems answer that know no locks; the last is NFS's answer, where a folder cannot be locked."""
 
@@ -63,6 +66,11 @@ def open_regular(path: Path, kind: type[InputError] = PictureError) -> BinaryIO:
         if not stat.S_ISREG(path.stat().st_mode):
             raise kind(f"{path}: not a regular file")
         return path.open("rb")
+
+
+def _open(path: Path) -> BinaryIO:
+    """The same for an InputError; of a folder the system itself says what it is."""
+    return path.open("rb") if path.is_dir() else open_regular(path, InputError)
 
 
 class WatchedFile:
@@ -130,8 +138,7 @@ def open_archive(path: Path, damaged: Callable[[Exception], HistoryNetError]) ->
         InputError: if the system cannot read the file, or there is not enough memory. That says nothing of what it
             holds.
     """
-    # Of a folder the system itself says what it is.
-    with reading(path), path.open("rb") if path.is_dir() else open_regular(path, InputError) as file:
+    with reading(path), _open(path) as file:
         watched = _Archive(file)
         try:
             yield watched
@@ -218,10 +225,12 @@ def read_json(path: Path, kind: type, otherwise: str) -> Any:
         otherwise: what is said after the file's name if it holds something else, or no JSON.
 
     Raises:
-        InputError: if it cannot be read, is not there, or holds something else.
+        InputError: if it cannot be read, is not there, is a pipe or longer than 16 MB, or holds something else.
     """
-    with reading(path):
-        data = path.read_bytes()
+    with reading(path), _open(path) as file:
+        data = file.read(_LONGEST_JSON + 1)
+    if len(data) > _LONGEST_JSON:
+        raise InputError(f"{path}: longer than {_LONGEST_JSON >> 20} MB; nothing that is read here is")
     try:
         content = json.loads(data.decode())
     except (ValueError, RecursionError) as error:

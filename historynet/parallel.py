@@ -1,9 +1,11 @@
 """Work on a stream of items with several threads, in order and within bounded memory."""
 
+import ctypes
 import os
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import TypeVar
 
 Item = TypeVar("Item")
@@ -42,6 +44,49 @@ def map_ahead(
         finally:
             for future, _ in pending:
                 future.cancel()
+
+
+class _GivenUp(SystemExit):
+    """Ends a thread that nobody waits for any more, without a word."""
+
+
+_places = threading.BoundedSemaphore(2)
+"""For what is given up and still goes on."""
+
+
+def within(seconds: float, function: Callable[..., Result], *arguments: object) -> Result:
+    """function(*arguments), which is given up after some time.
+
+    It runs in a thread of its own, which then ends at its next step in Python. What it does in a C library goes on to
+    its end, beside all else; of such there are two at most, since they hold memory, and a third is waited for.
+
+    Args:
+        seconds: 0 for as many as it takes.
+        function: called in another thread.
+        arguments: the function's.
+
+    Raises:
+        TimeoutError: if it is given up; else whatever the function raises.
+    """
+    if not seconds:
+        return function(*arguments)
+    future = Future()
+
+    def work() -> None:
+        try:
+            future.set_result(function(*arguments))
+        except BaseException as error:
+            future.set_exception(error)
+
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    while not wait([future], seconds).done:
+        seconds = 0.1
+        if _places.acquire(blocking=False):
+            future.add_done_callback(lambda _: _places.release())
+            ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident), ctypes.py_object(_GivenUp))
+            raise TimeoutError
+    return future.result()
 
 
 def in_background(items: Iterable[Item], ahead: int) -> Iterator[Item]:

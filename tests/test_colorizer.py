@@ -146,6 +146,19 @@ def test_arguments_of_a_colorizer_are_checked_and_named(arguments, words, tmp_pa
     assert "--" not in str(error.value)
 
 
+def test_what_a_system_does_not_know_of_decoding_is_refused_by_name(generator):
+    words = "decoding: there is no 'temperature'; for this model it takes nothing"
+    with pytest.raises(historynet.InputError, match=words):
+        Colorizer(generator, decoding={"temperature": 1.0})
+    with pytest.raises(historynet.InputError, match="decoding: 'temperature' will not do"):
+        Colorizer(generator, decoding="temperature")
+    for colorizer in (Colorizer(generator, decoding={}), Colorizer()):
+        outputs = colorizer.predict(np.zeros((1, *colorizer.size, 1), np.float32))
+        assert colorizer.decode(outputs).shape == (1, *colorizer.size, 2)
+        with pytest.raises(historynet.InputError, match=words):
+            colorizer.decode(outputs, temperature=1.0)
+
+
 def test_the_default_model_does_not_depend_on_the_current_folder(generator, tmp_path, monkeypatch):
     """A run's folder that happens to lie where somebody works."""
     architecture = Architecture(image_size=32, width=1 / 32)

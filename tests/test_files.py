@@ -126,6 +126,21 @@ def test_what_is_not_the_json_that_is_wanted_is_refused_in_the_callers_words(tmp
     assert path.read_bytes() == content
 
 
+def test_json_is_read_of_files_alone_and_up_to_a_size(tmp_path):
+    path = tmp_path / "a.json"
+    path.write_bytes(b" " * ((16 << 20) - 2) + b"{}")
+    assert files.read_json(path, dict, "damaged") == {}
+    with path.open("ab") as file:
+        file.truncate(100 << 30)
+    with pytest.raises(InputError, match=r"a.json: longer than 16 MB"):
+        files.read_json(path, dict, "damaged")
+    path.unlink()
+    os.mkfifo(path)
+    # Nobody writes into it.
+    with pytest.raises(InputError, match=r"a.json: not a regular file"):
+        files.read_json(path, dict, "damaged")
+
+
 def test_json_that_cannot_be_read_is_not_called_damaged(tmp_path, monkeypatch):
     path = tmp_path / "a.json"
     with pytest.raises(InputError, match=r"a.json: cannot be read \(No such file or directory\)"):
@@ -134,10 +149,11 @@ def test_json_that_cannot_be_read_is_not_called_damaged(tmp_path, monkeypatch):
     with pytest.raises(InputError, match=r"a.json: cannot be read \(Is a directory\)"):
         files.read_json(path, dict, "damaged")
 
-    def no_memory(path):
+    def no_memory(path, kind):
         raise MemoryError
 
-    monkeypatch.setattr(Path, "read_bytes", no_memory)
+    path.rmdir()
+    monkeypatch.setattr(files, "open_regular", no_memory)
     with pytest.raises(InputError, match=r"a.json: cannot be read \(there is not enough memory\)"):
         files.read_json(path, dict, "damaged")
 

@@ -8,18 +8,26 @@ import threading
 import time
 import zlib
 
+import fuzz_pictures
+import fuzzing
 import imagecodecs
 import numpy as np
 import pytest
 import tifffile
 from conftest import ROOT
 from PIL import Image
-from test_bad_inputs import FUZZ
-from test_newer_formats import dng, heif, planes, psd
-from test_odd_formats import colours, gray
+from test_newer_formats import planes, psd
+from test_odd_formats import gray
 
+from historynet import parallel
+from historynet.colorizing.colorizer import Colorizer
+from historynet.colorizing.folder import colorize_files
+from historynet.colorizing.options import Options
+from historynet.colorizing.results import name_results
 from historynet.errors import PictureError
 from historynet.pictures import formats, images, quiet
+from historynet.systems.historynet.generator import build_generator
+from historynet.systems.historynet.variants import Architecture
 
 MEGA = 1_000_000
 
@@ -65,7 +73,36 @@ def many_strips(count):
     return tiff(tags, struct.pack("<I", place) * count)
 
 
+def chunk(kind, content, length=None):
+    head = struct.pack(">I", len(content) if length is None else length)
+    return head + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+
+def png(pixels=None, before=b"", **options):
+    file = io.BytesIO()
+    Image.fromarray(np.zeros((30, 40, 3), np.uint8) if pixels is None else pixels).save(file, "PNG", **options)
+    return file.getvalue()[:33] + before + file.getvalue()[33:]
+
+
+def png_that_claims(kind):
+    """Four billion bytes in a chunk of a small file: OpenCV would take them before it reads."""
+    data = png()
+    return data[:33] + chunk(kind, data[33:], 0xFFFFFFFF)
+
+
+def gif(texts):
+    file = io.BytesIO()
+    Image.new("P", (64, 64)).save(file, "GIF")
+    data = file.getvalue()
+    place = data.index(b",")
+    return data[:place] + b"!\xfe" + (b"\xff" + b"x" * 255) * texts + b"\0" + data[place:]
+
+
 BOMBS = {
+    "chunks": (lambda: png(before=chunk(b"tEXt", b"a\0b") * MEGA), "more than 10000 chunks"),
+    "a chunk": (lambda: png_that_claims(b"IDAT"), "the PNG file ends early"),
+    "a text": (lambda: png_that_claims(b"tEXt"), "cannot be decoded"),
+    "comments": (lambda: gif(200_000), "more than a megabyte of texts"),
     "padding before the header": (lambda: jpeg()[:2] + b"\xff" * (50 * MEGA) + jpeg()[2:], "padding"),
     "padding that says nothing": (lambda: jpeg()[:2] + b"\xff\0" * (25 * MEGA) + jpeg()[2:], "padding"),
     "segments": (lambda: jpeg()[:2] + b"\xff\xfe\0\2" * (12 * MEGA) + jpeg()[2:], "segments"),
@@ -78,10 +115,12 @@ BOMBS = {
 
 
 @pytest.mark.parametrize("name", BOMBS)
-def test_bombs_are_refused_at_once(tmp_path, name):
+def test_bombs_are_refused_at_once(tmp_path, name, monkeypatch):
     make, message = BOMBS[name]
     path = tmp_path / "bomb"
     path.write_bytes(make())
+    # As the command has it.
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", None)
     start = time.monotonic()
     with pytest.raises(PictureError, match=rf"bomb: .*{message}"):
         formats.read_header(path)
@@ -96,6 +135,131 @@ def test_padding_behind_the_header_costs_no_time(tmp_path):
     start = time.monotonic()
     assert images.read_rgb(tmp_path / "a.jpg").shape == (64, 64, 3)
     assert time.monotonic() - start < 10
+
+
+def test_texts_as_programs_write_them_are_passed(tmp_path):
+    for i, data in enumerate((gif(3000), png(before=chunk(b"tEXt", b"a\0b") * 5000))):
+        (tmp_path / f"{i}").write_bytes(data)
+        assert formats.read(tmp_path / f"{i}").rgb.shape[2] == 3
+
+
+@pytest.mark.parametrize("channels", [3, 4])
+def test_formats_that_pillow_decodes_in_python_take_no_longer_than_others(tmp_path, channels):
+    """QOI, and DIB that is run-length coded: as Pillow decodes a small one, and a large one within seconds."""
+    rng = np.random.default_rng(0)
+    small = rng.integers(0, 256, (30, 40, channels), np.uint8)
+    (tmp_path / "a.qoi").write_bytes(imagecodecs.qoi_encode(small))
+    picture = formats.read(tmp_path / "a.qoi")
+    seen = np.dstack([picture.rgb, *([] if picture.alpha is None else [picture.alpha])])
+    np.testing.assert_array_equal(seen, np.asarray(Image.open(tmp_path / "a.qoi")))
+
+    def dib(side):
+        rows = b"".join(bytes([side - 5, row % 256, 5, 7, 0, 0]) for row in range(side))
+        head = struct.pack("<IiiHHIIiiII", 40, side, side, 1, 8, 1, len(rows), 0, 0, 256, 0)
+        return head + rng.integers(0, 256, 1024, np.uint8).tobytes() + rows
+
+    (tmp_path / "a.dib").write_bytes(dib(100))
+    right = np.asarray(Image.open(tmp_path / "a.dib", formats=["DIB"]).convert("RGB"))
+    np.testing.assert_array_equal(formats.read(tmp_path / "a.dib").rgb, right)
+    runs = (b"\1\5\1\6" * 1000 + b"\0\0") * 2000
+    head = struct.pack("<IiiHHIIiiII", 40, 2000, 2000, 1, 8, 1, len(runs), 0, 0, 256, 0)
+    (tmp_path / "a.dib").write_bytes(head + bytes(1024) + runs)
+    (tmp_path / "b.qoi").write_bytes(imagecodecs.qoi_encode(rng.integers(0, 256, (1500, 2000, channels), np.uint8)))
+    start = time.process_time()
+    assert formats.read(tmp_path / "a.dib").rgb.shape == (2000, 2000, 3)
+    assert formats.read(tmp_path / "b.qoi").rgb.shape == (1500, 2000, 3)
+    # Pillow takes seven.
+    assert time.process_time() - start < 2
+
+
+def test_what_takes_too_long_is_given_up(monkeypatch):
+    ends = []
+
+    def forever():
+        try:
+            while True:
+                time.sleep(0.01)
+        finally:
+            ends.append(threading.current_thread())
+
+    start = time.monotonic()
+    with pytest.raises(TimeoutError):
+        parallel.within(0.2, forever)
+    assert 0.2 <= time.monotonic() - start < 5
+    while not ends:
+        assert time.monotonic() - start < 10
+    ends[0].join(10)
+    assert not ends[0].is_alive()
+    # What is done in time comes as without a limit, errors too.
+    for seconds in (0, 60):
+        assert parallel.within(seconds, divmod, 7, 2) == (3, 1)
+        with pytest.raises(ZeroDivisionError):
+            parallel.within(seconds, divmod, 7, 0)
+
+
+def test_two_that_cannot_be_stopped_go_on_beside_and_a_third_is_waited_for():
+    """In a C library nothing stops a thread; each such picture holds its memory."""
+    threads = threading.active_count()
+    start = time.monotonic()
+    for _ in range(2):
+        with pytest.raises(TimeoutError):
+            parallel.within(0.1, time.sleep, 2)
+    assert time.monotonic() - start < 1.5
+    assert parallel.within(0.1, time.sleep, 0.3) is None
+    with pytest.raises(TimeoutError):
+        parallel.within(0.1, time.sleep, 4)
+    assert time.monotonic() - start > 1.5
+    assert threading.active_count() <= threads + 2
+    while threading.active_count() > threads:
+        assert time.monotonic() - start < 30
+        time.sleep(0.05)
+
+
+def test_a_folder_goes_on_past_a_picture_that_takes_too_long(tmp_path, monkeypatch):
+    (tmp_path / "in").mkdir()
+    paths = [tmp_path / f"in/{i}.png" for i in range(6)]
+    for path in paths:
+        path.write_bytes(png())
+    read, read_header = formats.read, formats.read_header
+
+    def slowly(path, *arguments):
+        while path == paths[2]:
+            time.sleep(0.01)
+        return read(path, *arguments)
+
+    def slow_header(path, *arguments):
+        time.sleep(2 if path == paths[4] else 0)
+        return read_header(path, *arguments)
+
+    monkeypatch.setattr(formats, "read", slowly)
+    monkeypatch.setattr(formats, "read_header", slow_header)
+    colorizer = Colorizer(build_generator(Architecture(image_size=32, width=1 / 32)))
+    colorizer(np.zeros((4, 4), np.uint8))
+    options = Options(max_seconds=1)
+    report = colorize_files(colorizer, paths, name_results(paths, tmp_path / "out"), 2, options=options)
+    assert report.done == 4
+    assert report.skipped == [f"{paths[i]}: takes more than 1 seconds to be read (--max-seconds)" for i in (2, 4)]
+
+
+LATE = """
+import sys
+from pathlib import Path
+from historynet.parallel import within
+from historynet.pictures import formats
+try:
+    within(0.05, formats.read, Path(sys.argv[1]))
+except TimeoutError:
+    sys.exit(3)
+"""
+
+
+@pytest.mark.slow
+def test_a_program_ends_as_it_should_while_a_decoder_is_still_at_work(tmp_path):
+    values = np.random.default_rng(0).integers(0, 256, (1000, 1000, 3), np.uint8)
+    (tmp_path / "a.jp2").write_bytes(imagecodecs.jpeg2k_encode(values, level=0, reversible=True, codecformat="jp2"))
+    command = [sys.executable, "-c", LATE, str(tmp_path / "a.jp2")]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (3, "")
 
 
 def test_scans_as_encoders_write_them_are_read(tmp_path):
@@ -242,37 +406,9 @@ def test_quiet_counts_threads():
 
 
 @pytest.mark.slow
-def test_mutated_files_of_the_other_kinds_neither_crash_nor_hang_the_reader(tmp_path):
-    """In a process of its own, which a decoder that crashes would take along."""
-
-    def tiff_of(values, **options):
-        file = io.BytesIO()
-        tifffile.imwrite(file, values, metadata=None, **options)
-        return file.getvalue()
-
-    deep = colours(65535)
-    seeds = [
-        tiff_of(deep, photometric="rgb", compression="zstd", tile=(16, 16)),
-        tiff_of(np.moveaxis(deep, -1, 0), photometric="rgb", planarconfig="separate", compression="lzw"),
-        tiff_of(gray(4095), bitspersample=12, photometric="miniswhite"),
-        tiff_of(colours(), photometric="rgb", compression="jpeg"),
-        tiff_of(colours(), photometric="rgb", compression="jpeg2000"),
-        tiff_of(colours(), photometric="rgb", bigtiff=True),
-        imagecodecs.jpeg2k_encode(gray(1023), bitspersample=10, codecformat="jp2"),
-        imagecodecs.jpeg2k_encode(colours(), codecformat="j2k"),
-        imagecodecs.jpegxl_encode(colours(), usecontainer=True),
-        b"P5 61 45 1023\n" + gray(1023).astype(">u2").tobytes(),
-        psd(planes(deep), "rgb", 16, 1, layers=-1),
-        psd(planes(colours()), "rgb", 8, 2),
-        heif(colours(), "RGB"),
-    ]
-    dng(tmp_path / "seed_raw.dng")
-    for i, data in enumerate(seeds):
-        (tmp_path / f"seed{i:02}").write_bytes(data)
-    command = [sys.executable, "-c", FUZZ, str(tmp_path), "1400"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
-    assert done.returncode == 0, done.stderr[-2000:]
-    read, refused = map(int, done.stdout.split())
-    assert read + refused == 1400
-    assert read > 50
-    assert refused > 100
+def test_mutated_files_of_all_kinds_hold_no_surprises():
+    """The long form: python tests/fuzz_pictures.py."""
+    report = fuzzing.run(fuzz_pictures.attempt, range(2000), 10, fuzz_pictures.MEMORY, fuzz_pictures.prepare)
+    assert not report.faults, report
+    assert report.ends["read"] > 200
+    assert report.ends["refused"] > 1000

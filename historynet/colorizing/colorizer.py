@@ -19,7 +19,7 @@ from historynet.parallel import batched, map_ahead
 from historynet.pictures import color, formats
 from historynet.pictures.options import STRENGTHS, UPSAMPLINGS, check_number, check_word
 from historynet.systems import loading, system
-from historynet.systems.system import ab_of
+from historynet.systems.system import Colorizing
 
 _PICTURES_AT_ONCE = 8
 """So many go through the network: 16 take 0.2 GB more memory."""
@@ -65,21 +65,22 @@ class Colorizer:
         decoding: Mapping[str, Any] | None = None,
     ):
         _see_process()
-        self._decode = ab_of
+        if not isinstance(decoding, Mapping | None):
+            raise InputError(f"decoding: {decoding!r} will not do; it takes a mapping from names to values")
         if not isinstance(model, keras.Model):
-            _check_arguments(model, variant, precision, decoding)
+            _check_arguments(model, variant, precision)
             path = find_model(os.fspath(model), _PROJECT / "MODEL/HistoryNet", "HistoryNet", "the argument model")
             # A variance can be larger than float16 holds.
             policy = "mixed_float16" if precision == "float16" else precision
             with backend.quiet():
                 model, registration = loading.load_colorizing(path, variant, policy)
-            self._decode = registration.colorizing.decode
-            decoding = registration.colorizing.accept(decoding or {})
+            self._colorizing = registration.colorizing
         else:
-            model = _ab_alone(model)
+            model = network = _ab_alone(model)
+            self._colorizing = Colorizing(network.name, lambda _: network, options={})
         self.size: tuple[int, int] = tuple(model.input.shape[1:3])
         self._network = model
-        self._decoding = dict(decoding or {})
+        self._decoding = self._colorizing.accept(decoding or {})
 
     def digest(self) -> str:
         """SHA-256 of the network's weights and of what it computes with; takes about a second for a full one."""
@@ -160,8 +161,11 @@ class Colorizer:
         Args:
             outputs: of `predict`.
             decoding: in place of what the colorizer was made with.
+
+        Raises:
+            InputError: naming what the model's system does not know, or what will not do.
         """
-        return self._decode(outputs, {**self._decoding, **decoding})
+        return self._colorizing.decode(outputs, {**self._decoding, **self._colorizing.accept(decoding)})
 
     def predict_ab(self, luminance: np.ndarray) -> np.ndarray:
         """L (pictures, height, width, 1) in 0..1 -> ab (pictures, height, width, 2), float32 in 0..1."""
@@ -189,14 +193,12 @@ def _see_process() -> None:
         )
 
 
-def _check_arguments(model: Any, variant: Any, precision: Any, decoding: Any) -> None:
+def _check_arguments(model: Any, variant: Any, precision: Any) -> None:
     if not isinstance(model, str | os.PathLike):
         raise InputError(f"model: {model!r} will not do; it takes a file, a name, 'default', 'shipped' or a network")
     known = system.registered().values()
     check_word("variant", variant, [None, *(name for one in known for name in one.programs or [one.name])])
     check_word("precision", precision, settings.PRECISIONS)
-    if not isinstance(decoding, Mapping | None):
-        raise InputError(f"decoding: {decoding!r} will not do; it takes a mapping from names to values")
 
 
 def _ab_alone(network: keras.Model) -> keras.Model:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -18,7 +19,7 @@ from historynet.colorizing.records import Records, Source, identify
 from historynet.colorizing.reporting import COLORED, COLORIZED, EXISTING, Outcome, Report
 from historynet.colorizing.results import name_comparison, name_page
 from historynet.errors import InputError, PictureError
-from historynet.parallel import batched, map_ahead
+from historynet.parallel import batched, map_ahead, within
 from historynet.pictures import color, figures, formats, images
 
 _COMPARISON_HEIGHT = 1024
@@ -196,12 +197,20 @@ class _Run:
             self._attempt(self._pass_over, job)
             return [job]
         try:
-            header = formats.read_header(path, self.options.max_megapixels)
+            header = self._within(formats.read_header, path, self.options.max_megapixels)
         except (PictureError, MemoryError) as error:
             return [_Job(path, result, skipped=reason_to_skip(path, error))]
         pages, megapixels = header.pages, header.megapixels
         results = [result] if pages == 1 else [name_page(path, result, page, self.planned) for page in range(pages)]
         return [_Job(path, made, page, page == pages - 1, megapixels) for page, made in enumerate(results)]
+
+    def _within(self, read: Callable, path: Path, *arguments: object) -> Any:
+        """What `read` makes of a file, if it does so in time."""
+        seconds = self.options.max_seconds
+        try:
+            return within(seconds, read, path, *arguments)
+        except TimeoutError as error:
+            raise PictureError(f"{path}: takes more than {seconds:g} seconds to be read (--max-seconds)") from error
 
     def _read(self, job: _Job) -> None:
         if job.skipped or job.existing:
@@ -217,7 +226,7 @@ class _Run:
         if self.records is not None:
             job.source = identify(job.path)
         deep = job.result.suffix in (".png", ".tif")
-        job.picture = formats.read(job.path, job.page, deep, self.options.max_megapixels)
+        job.picture = self._within(formats.read, job.path, job.page, deep, self.options.max_megapixels)
         lab = color.network_lab(job.picture.rgb, self.colorizer.size)
         job.luminance = lab[..., :1]
         job.tint = color.tint(lab)

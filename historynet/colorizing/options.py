@@ -8,8 +8,10 @@ from historynet.pictures.options import (
     BILINEAR,
     LIMITS,
     MAX_MEGAPIXELS,
+    MAX_SECONDS,
     QUALITIES,
     QUALITY,
+    SECONDS,
     STRENGTHS,
     UPSAMPLINGS,
     check_number,
@@ -29,6 +31,7 @@ class Options:
         quality: of JPEG and WebP files, 1 to 100.
         provenance: a line for the results' EXIF data; None: none.
         max_megapixels: files that claim more are refused.
+        max_seconds: pictures that take longer to be read are refused; 0: none.
         existing: what becomes of a picture whose result exists: "overwrite" makes it again, "skip" passes the picture
             over, "refuse" reports it with this reason.
 
@@ -43,6 +46,7 @@ class Options:
     quality: int = QUALITY
     provenance: str | None = None
     max_megapixels: float = MAX_MEGAPIXELS
+    max_seconds: float = MAX_SECONDS
     existing: str = "overwrite"
 
     def __post_init__(self) -> None:
@@ -50,6 +54,7 @@ class Options:
         check_word("upsampling", self.upsampling, UPSAMPLINGS)
         check_number("quality", self.quality, QUALITIES, numbers.Integral)
         check_number("max_megapixels", self.max_megapixels, LIMITS)
+        check_number("max_seconds", self.max_seconds, SECONDS)
         check_word("existing", self.existing, ("overwrite", "skip", "refuse"))
 
     def made_with(self, extension: str) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from historynet.colorizing.options import Options
 from historynet.commands import running
 from historynet.errors import InputError
 from historynet.films.options import CODECS, CRFS, PIXEL_FORMATS, STEADINESSES, FilmOptions
-from historynet.pictures.options import LIMITS, QUALITIES, STRENGTHS, UPSAMPLINGS
+from historynet.pictures.options import LIMITS, QUALITIES, SECONDS, STRENGTHS, UPSAMPLINGS
 from historynet.settings import Settings
 from historynet.systems.historynet.settings import HistoryNetSettings
 
@@ -113,6 +113,13 @@ def _add_file_options(group: argparse._ArgumentGroup) -> None:
         default=Options.max_megapixels,
         metavar="N",
         help="refuse files that claim to be larger (default: %(default)g)",
+    )
+    group.add_argument(
+        "--max-seconds",
+        type=running.between(float, *SECONDS),
+        default=Options.max_seconds,
+        metavar="N",
+        help="refuse pictures that take longer to be read (default: %(default)g; 0: none)",
     )
     group.add_argument(
         "--report",

@@ -39,6 +39,7 @@ _OF_PICTURES = {
     "keep_colored": Options.keep_colored,
     "compare": Options.compare,
     "quality": Options.quality,
+    "max_seconds": Options.max_seconds,
     "format": "jpg",
 }
 """Options that films do not obey, with their defaults."""

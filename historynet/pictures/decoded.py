@@ -110,6 +110,8 @@ class Source:
         width: in pixels.
         height: in pixels.
         exif: its EXIF data; None if there is none.
+        xmp: its XMP packet; None if there is none, or it lies in a box of its own.
+        iptc: its IPTC data; None if there is none.
         notes: what there is to say of it.
         weight: times as much memory a pixel as an ordinary picture's that decoding takes.
     """
@@ -118,6 +120,8 @@ class Source:
     height: int
     weight: float = 1.0
     exif: bytes | None = None
+    xmp: bytes | None = None
+    iptc: bytes | None = None
     notes: Sequence[str] = ()
 
     def decode(self, data: bytes) -> Decoded:

@@ -7,6 +7,7 @@ file is, and knows EXIF data and transparency. TIFF, JPEG 2000 and PNM have read
 import contextlib
 import io
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
@@ -16,7 +17,8 @@ from PIL import ExifTags, Image
 
 from historynet import files
 from historynet.errors import PictureError, reason, translated
-from historynet.pictures import color, images, metadata, ordinary, profiles, quiet, tiff, tiff_reading
+from historynet.pictures import captions, color, images, metadata, ordinary, profiles, quiet, tiff, tiff_reading
+from historynet.pictures.captions import Captions
 from historynet.pictures.decoded import Source, turned
 from historynet.pictures.heif import Heif
 from historynet.pictures.jpeg2000 import Jpeg2000
@@ -93,6 +95,7 @@ class Picture:
         alpha: uint8 (height, width), 255 is opaque; None if everything is.
         exif: without orientation and thumbnail; None if there is none.
         icc: the profile of the RGB values; None if there is none.
+        captions: XMP, IPTC data and a comment.
         notes: what could not be kept, and what else there is to say.
     """
 
@@ -100,6 +103,7 @@ class Picture:
     alpha: np.ndarray | None = None
     exif: Image.Exif | None = None
     icc: bytes | None = None
+    captions: Captions = field(default_factory=Captions)
     notes: list[str] = field(default_factory=list)
 
 
@@ -135,8 +139,10 @@ def read(path: Path, page: int = 0, deep: bool = False, max_megapixels: float = 
             directory = source.pages[min(page, header.pages - 1)]
             size = directory.size
             picture.exif = metadata.of_page(data, source, directory, picture.notes)
+            found = captions.found(partial(captions.of_page, data, directory), picture.notes)
             decoded = tiff_reading.decode(data, directory, path)
         elif isinstance(source, Image.Image):
+            found = captions.found(partial(captions.of_image, source, data), picture.notes)
             if ordinary.may_have_exif(source, data):
                 picture.exif = metadata.of_image(source, picture.notes)
             if ordinary.is_animation(source):
@@ -149,14 +155,18 @@ def read(path: Path, page: int = 0, deep: bool = False, max_megapixels: float = 
             elif source.exif:
                 picture.exif = metadata.of_bytes(source.exif, picture.notes)
             picture.notes += source.notes
+            found = captions.found(partial(captions.of_source, source, data), picture.notes)
             decoded = source.decode(data)
         rgb, picture.icc, note = profiles.to_srgb(decoded.colours, decoded.icc)
         picture.notes += [note] if note else []
         if picture.icc == profiles.SRGB:
             metadata.name_srgb(picture.exif)
+        is_turned = (metadata.take_orientation(picture.exif), decoded.orientation) != (1, 1)
+        picture.captions = captions.kept(found, is_turned, picture.notes)
         picture.rgb = turned(rgb if deep else color.to_8_bit(rgb), decoded.orientation)
     if picture.rgb.shape[:2] not in (size, size[::-1]):
         raise PictureError(f"{path}: not a picture that can be read, or a damaged one")
+    metadata.name_size(picture.exif, picture.rgb.shape[1], picture.rgb.shape[0])
     if decoded.bits > 8 and not deep:
         picture.notes.append(f"{decoded.bits} bits are cut to 8; --format png and tif keep 16")
     if decoded.alpha is not None and decoded.alpha.min() < 255:
@@ -246,13 +256,20 @@ def write(
     if alpha is not None:
         rgb = np.dstack([rgb, alpha if rgb.dtype == np.uint8 else alpha.astype(np.uint16) * 257])
     if path.suffix == ".tif":
-        data = tiff.encode(rgb, picture.exif, picture.icc)
+        parts = [tiff.encode(rgb, picture.exif, picture.icc, picture.captions)]
     else:
-        data = _encode(path, rgb, picture, quality)
-    files.write_atomically(path, lambda temporary: temporary.write_bytes(data), naming)
+        parts = _encode(path, rgb, picture, quality)
+    picture.notes += captions.left_out(picture.captions, path.suffix)
+
+    def write_parts(temporary: Path) -> None:
+        with temporary.open("wb") as file:
+            file.writelines(parts)
+
+    files.write_atomically(path, write_parts, naming)
 
 
-def _encode(path: Path, pixels: np.ndarray, picture: Picture, quality: int) -> np.ndarray:
+def _encode(path: Path, pixels: np.ndarray, picture: Picture, quality: int) -> list[memoryview | bytes]:
+    """The parts of a file, one behind the other."""
     flag = {".jpg": cv2.IMWRITE_JPEG_QUALITY, ".webp": cv2.IMWRITE_WEBP_QUALITY}.get(path.suffix)
     parameters = [] if flag is None else [flag, quality]
     exif, icc = [], []
@@ -260,10 +277,12 @@ def _encode(path: Path, pixels: np.ndarray, picture: Picture, quality: int) -> n
         exif.append((cv2.IMAGE_METADATA_EXIF, picture.exif.tobytes().removeprefix(b"Exif\0\0")))
     if picture.icc:
         icc.append((cv2.IMAGE_METADATA_ICCP, picture.icc))
+    if picture.captions.xmp and path.suffix == ".webp":
+        exif.append((cv2.IMAGE_METADATA_XMP, picture.captions.packet))
     # 64 kB are all that a JPEG file holds of each, and damaged ones are refused. Without a profile sRGB is taken.
     for blocks, left_out in ((exif + icc, None), (exif, "profile"), (icc, "EXIF data"), ([], "EXIF data and profile")):
         data = images.encode(path, pixels, parameters, blocks)
         if data is not None:
             picture.notes += [f"its {left_out} does not fit into the result and is left out"] if left_out else []
             break
-    return data
+    return captions.put_into(data, path.suffix, picture.captions)

@@ -32,7 +32,7 @@ class Heif(Source):
         container = pillow_heif.open_heif(file, convert_hdr_to_8bit=False)
         self._image = container[container.primary_index]
         self.width, self.height = self._image.size
-        self.exif = self._image.info.get("exif")
+        self.exif, self.xmp = self._image.info.get("exif"), self._image.info.get("xmp")
         more = len(container) > 1
         self.notes = ["a file of several pictures: only its first is colorized"] if more else []
         transfer = self._image.info.get("nclx_profile", {}).get("transfer_characteristics")

@@ -10,7 +10,7 @@ import numpy as np
 
 from historynet import files
 from historynet.errors import InputError, PictureError, reason, translated
-from historynet.pictures import jpeg, quiet
+from historynet.pictures import jpeg, png, quiet
 
 EXTENSIONS = frozenset({".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp"})
 
@@ -63,8 +63,9 @@ def decode(data: bytes, path: Path, flags: int = cv2.IMREAD_COLOR_RGB, page: int
     Raises:
         PictureError: if it is no picture, or ends early, or there is not enough memory.
     """
-    if jpeg.recognises(data):
-        jpeg.check(data, path)
+    for kind in (jpeg, png):
+        if kind.recognises(data):
+            kind.check(data, path)
     buffer = np.frombuffer(data, np.uint8)
 
     def translate(error: cv2.error | MemoryError) -> PictureError:

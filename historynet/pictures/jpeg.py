@@ -19,6 +19,10 @@ _MAX_SCAN_MEGAPIXELS = 1000
 """Scans times megapixels, which is the time that decoding takes: some ten seconds. Ten scans are usual."""
 
 
+ROOM = 65_533
+"""Bytes that a segment holds."""
+
+
 def recognises(head: bytes) -> bool:
     """Whether a file that begins so is a JPEG file."""
     return head.startswith(b"\xff\xd8")
@@ -95,3 +99,21 @@ def _end_of_scan(data: bytes, place: int) -> int:
     """Where the compressed data that starts here ends: the next FF that is followed by neither 00 nor RST0..RST7."""
     mark = _MARK.search(data, place)
     return mark.start() if mark else len(data)
+
+
+def find_place(data: memoryview) -> int:
+    """Where in a file more segments belong: behind JFIF's and those of EXIF data and profile."""
+    place = 2
+    while data[place] == 0xFF and 0xE0 <= data[place + 1] <= 0xEF:
+        place += 2 + int.from_bytes(data[place + 2 : place + 4], "big")
+    return place
+
+
+def segment(kind: int, content: bytes) -> bytes:
+    """A segment.
+
+    Args:
+        kind: the second byte of its marker.
+        content: at most `ROOM` bytes.
+    """
+    return bytes([0xFF, kind]) + (len(content) + 2).to_bytes(2, "big") + content

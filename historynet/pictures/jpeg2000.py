@@ -19,6 +19,7 @@ _START_OF_DATA, _END = b"\xff\x93", b"\xff\xd9"
 _CMYK, _SRGB, _GRAY, _SYCC = 12, 16, 17, 18
 _SPACES = {_CMYK, _SRGB, _GRAY, _SYCC}
 _LONGEST_BOX = 16 << 20
+_MOST_BOXES = 100_000
 
 
 class Jpeg2000(Source):
@@ -138,8 +139,10 @@ class Jpeg2000(Source):
 
 
 def boxes(file: BinaryIO, start: int, end: int) -> Iterator[tuple[bytes, int, int]]:
-    """The boxes between two places of a file: kind, and where the content begins and ends."""
-    while start + 8 <= end:
+    """The boxes between two places of a file, so many of them: kind, and where the content begins and ends."""
+    for _ in range(_MOST_BOXES):
+        if start + 8 > end:
+            return
         file.seek(start)
         length, kind = struct.unpack(">I4s", file.read(8))
         begin = start + 8

@@ -8,10 +8,13 @@ from PIL import ExifTags, Image
 from historynet.pictures.tiff_pages import Directories, Directory
 
 _TIFF_TEXTS = frozenset({269, 270, 271, 272, 282, 283, 285, 296, 305, 306, 315, 316, 33432, 34665, 34853})
-"""Tags of a TIFF file's first directory that speak of the picture; the others of how the file stores it."""
+_TIFF_TEXTS |= {0x4746, 0x4749, *range(0x9C9B, 0x9CA0)}
+"""Tags of a TIFF file's first directory that speak of the picture, the last as Windows writes them (rating, title,
+comment, author, keywords, subject); the others of how the file stores it."""
 
 _SRGB = 1
-_THUMBNAIL = frozenset({513, 514})
+_NO_TEXTS = frozenset({513, 514, 700, 33723, 34377, 34675})
+"""A thumbnail; XMP, IPTC data, Photoshop's resources and a profile, which have places of their own."""
 
 
 def of_image(image: Image.Image, notes: list[str]) -> Image.Exif | None:
@@ -57,16 +60,33 @@ def _sound(read: Callable[[], Image.Exif], notes: list[str]) -> Image.Exif | Non
 
 
 def _copied(source: Image.Exif, is_tiff: bool, dpi: tuple[float, float] | None) -> Image.Exif:
-    """The tags that speak of the picture; a scan's resolution counts as one."""
+    """The tags that speak of the picture; a scan's resolution counts as one, and the orientation is still there."""
     exif = Image.Exif()
     for tag, value in source.items():
-        if tag in _TIFF_TEXTS or (not is_tiff and tag not in _THUMBNAIL):
+        if tag in _TIFF_TEXTS or (not is_tiff and tag not in _NO_TEXTS):
             exif[tag] = source.get_ifd(tag) if tag in (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo) else value
-    exif.pop(ExifTags.Base.Orientation, None)
     if dpi and ExifTags.Base.XResolution not in exif:
         exif[ExifTags.Base.XResolution], exif[ExifTags.Base.YResolution] = (float(value) for value in dpi)
         exif[ExifTags.Base.ResolutionUnit] = 2
     return exif
+
+
+def take_orientation(exif: Image.Exif | None) -> int:
+    """Removes the orientation, EXIF's number, from EXIF data; 1 if there is none."""
+    return 1 if exif is None else exif.pop(ExifTags.Base.Orientation, 1)
+
+
+def name_size(exif: Image.Exif | None, width: int, height: int) -> None:
+    """Lets EXIF data that names a size name the result's."""
+    if exif is None:
+        return
+    tags = exif.get(ExifTags.IFD.Exif)
+    names = (ExifTags.Base.ImageWidth, ExifTags.Base.ImageLength)
+    names_inside = (ExifTags.Base.ExifImageWidth, ExifTags.Base.ExifImageHeight)
+    for directory, pair in ((exif, names), (tags if isinstance(tags, dict) else {}, names_inside)):
+        for name, value in zip(pair, (width, height), strict=True):
+            if name in directory:
+                directory[name] = value
 
 
 def name_srgb(exif: Image.Exif | None) -> None:

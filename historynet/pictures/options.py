@@ -19,6 +19,12 @@ MAX_MEGAPIXELS = 200
 LIMITS = (0.0001, 1000)
 """Lowest and highest of such limits, in megapixels."""
 
+MAX_SECONDS = 300
+"""What takes longer to be read is refused; 200 megapixels of the slowest format take less."""
+
+SECONDS = (0, 86_400)
+"""Lowest and highest of such limits; 0 is none."""
+
 QUALITY = 95
 """Of JPEG and WebP files; OpenCV's default for JPEG."""
 

@@ -1,17 +1,20 @@
 """Reads what OpenCV and Pillow read rightly; ordinary files give the pixels they give in training."""
 
+import struct
 from pathlib import Path
 from typing import BinaryIO
 
 import cv2
+import imagecodecs
 import numpy as np
 from PIL import ExifTags, Image
 
 from historynet.errors import PictureError
-from historynet.pictures import images, jpeg, profiles
-from historynet.pictures.decoded import Decoded, strips, turned
+from historynet.pictures import gif, images, jpeg, png, profiles
+from historynet.pictures.decoded import Decoded, from_samples, strips, turned
 
 _OPENCV = ("JPEG", "PNG", "WEBP", "BMP")
+# Of these QOI and run-length coded DIB are decoded otherwise: Pillow takes a second for a megapixel.
 # Formats whose Pillow readers start other programs (EPS) or want fonts (WMF) are left out.
 _PILLOW = ("DIB", "GIF", "AVIF", "TGA", "PCX", "SGI", "SUN", "ICO", "QOI")
 _ANIMATED = ("GIF", "PNG", "WEBP", "AVIF")
@@ -23,8 +26,12 @@ def identify(file: BinaryIO, path: Path) -> Image.Image:
     Raises:
         PictureError: if it is of no kind that is read here.
     """
-    if jpeg.recognises(file.read(2)):
-        jpeg.check_header(file, path)
+    head = file.read(8)
+    for kind in (jpeg, png, gif):
+        if kind.recognises(head):
+            kind.check_header(file, path)
+    if png.recognises(head):
+        file = png.without_long_texts(file)
     file.seek(0)
     try:
         return Image.open(file, formats=_OPENCV + _PILLOW)
@@ -58,6 +65,13 @@ def decode(image: Image.Image, data: bytes, path: Path, deep: bool) -> Decoded:
     bits = _bits(image)
     if image.mode == "F" or bits > 16:
         raise PictureError(f"{path}: holds 32-bit values; save it with 16 or 8 bits")
+    if image.format == "QOI":
+        samples = imagecodecs.qoi_decode(data)
+        return from_samples(samples, 3, 3 if samples.shape[2] == 4 else None)
+    if image.format == "DIB" and image.tile[0][0] == "bmp_rle":
+        # A BMP file without the first bytes of its header.
+        head = struct.pack("<2sIII", b"BM", 0, 0, 14 + image.tile[0][2])
+        return Decoded(images.decode(head + data, path))
     icc = profiles.of_image(image)
     has_alpha = image.format not in ("BMP", "DIB") and image.has_transparency_data
     keep_cmyk = False

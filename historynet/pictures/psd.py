@@ -2,6 +2,7 @@
 
 import struct
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -14,10 +15,22 @@ from historynet.pictures.decoded import Decoded, Source, from_samples, looked_up
 
 _BITMAP, _GRAY, _INDEXED, _RGB, _CMYK, _DUOTONE, _LAB = 0, 1, 2, 3, 4, 8, 9
 _CHANNELS = {_BITMAP: 1, _GRAY: 1, _INDEXED: 1, _RGB: 3, _CMYK: 4, _DUOTONE: 1, _LAB: 3}
-_PROFILE, _VERSION, _EXIF = 1039, 1057, 1058
+IPTC = 1028
+_PROFILE, _VERSION, _EXIF, _XMP = 1039, 1057, 1058, 1060
 _RAW, _PACKBITS, _ZIP, _ZIP_OF_DIFFERENCES = range(4)
 _MOST_CHANNELS = 56
 _LONGEST_RESOURCE = 64 << 20
+
+
+def resources(block: bytes) -> Iterator[tuple[int, bytes]]:
+    """Photoshop's image resources, which other files have, too: number and content of each."""
+    place = 0
+    while place + 12 <= len(block):
+        kind = int.from_bytes(block[place + 4 : place + 6], "big")
+        place += 6 + (block[place + 6] + 2) // 2 * 2
+        size = int.from_bytes(block[place : place + 4], "big")
+        yield kind, block[place + 4 : place + 4 + size]
+        place += 4 + (size + 1) // 2 * 2
 
 
 class Psd(Source):
@@ -65,18 +78,15 @@ class Psd(Source):
         length = self._number(file, ">I")
         if length > _LONGEST_RESOURCE:
             raise PictureError(f"{self._path}: not a picture that can be read, or a damaged one")
-        block = file.read(length)
-        place = 0
-        while place + 12 <= len(block):
-            kind = int.from_bytes(block[place + 4 : place + 6], "big")
-            place += 6 + (block[place + 6] + 2) // 2 * 2
-            size = int.from_bytes(block[place : place + 4], "big")
-            content = block[place + 4 : place + 4 + size]
-            place += 4 + (size + 1) // 2 * 2
+        for kind, content in resources(file.read(length)):
             if kind == _PROFILE:
                 self._icc = content
             elif kind == _EXIF:
                 self.exif = content
+            elif kind == _XMP:
+                self.xmp = content
+            elif kind == IPTC:
+                self.iptc = content
             elif kind == _VERSION and len(content) > 4 and not content[4]:
                 # What stands in its place is white.
                 raise PictureError(

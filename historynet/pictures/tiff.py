@@ -4,19 +4,22 @@ import itertools
 import zlib
 
 import numpy as np
-from PIL import Image, TiffImagePlugin
+from PIL import Image, TiffImagePlugin, TiffTags
+
+from historynet.pictures.captions import Captions
 
 _DEFLATE, _RGB, _CHUNKY, _UNASSOCIATED_ALPHA = 8, 2, 1, 2
 _STRIP_BYTES = 1 << 20
 
 
-def encode(pixels: np.ndarray, exif: Image.Exif | None, icc: bytes | None) -> bytes:
+def encode(pixels: np.ndarray, exif: Image.Exif | None, icc: bytes | None, captions: Captions | None = None) -> bytes:
     """A TIFF file's content: compressed strips, and a directory that Pillow writes.
 
     Args:
         pixels: uint8 or uint16 RGB (height, width, 3), or 4 with transparency.
         exif: becomes tags of the directory.
         icc: the profile of the RGB values.
+        captions: XMP and IPTC data.
     """
     height, width, channels = pixels.shape
     rows = min(height, max(1, _STRIP_BYTES // pixels[:1].nbytes))
@@ -39,6 +42,11 @@ def encode(pixels: np.ndarray, exif: Image.Exif | None, icc: bytes | None) -> by
         tags[TiffImagePlugin.EXTRASAMPLES] = _UNASSOCIATED_ALPHA
     if icc:
         tags[TiffImagePlugin.ICCPROFILE] = icc
+    if captions and captions.xmp:
+        tags[TiffImagePlugin.XMP] = captions.packet
+    if captions and captions.iptc:
+        tags[TiffImagePlugin.IPTC_NAA_CHUNK] = captions.iptc
+        directory.tagtype[TiffImagePlugin.IPTC_NAA_CHUNK] = TiffTags.UNDEFINED
     for tag, value in tags.items():
         directory[tag] = value
     # Pillow moves these offsets to where its directory ends.

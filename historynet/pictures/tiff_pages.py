@@ -31,6 +31,7 @@ SUBFILE, OLD_SUBFILE, WIDTH, HEIGHT, PHOTOMETRIC, STRIPS, TILES, SUB_DIRECTORIES
     330,
 )
 DNG_VERSION = 50706
+XMP, IPTC, RESOURCES = 700, 33723, 34377
 _WANTED = (SUBFILE, OLD_SUBFILE, WIDTH, HEIGHT, PHOTOMETRIC, SUB_DIRECTORIES, DNG_VERSION)
 _COLOR_FILTER, _LINEAR_RAW = 32803, 34892
 _REDUCED, _MASK = 1, 4
@@ -45,12 +46,14 @@ class Directory:
         number: its place in the chain of directories, from 0; None if another directory points to it.
         values: those numbers of its tags that are looked at here, by tag.
         parts: number of strips or tiles.
+        texts: where XMP, IPTC data and Photoshop's resources begin in the file, and their bytes, by tag.
     """
 
     offset: int
     number: int | None
     values: dict[int, tuple[int, ...]] = field(default_factory=dict)
     parts: int = 0
+    texts: dict[int, tuple[int, int]] = field(default_factory=dict)
 
     def value(self, tag: int) -> int:
         """A tag's first number; 0 if it has none."""
@@ -163,7 +166,13 @@ class Directories:
         block = self._take(count * size)
         (following,) = self._unpack(self._offset)
         directory = Directory(offset, number)
-        for tag, kind, length, value in struct.iter_unpack(self.order + entry, block):
+        for place, (tag, kind, length, value) in enumerate(struct.iter_unpack(self.order + entry, block), 1):
+            if tag in (XMP, IPTC, RESOURCES):
+                start = offset + struct.calcsize(self.order + head) + place * size - len(value)
+                count = length * _SIZES.get(kind, 1)
+                if count > len(value):
+                    (start,) = struct.unpack(self.order + self._offset, value)
+                directory.texts[tag] = start, count
             if tag in (STRIPS, TILES):
                 directory.parts = max(directory.parts, length)
             if tag in _WANTED and kind in _SIZES:
