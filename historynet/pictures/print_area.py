@@ -51,6 +51,19 @@ class _Edge:
     depths: np.ndarray
 
 
+def reduce(rgb: np.ndarray) -> np.ndarray:
+    """A picture (h, w, 3) of 8 or 16 bits as the uint8 copy in which the print is looked for."""
+    height, width = rgb.shape[:2]
+    scale = min(1, _LONG_SIDE / max(height, width))
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    return color.to_8_bit(cv2.resize(rgb, size, interpolation=cv2.INTER_AREA))
+
+
+def border_share(inside: np.ndarray) -> float:
+    """The share of a picture that is border, by what `find_print` has found."""
+    return 1 - float(inside.mean()) / 255
+
+
 def find_print(rgb: np.ndarray) -> np.ndarray | None:
     """Where the print lies in a scan.
 
@@ -61,11 +74,8 @@ def find_print(rgb: np.ndarray) -> np.ndarray | None:
         uint8 (rows, columns), at most 512 of them: 255 inside of the print, 0 in the border, between where the edge
         crosses a pixel. None if no border is found.
     """
-    height, width = rgb.shape[:2]
-    scale = min(1, _LONG_SIDE / max(height, width))
-    size = max(1, round(width * scale)), max(1, round(height * scale))
-    lab = color.rgb_to_lab(color.to_8_bit(cv2.resize(rgb, size, interpolation=cv2.INTER_AREA)))
-    found, rows, columns = None, slice(0, size[1]), slice(0, size[0])
+    lab = color.rgb_to_lab(reduce(rgb))
+    found, rows, columns = None, slice(0, lab.shape[0]), slice(0, lab.shape[1])
     for nested in range(_NESTED):
         inner = _look(lab[rows, columns].astype(np.float32), sure=nested > 0)
         if inner is None:
@@ -73,7 +83,9 @@ def find_print(rgb: np.ndarray) -> np.ndarray | None:
         found = np.zeros(lab.shape[:2], np.uint8)
         found[rows, columns] = inner
         # Behind the edge itself, which is no picture either.
-        ends = [_inside(np.mean(found == 255, axis=axis) > 0.5 * np.mean(found == 255, axis=axis).max()) for axis in (1, 0)]
+        ends = [
+            _inside(np.mean(found == 255, axis=axis) > 0.5 * np.mean(found == 255, axis=axis).max()) for axis in (1, 0)
+        ]
         rows, columns = (slice(first + 2, last - 2) for first, last in ends)
     return found
 
