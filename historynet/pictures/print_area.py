@@ -23,8 +23,14 @@ _SLOPES = np.linspace(-1, 1, 19) * math.tan(math.radians(2.7))
 _DEEPEST = 0.4
 """Share of the picture that a border takes at most from a side."""
 
-_SMALLEST = 48
-"""Pixels of the copy's short side below which nothing is looked for, and of a print's."""
+_SMALLEST = 64
+"""Pixels of the copy's short side below which nothing is looked for."""
+
+_LEAST = 0.3
+"""Share of the picture that the print takes, at least."""
+
+_NOISIEST = 4.0
+"""Levels of L by which paper varies, at most, half of the time: what varies more is part of a picture."""
 
 _FLAT = 0.75
 """Share of a border that looks like its paper, at least; the rest are captions and stamps."""
@@ -117,8 +123,7 @@ def _look(lab: np.ndarray, sure: bool) -> np.ndarray | None:
         if edge and (everywhere or edge.score >= _CLEAR):
             rows = np.arange(1, sides[turn].shape[0] + 1, dtype=np.float32)[:, None]
             inside *= np.rot90(np.clip(rows - edge.depths, 0, 1), -turn)
-    across = [np.count_nonzero(inside.max(axis=axis) > 0.5) for axis in (0, 1)]
-    return np.rint(inside * 255).astype(np.uint8) if min(across) >= _SMALLEST // 2 else None
+    return np.rint(inside * 255).astype(np.uint8) if inside.mean() >= _LEAST else None
 
 
 def _distance(lab: np.ndarray, other: np.ndarray) -> np.ndarray:
@@ -145,6 +150,8 @@ def _find_edge(lab: np.ndarray, first: int, last: int) -> _Edge | None:
     """The line at which the border of the upper side ends, judged by the columns from `first` to `last`."""
     height, width = lab.shape[:2]
     paper, noise = _paper(lab)
+    if noise > _NOISIEST:
+        return None
     rows = int(_DEEPEST * height)
     upper = lab[: rows + 3]
     like = _distance(upper, paper) < min(10 + 3 * noise, 24)

@@ -10,7 +10,7 @@ import numpy as np
 GRAY, TONED, COLORED = "gray", "toned", "coloured"
 """What a picture can be."""
 
-COLORED_TINT = 2.0
+COLORED_TINT = 2.1
 """Above this a picture counts as coloured (`tint`)."""
 
 _TONED_CHROMA = 4.0
@@ -19,7 +19,7 @@ _TONED_CHROMA = 4.0
 _LONG_SIDE = 96
 """Pixels of the copy that is looked at: noise and JPEG's blocks average out, and colours stay."""
 
-_PATCHES = 0.05
+_PATCHES = 0.03
 """Share of the picture that may have any colour, as stamps and ink have."""
 
 _STEPS = 16
@@ -28,8 +28,9 @@ _STEPS = 16
 def tint(lab: np.ndarray) -> float:
     """How far a picture is from being toned in one colour, in 8-bit levels of ab.
 
-    The root mean square distance of the pixels' ab from the median of those that are as light, without the 5% that are
-    farthest from it: 0 for a gray picture, little for a sepia one.
+    The tone of a pixel is the median ab of those that are as light. Two numbers say how far the pixels are from their
+    tone, and their geometric mean is the tint: the distance that 5% exceed, and the deviation across the direction in
+    which they deviate most. Paper that has yellowed unevenly deviates far, but in one direction.
 
     Args:
         lab: L and ab of pixels (..., 3), in 8-bit levels or fractions of them.
@@ -38,12 +39,14 @@ def tint(lab: np.ndarray) -> float:
     pixels = pixels[np.argsort(pixels[:, 0], kind="stable")]
     steps = np.array_split(pixels, min(_STEPS, len(pixels)))
     lightness = [step[:, 0].mean() for step in steps]
-    tones = np.array([np.median(step[:, 1:], axis=0) for step in steps])
-    apart = [
-        values - np.interp(pixels[:, 0], lightness, tone) for values, tone in zip(pixels[:, 1:].T, tones.T, strict=True)
-    ]
-    squares = np.sort(np.square(apart).sum(axis=0))
-    return float(np.sqrt(squares[: max(1, round((1 - _PATCHES) * len(squares)))].mean()))
+    tones = np.array([np.median(step[:, 1:], axis=0) for step in steps]).T
+    apart = np.array(
+        [ab - np.interp(pixels[:, 0], lightness, tone) for ab, tone in zip(pixels[:, 1:].T, tones, strict=True)]
+    )
+    distance = np.hypot(*apart)
+    most = apart[:, distance <= np.quantile(distance, 1 - _PATCHES)]
+    across = np.linalg.eigvalsh(np.cov(most, bias=True))[0]
+    return float(np.sqrt(np.quantile(distance, 0.95) * np.sqrt(max(across, 0.0))))
 
 
 def look(rgb: np.ndarray, inside: np.ndarray | None = None) -> tuple[float, str]:
