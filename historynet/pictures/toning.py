@@ -40,9 +40,8 @@ def tint(lab: np.ndarray) -> float:
     steps = np.array_split(pixels, min(_STEPS, len(pixels)))
     lightness = [step[:, 0].mean() for step in steps]
     tones = np.array([np.median(step[:, 1:], axis=0) for step in steps]).T
-    apart = np.array(
-        [ab - np.interp(pixels[:, 0], lightness, tone) for ab, tone in zip(pixels[:, 1:].T, tones, strict=True)]
-    )
+    expected = np.stack([np.interp(pixels[:, 0], lightness, tone) for tone in tones])
+    apart = pixels[:, 1:].T - expected
     distance = np.hypot(*apart)
     most = apart[:, distance <= np.quantile(distance, 1 - _PATCHES)]
     across = np.linalg.eigvalsh(np.cov(most, bias=True))[0]
