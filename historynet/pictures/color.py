@@ -100,7 +100,8 @@ def with_chrominance(
     step = max(1, _STRIP // width)
     for top in range(0, height, step):
         rows = slice(top, min(top + step, height))
-        before = None if inside is None else rgb[rows].copy()
+        outside = [] if inside is None else _columns_outside(inside, rows, height)
+        before = [rgb[rows, columns].copy() for columns in outside]
         if exact:
             lab = rgb_to_lab(rgb[rows])
             # Ten times as fast as an assignment.
@@ -108,9 +109,21 @@ def with_chrominance(
             out[rows] = lab_to_rgb(lab)
         else:
             out[rows] = _finely(rgb[rows], _stretch(ab, rows, height))
-        if before is not None:
-            _keep_outside(out[rows], before, _stretch(inside[..., None], rows, height)[..., 0], height / len(inside))
+        for columns, pixels in zip(outside, before, strict=True):
+            share = _stretch(inside[:, columns, None], rows, height)[..., 0]
+            _keep_outside(out[rows, columns], pixels, share, height / len(inside))
     return out
+
+
+def _columns_outside(inside: np.ndarray, rows: slice, height: int) -> list[slice]:
+    """The columns that rows of a picture do not have wholly inside of an area (n, w), which is stretched to them."""
+    first, last = rows.start * len(inside) // height - 1, rows.stop * len(inside) // height + 2
+    whole = inside[max(0, first) : last].min(axis=0) == 255
+    places = np.flatnonzero(whole)
+    if not len(places) or not whole[places[0] : places[-1]].all():
+        return [slice(0, len(whole))]
+    parts = slice(0, places[0]), slice(places[-1] + 1, len(whole))
+    return [part for part in parts if part.start < part.stop]
 
 
 def _keep_outside(rows: np.ndarray, before: np.ndarray, inside: np.ndarray, scale: float) -> None:

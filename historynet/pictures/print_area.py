@@ -38,6 +38,12 @@ _FLAT = 0.75
 _WEAK, _USUAL, _CLEAR = 0.35, 0.6, 0.8
 """Share of a side along which the border is seen to end: at least; of all four sides on average; of a clear one."""
 
+_UNEVEN = 5
+"""Times the width of the other sides' borders that a side's has at most: what is flat behind that is a picture."""
+
+_ANOTHER = 40
+"""Levels of L within which borders are of one paper; one within another is of another."""
+
 _NESTED = 3
 """Borders within one another that are looked for."""
 
@@ -47,11 +53,13 @@ class _Edge:
     """Where a border ends, seen from its side.
 
     Attributes:
+        paper: L of the border.
         score: share of the columns in which something else than the border begins at the line.
         line: the line's row, in pixels from the picture's side, in each column.
         depths: the row for each column at which the border ends: the line's, or a torn edge near to it.
     """
 
+    paper: float
     score: float
     line: np.ndarray
     depths: np.ndarray
@@ -81,11 +89,12 @@ def find_print(rgb: np.ndarray) -> np.ndarray | None:
         crosses a pixel. None if no border is found.
     """
     lab = color.rgb_to_lab(reduce(rgb))
-    found, rows, columns = None, slice(0, lab.shape[0]), slice(0, lab.shape[1])
-    for nested in range(_NESTED):
-        inner = _look(lab[rows, columns].astype(np.float32), sure=nested > 0)
-        if inner is None:
+    paper, found, rows, columns = None, None, slice(0, lab.shape[0]), slice(0, lab.shape[1])
+    for _ in range(_NESTED):
+        looked = _look(lab[rows, columns].astype(np.float32), paper)
+        if looked is None:
             break
+        inner, paper = looked
         found = np.zeros(lab.shape[:2], np.uint8)
         found[rows, columns] = inner
         # Behind the edge itself, which is no picture either.
@@ -101,29 +110,43 @@ def _inside(inside: np.ndarray) -> tuple[int, int]:
     return int(places[0]), int(places[-1]) + 1
 
 
-def _look(lab: np.ndarray, sure: bool) -> np.ndarray | None:
-    """The print within one border, as of `find_print`, in a picture of the size in which it is looked for."""
+def _look(lab: np.ndarray, within: float | None) -> tuple[np.ndarray, float] | None:
+    """The print within one border, as of `find_print`, and the border's L.
+
+    Args:
+        lab: float32 Lab (rows, columns, 3) of the size in which it is looked for.
+        within: L of the border in which it lies; None if it lies in none.
+    """
     if min(lab.shape[:2]) < _SMALLEST:
         return None
     sides = [np.ascontiguousarray(np.rot90(lab, turn)) for turn in range(4)]
-    edges = [_find_edge(side, 0, side.shape[1]) for side in sides]
+    edges = [_find_edge(side, 0, side.shape[1], _DEEPEST * len(side)) for side in sides]
     if sum(edge is not None and edge.score > 0.2 for edge in edges) < 3:
         return None
-    depths = [max(0, int(edge.line.mean())) if edge and edge.score > 0.2 else 0 for edge in edges]
-    # A side's line goes from one neighbour's to the other's. Turned to the left, what was right is up.
-    for turn, side in enumerate(sides):
-        first, last = depths[turn - 1], side.shape[1] - depths[(turn + 1) % 4]
-        edges[turn] = _find_edge(side, first, last) if edges[turn] and last - first >= _SMALLEST // 2 else None
+    for _ in range(2):
+        depths = [max(0, int(edge.line.mean())) if edge and edge.score > 0.2 else 0 for edge in edges]
+        # A side's line goes from one neighbour's to the other's. Turned to the left, what was right is up.
+        for turn, side in enumerate(sides):
+            first, last = depths[turn - 1], side.shape[1] - depths[(turn + 1) % 4]
+            usual = np.median(depths[:turn] + depths[turn + 1 :])
+            deepest = min(_DEEPEST * len(side), _UNEVEN * usual + 0.02 * max(lab.shape))
+            if last - first >= _SMALLEST // 2:
+                edges[turn] = _find_edge(side, first, last, deepest)
     scores = sorted(edge.score if edge else 0.0 for edge in edges)
-    everywhere = scores[0] >= _WEAK and np.mean(scores) >= (_CLEAR if sure else _USUAL)
-    if not everywhere and (sure or scores[1] < _CLEAR):
+    everywhere = scores[0] >= _WEAK and np.mean(scores) >= (_USUAL if within is None else _CLEAR)
+    if not everywhere and (within is not None or scores[1] < _CLEAR):
         return None
-    inside = np.ones(lab.shape[:2], np.float32)
+    inside, papers = np.ones(lab.shape[:2], np.float32), []
     for turn, edge in enumerate(edges):
         if edge and (everywhere or edge.score >= _CLEAR):
-            rows = np.arange(1, sides[turn].shape[0] + 1, dtype=np.float32)[:, None]
+            rows = np.arange(1, len(sides[turn]) + 1, dtype=np.float32)[:, None]
             inside *= np.rot90(np.clip(rows - edge.depths, 0, 1), -turn)
-    return np.rint(inside * 255).astype(np.uint8) if inside.mean() >= _LEAST else None
+            papers.append(edge.paper)
+    paper = float(np.mean(papers))
+    another = within is None or abs(paper - within) > _ANOTHER
+    if inside.mean() < _LEAST or np.ptp(papers) > _ANOTHER or not another:
+        return None
+    return np.rint(inside * 255).astype(np.uint8), paper
 
 
 def _distance(lab: np.ndarray, other: np.ndarray) -> np.ndarray:
@@ -146,13 +169,13 @@ def _paper(lab: np.ndarray) -> tuple[np.ndarray, float]:
     return paper.astype(np.float32), float(np.median(np.abs(strip - paper)[..., 0]))
 
 
-def _find_edge(lab: np.ndarray, first: int, last: int) -> _Edge | None:
+def _find_edge(lab: np.ndarray, first: int, last: int, deepest: float) -> _Edge | None:
     """The line at which the border of the upper side ends, judged by the columns from `first` to `last`."""
-    height, width = lab.shape[:2]
+    width = lab.shape[1]
     paper, noise = _paper(lab)
     if noise > _NOISIEST:
         return None
-    rows = int(_DEEPEST * height)
+    rows = max(4, int(deepest))
     upper = lab[: rows + 3]
     like = _distance(upper, paper) < min(10 + 3 * noise, 24)
     # The edge of a reduced picture is blurred over two pixels.
@@ -168,7 +191,7 @@ def _find_edge(lab: np.ndarray, first: int, last: int) -> _Edge | None:
     if not score:
         return None
     line = offset + 1 + slope * (np.arange(width) - (width - 1) / 2)
-    return _Edge(score, *_refined(lab, paper, line, first, last))
+    return _Edge(float(np.median(paper[:, 0])), score, *_refined(lab, paper, line, first, last))
 
 
 def _along_lines(maps: np.ndarray, first: int, last: int) -> Iterator[np.ndarray]:
