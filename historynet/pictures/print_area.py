@@ -38,8 +38,11 @@ _FLAT = 0.75
 _WEAK, _USUAL, _CLEAR = 0.35, 0.6, 0.8
 """Share of a side along which the border is seen to end: at least; of all four sides on average; of a clear one."""
 
-_UNEVEN = 5
-"""Times the width of the other sides' borders that a side's has at most: what is flat behind that is a picture."""
+_UNEVEN = {_CLEAR: 5.0, 0.0: 2.5}
+"""By the least score of a side: times the width of the other sides' borders that its own has at most.
+
+What is flat behind that is a picture: dark woods at a black edge, a white sky at white paper.
+"""
 
 _ANOTHER = 40
 """Levels of L within which borders are of one paper; one within another is of another."""
@@ -129,9 +132,11 @@ def _look(lab: np.ndarray, within: float | None) -> tuple[np.ndarray, float] | N
         for turn, side in enumerate(sides):
             first, last = depths[turn - 1], side.shape[1] - depths[(turn + 1) % 4]
             usual = np.median(depths[:turn] + depths[turn + 1 :])
-            deepest = min(_DEEPEST * len(side), _UNEVEN * usual + 0.02 * max(lab.shape))
-            if last - first >= _SMALLEST // 2:
+            for score, times in _UNEVEN.items() if last - first >= _SMALLEST // 2 else ():
+                deepest = min(_DEEPEST * len(side), times * usual + 0.02 * max(lab.shape))
                 edges[turn] = _find_edge(side, first, last, deepest)
+                if edges[turn] is None or edges[turn].score >= score:
+                    break
     scores = sorted(edge.score if edge else 0.0 for edge in edges)
     everywhere = scores[0] >= _WEAK and np.mean(scores) >= (_USUAL if within is None else _CLEAR)
     if not everywhere and (within is not None or scores[1] < _CLEAR):
