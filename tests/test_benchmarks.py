@@ -14,6 +14,7 @@ from conftest import ROOT, run_process, write_picture
         ("training", ["--nothing"], "unrecognized arguments: --nothing"),
         ("pipeline", ["--nothing"], "unrecognized arguments: --nothing"),
         ("colorizing", ["--nothing"], "unrecognized arguments: --nothing"),
+        ("borders", ["--gray", "nowhere"], "nowhere: "),
         ("films", ["--film", "nowhere.mp4", "--model", "nowhere.keras"], "nowhere.keras: "),
     ],
 )

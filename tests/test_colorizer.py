@@ -361,16 +361,6 @@ def test_guided_upsampling_follows_the_edges_of_the_luminance():
     assert errors["guided"] < 0.7 * errors["bilinear"]
 
 
-def test_sepia_counts_as_gray_and_colour_as_colour():
-    rgb = np.random.default_rng(0).integers(0, 256, (8, 8, 3), np.uint8)
-    rgb = color.resize(rgb, 224, 224)
-    gray = color.to_gray(rgb)[..., :1] / 255
-    sepia = np.dstack([gray**0.8 * 250, gray * 235, gray**1.2 * 200]).astype(np.uint8)
-    assert color.tint(color.network_lab(rgb, (64, 64))) > color.COLORED
-    assert color.tint(color.network_lab(sepia, (64, 64))) < color.COLORED
-    assert color.tint(color.network_lab(color.to_gray(rgb), (64, 64))) < 0.5
-
-
 def test_threads_that_load_at_the_same_time_leave_the_initial_values_of_others_alone():
     own, layers = keras.Layer.add_weight, []
     inside, go_on = threading.Event(), threading.Event()

@@ -16,8 +16,8 @@ from historynet import backend, settings
 from historynet.colorizing.choosing import find_model
 from historynet.errors import InputError
 from historynet.parallel import batched, map_ahead
-from historynet.pictures import color, formats
-from historynet.pictures.options import STRENGTHS, UPSAMPLINGS, check_number, check_word
+from historynet.pictures import color, formats, print_area
+from historynet.pictures.options import STRENGTHS, UPSAMPLINGS, check_number, check_switch, check_word
 from historynet.systems import loading, system
 from historynet.systems.system import Colorizing
 
@@ -93,7 +93,9 @@ class Colorizer:
             digest.update(json.dumps(self._decoding, sort_keys=True).encode())
         return digest.hexdigest()
 
-    def __call__(self, picture: PictureLike, strength: float = 1.0, upsampling: str = color.BILINEAR) -> np.ndarray:
+    def __call__(
+        self, picture: PictureLike, strength: float = 1.0, upsampling: str = color.BILINEAR, borders: bool = True
+    ) -> np.ndarray:
         """A picture of any size -> uint8 RGB (height, width, 3).
 
         Args:
@@ -102,14 +104,19 @@ class Colorizer:
                 upright, and without its transparency.
             strength: factor on the predicted chrominance, 0..2: 0 is gray, 1 as predicted.
             upsampling: one of `pictures.options.UPSAMPLINGS`.
+            borders: leave the border of a scan as it is, and colour the print within; False: colour all.
 
         Raises:
             InputError: if an argument cannot be; PictureError, which is one, if a file cannot be read.
         """
-        return next(self.many([picture], strength, upsampling))
+        return next(self.many([picture], strength, upsampling, borders))
 
     def many(
-        self, pictures: Iterable[PictureLike], strength: float = 1.0, upsampling: str = color.BILINEAR
+        self,
+        pictures: Iterable[PictureLike],
+        strength: float = 1.0,
+        upsampling: str = color.BILINEAR,
+        borders: bool = True,
     ) -> Iterator[np.ndarray]:
         """The results of many pictures, in order; eight go through the network together, and memory is bounded.
 
@@ -119,26 +126,31 @@ class Colorizer:
             pictures: as one is given to a call; taken one by one.
             strength: as of a call.
             upsampling: as of a call.
+            borders: as of a call.
 
         Raises:
             InputError: as of a call; what is wrong with a picture where its result, or one a little before, is taken.
         """
         check_number("strength", strength, STRENGTHS)
         check_word("upsampling", upsampling, UPSAMPLINGS)
+        check_switch("borders", borders)
         if isinstance(pictures, str | bytes | os.PathLike) or not isinstance(pictures, Iterable):
             raise InputError(f"pictures: {pictures!r} will not do; it takes a list of pictures or another iterable")
-        return self._many(pictures, strength, upsampling)
+        return self._many(pictures, strength, upsampling, borders)
 
-    def _many(self, pictures: Iterable[PictureLike], strength: float, upsampling: str) -> Iterator[np.ndarray]:
-        def prepare(picture: PictureLike) -> tuple[np.ndarray, np.ndarray]:
+    def _many(
+        self, pictures: Iterable[PictureLike], strength: float, upsampling: str, borders: bool
+    ) -> Iterator[np.ndarray]:
+        def prepare(picture: PictureLike) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
             rgb = _as_rgb(picture)
-            return rgb, color.network_lab(rgb, self.size)[..., :1]
+            inside = print_area.find_print(rgb) if borders else None
+            return rgb, color.network_lab(rgb, self.size)[..., :1], inside
 
         with contextlib.closing(map_ahead(prepare, pictures, _PICTURES_AT_ONCE)) as prepared:
             for batch in batched(prepared, _PICTURES_AT_ONCE):
-                colours = self.predict_ab(np.stack([luminance for _, luminance in batch]))
-                for (rgb, _), ab in zip(batch, colours, strict=True):
-                    yield color.with_chrominance(rgb, ab, strength, upsampling)
+                colours = self.predict_ab(np.stack([luminance for _, luminance, _ in batch]))
+                for (rgb, _, inside), ab in zip(batch, colours, strict=True):
+                    yield color.with_chrominance(rgb, ab, strength, upsampling, inside=inside)
 
     def predict(self, luminance: np.ndarray) -> dict[str, np.ndarray]:
         """L (pictures, height, width, 1) in 0..1 -> the network's raw outputs by name, the picture as first axis."""

@@ -20,7 +20,7 @@ from historynet.colorizing.reporting import COLORED, COLORIZED, EXISTING, Outcom
 from historynet.colorizing.results import name_comparison, name_page
 from historynet.errors import InputError, PictureError
 from historynet.parallel import batched, map_ahead, within
-from historynet.pictures import color, figures, formats, images
+from historynet.pictures import color, figures, formats, images, print_area, toning
 
 _COMPARISON_HEIGHT = 1024
 """Pixels, at most, of a picture beside its result."""
@@ -29,6 +29,11 @@ _MEGAPIXELS_AT_ONCE = 24
 """About as many are read ahead, in the network's batch, and being written; a larger picture goes alone."""
 
 _NEARLY_GRAY = "the predicted colours are nearly gray: an untrained network, or the wrong one?"
+
+_BORDER = "a border stays as it is, and the print within is coloured (--no-borders colours all)"
+
+_KEPT, _TONED, _COLORED = "kept: coloured already", "toned print: coloured anew", "coloured already: coloured anew"
+"""What is said of a picture that is not gray."""
 
 _OF_THE_DISK = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS})
 """Errors of writing that every further result would meet, too."""
@@ -110,9 +115,11 @@ class _Job:
         picture: its content, from reading to writing.
         luminance: L as the network sees it, float32 (height, width, 1) in 0..1.
         ab: as predicted, float32 (height, width, 2) in 0..1.
+        inside: where the print lies in the picture, as of `print_area.find_print`; None: everywhere.
         existing: whether it is passed over because its result exists.
         colored: whether it is left as it is because it has colour.
         tint: how far it is from having one tone only; None before it is read.
+        tone: what that makes of it, one of `toning.GRAY`, `TONED` and `COLORED`.
         nearly_gray: whether hardly any colours were predicted.
         written: whether its result is written.
         skipped: why it is skipped.
@@ -128,9 +135,11 @@ class _Job:
     picture: formats.Picture | None = None
     luminance: np.ndarray | None = None
     ab: np.ndarray | None = None
+    inside: np.ndarray | None = None
     existing: bool = False
     colored: bool = False
     tint: float | None = None
+    tone: str = toning.GRAY
     nearly_gray: bool = False
     written: bool = False
     skipped: str | None = None
@@ -227,10 +236,13 @@ class _Run:
             job.source = identify(job.path)
         deep = job.result.suffix in (".png", ".tif")
         job.picture = self._within(formats.read, job.path, job.page, deep, self.options.max_megapixels)
-        lab = color.network_lab(job.picture.rgb, self.colorizer.size)
-        job.luminance = lab[..., :1]
-        job.tint = color.tint(lab)
-        job.colored = self.options.keep_colored and job.tint > color.COLORED
+        job.luminance = color.network_lab(job.picture.rgb, self.colorizer.size)[..., :1]
+        copy = print_area.reduce(job.picture.rgb)
+        inside = print_area.find_print(copy)
+        job.tint, job.tone = toning.look(copy, inside)
+        job.colored = self.options.keep_colored and job.tone == toning.COLORED
+        if self.options.borders:
+            job.inside = inside
 
     def _pass_over(self, job: _Job) -> None:
         """Sees whether the result that is there already is the picture's."""
@@ -264,7 +276,7 @@ class _Run:
             settings = self.options.made_with(job.result.suffix)
             naming = self.records.naming(job.path, job.source, job.result, settings)
         job.nearly_gray = color.chroma(job.ab) < color.NEARLY_GRAY
-        _write(job.picture, job.ab, job.result, self.options, naming)
+        _write(job.picture, job.ab, job.inside, job.result, self.options, naming)
         # The notes stay; the pixels have done their work.
         job.picture.rgb = job.picture.alpha = None
         job.written = True
@@ -281,16 +293,30 @@ class _Run:
             return
         if job.existing:
             report.existing += 1
-            result, outcome, notes = job.result, EXISTING, job.notes
+            result, outcome, notes, why = job.result, EXISTING, job.notes, job.notes
         elif job.colored:
             report.colored += 1
-            result, outcome, notes = None, COLORED, []
+            result, outcome, notes, why = None, COLORED, [_KEPT], [_KEPT]
         else:
             report.done += 1
-            result, outcome, notes = job.result, COLORIZED, job.picture.notes
+            result, outcome = job.result, COLORIZED
+            notes, why = self._remarks(job)
             self.nearly_gray += [job.path] * job.nearly_gray
         report.note(job.path, notes)
-        report.outcomes.append(Outcome(job.path, result, outcome, "; ".join(notes), job.tint))
+        report.outcomes.append(Outcome(job.path, result, outcome, "; ".join(why), job.tint))
+
+    def _remarks(self, job: _Job) -> tuple[list[str], list[str]]:
+        """What there is to say of a result: in a note for all that it is said of, and of the picture by itself."""
+        notes, why = list(job.picture.notes), list(job.picture.notes)
+        if job.inside is not None:
+            notes.append(_BORDER)
+            why.append(f"a border of {print_area.border_share(job.inside):.0%} stays as it is")
+        if job.tone != toning.GRAY:
+            said = _TONED if job.tone == toning.TONED else _COLORED
+            why.append(said)
+            # Elsewhere it is no news: all pictures are coloured.
+            notes += [said] * self.options.keep_colored
+        return notes, why
 
     def _count_unfinished(self) -> None:
         for job in self.unfinished:
@@ -305,14 +331,15 @@ class _Run:
 def _write(
     picture: formats.Picture,
     ab: np.ndarray,
+    inside: np.ndarray | None,
     result: Path,
     options: Options,
     naming: contextlib.AbstractContextManager[None] | None,
 ) -> None:
-    """Colours a picture by its ab and writes it, and beside it what it was if that is wanted."""
+    """Colours a picture by its ab, inside of an area, and writes it, and beside it what it was if that is wanted."""
     rgb = picture.rgb
     before = figures.scale(color.to_8_bit(rgb), min(len(rgb), _COMPARISON_HEIGHT)) if options.compare else None
-    picture.rgb = color.with_chrominance(rgb, ab, options.strength, options.upsampling, out=rgb)
+    picture.rgb = color.with_chrominance(rgb, ab, options.strength, options.upsampling, rgb, inside)
     if options.provenance:
         formats.add_provenance(picture, options.provenance)
     formats.write(result, picture, options.quality, naming)

@@ -15,6 +15,7 @@ from historynet.pictures.options import (
     STRENGTHS,
     UPSAMPLINGS,
     check_number,
+    check_switch,
     check_word,
 )
 
@@ -26,7 +27,9 @@ class Options:
     Attributes:
         strength: factor on the predicted chrominance: 0 is gray, 1 as predicted.
         upsampling: one of `pictures.options.UPSAMPLINGS`.
-        keep_colored: leave pictures as they are that have colour already (`color.tint`).
+        borders: leave the border of a scan as it is, and colour the print within (`print_area.find_print`); False:
+            colour all.
+        keep_colored: leave pictures as they are that have colour already (`toning.tint`).
         compare: also write NAME_comparison.jpg, the picture beside its result.
         quality: of JPEG and WebP files, 1 to 100.
         provenance: a line for the results' EXIF data; None: none.
@@ -41,6 +44,7 @@ class Options:
 
     strength: float = 1.0
     upsampling: str = BILINEAR
+    borders: bool = True
     keep_colored: bool = False
     compare: bool = False
     quality: int = QUALITY
@@ -52,6 +56,7 @@ class Options:
     def __post_init__(self) -> None:
         check_number("strength", self.strength, STRENGTHS)
         check_word("upsampling", self.upsampling, UPSAMPLINGS)
+        check_switch("borders", self.borders)
         check_number("quality", self.quality, QUALITIES, numbers.Integral)
         check_number("max_megapixels", self.max_megapixels, LIMITS)
         check_number("max_seconds", self.max_seconds, SECONDS)
@@ -64,4 +69,5 @@ class Options:
             extension: the result's, with its dot.
         """
         quality = {"quality": self.quality} if extension in (".jpg", ".webp") else {}
-        return {"strength": self.strength, "upsampling": self.upsampling} | quality
+        borders = "kept" if self.borders else "coloured"
+        return {"strength": self.strength, "upsampling": self.upsampling, "borders": borders} | quality

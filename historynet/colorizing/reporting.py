@@ -22,8 +22,8 @@ class Outcome:
         result: the file that holds its result; None if there is none.
         outcome: in a few words.
         why: what there is to say of it.
-        tint: how far the picture is from having one tone only, in 8-bit levels of ab (`color.tint`): 0 is gray; None if
-            nobody looked.
+        tint: how far the picture is from having one tone only, in 8-bit levels of ab (`toning.tint`): 0 is gray; None
+            if nobody looked.
     """
 
     picture: Path

@@ -160,6 +160,12 @@ def _add_color_options(group: argparse._ArgumentGroup) -> None:
         default=Options.upsampling,
         help="of the chrominance (default: %(default)s)",
     )
+    group.add_argument(
+        "--no-borders",
+        dest="borders",
+        action="store_false",
+        help="colour the borders of scans, too, not the print alone",
+    )
     group.add_argument("--keep-colored", action="store_true", help="leave pictures alone that have colour already")
     group.add_argument("--compare", action="store_true", help="also write NAME_comparison.jpg, before and after")
 

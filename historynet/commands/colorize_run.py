@@ -36,6 +36,7 @@ from historynet.settings import Settings, option
 from historynet.training.stopping import Stop
 
 _OF_PICTURES = {
+    "borders": Options.borders,
     "keep_colored": Options.keep_colored,
     "compare": Options.compare,
     "quality": Options.quality,
@@ -212,7 +213,12 @@ def _show(plan: _Plan, arguments: argparse.Namespace, film_options: FilmOptions,
 def _note_unobeyed(arguments: argparse.Namespace, plan: _Plan, report: Report) -> None:
     """Notes which of the options that are given do not count for which of the inputs."""
     for pairs, defaults, others in ((plan.films, _OF_PICTURES, "pictures"), (plan.pictures, _OF_FILMS, "films")):
-        given = [option(name) for name, default in defaults.items() if getattr(arguments, name) != default]
+        values = {name: getattr(arguments, name) for name in defaults}
+        given = [
+            option(f"no_{name}" if value is False else name)
+            for name, value in values.items()
+            if value != defaults[name]
+        ]
         for path, _ in pairs if given else ():
             report.note(path, [f"{', '.join(given)}: for {others} alone"])
     if arguments.preview is None:

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from historynet.errors import InputError, PictureError
-from historynet.pictures import color, images
+from historynet.pictures import color, images, toning
 from historynet.settings import Settings
 
 
@@ -191,7 +191,7 @@ def note_on_gray(samples: Samples) -> str | None:
         except PictureError:
             continue
         looked_at += 1
-        if color.tint(np.concatenate([fields["L"], fields["ab"]], axis=-1)) <= color.COLORED:
+        if toning.tint(255 * np.concatenate([fields["L"], fields["ab"]], axis=-1)) <= toning.COLORED_TINT:
             gray.append(reader.picture(int(index)))
     if 2 * len(gray) <= looked_at or not gray:
         return None

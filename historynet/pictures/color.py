@@ -62,6 +62,7 @@ def with_chrominance(
     strength: float = 1.0,
     upsampling: str = BILINEAR,
     out: np.ndarray | None = None,
+    inside: np.ndarray | None = None,
 ) -> np.ndarray:
     """A picture (h, w, 3) with its own full-size L and a predicted ab (rows, columns, 2) in 0..1.
 
@@ -74,6 +75,8 @@ def with_chrominance(
         strength: factor on the distance from gray: 0 is gray, 1 as predicted.
         upsampling: one of `options.UPSAMPLINGS`.
         out: the array for the result, which may be rgb itself.
+        inside: uint8 (rows, columns) of any size, 255 where the picture gets its chrominance and 0 where it stays as it
+            is (`print_area.find_print`); None: everywhere.
 
     Returns:
         RGB of the same shape and type.
@@ -92,9 +95,13 @@ def with_chrominance(
         # To the full width once; to the full height strip by strip.
         ab = cv2.resize(ab, (width, len(ab)), interpolation=cv2.INTER_LINEAR)
     out = np.empty_like(rgb) if out is None else out
+    if inside is not None:
+        inside = cv2.resize(inside, (width, len(inside)), interpolation=cv2.INTER_LINEAR)
     step = max(1, _STRIP // width)
     for top in range(0, height, step):
         rows = slice(top, min(top + step, height))
+        outside = [] if inside is None else _columns_outside(inside, rows, height)
+        before = [rgb[rows, columns].copy() for columns in outside]
         if exact:
             lab = rgb_to_lab(rgb[rows])
             # Ten times as fast as an assignment.
@@ -102,7 +109,37 @@ def with_chrominance(
             out[rows] = lab_to_rgb(lab)
         else:
             out[rows] = _finely(rgb[rows], _stretch(ab, rows, height))
+        for columns, pixels in zip(outside, before, strict=True):
+            share = _stretch(inside[:, columns, None], rows, height)[..., 0]
+            _keep_outside(out[rows, columns], pixels, share, height / len(inside))
     return out
+
+
+def _columns_outside(inside: np.ndarray, rows: slice, height: int) -> list[slice]:
+    """The columns that rows of a picture do not have wholly inside of an area (n, w), which is stretched to them."""
+    first, last = rows.start * len(inside) // height - 1, rows.stop * len(inside) // height + 2
+    whole = inside[max(0, first) : last].min(axis=0) == 255
+    places = np.flatnonzero(whole)
+    if not len(places) or not whole[places[0] : places[-1]].all():
+        return [slice(0, len(whole))]
+    parts = slice(0, places[0]), slice(places[-1] + 1, len(whole))
+    return [part for part in parts if part.start < part.stop]
+
+
+def _keep_outside(rows: np.ndarray, before: np.ndarray, inside: np.ndarray, scale: float) -> None:
+    """Puts back into rows of a result what they were outside of an area.
+
+    Args:
+        rows: (h, w, 3), changed in place.
+        before: the same rows of the picture.
+        inside: (h, w), 0..255, enlarged by a factor.
+        scale: the factor: the edge, a pixel of the small area, becomes a pixel of the picture.
+    """
+    share = np.clip((inside / np.float32(255) - 0.5) * np.float32(max(1, scale)) + 0.5, 0, 1)
+    np.copyto(rows, before, where=(share == 0)[..., None])
+    edge = (share > 0) & (share < 1)
+    part = share[edge][:, None]
+    rows[edge] = np.rint(before[edge] * (1 - part) + rows[edge] * part)
 
 
 def _finely(rgb: np.ndarray, chrominance: np.ndarray) -> np.ndarray:
@@ -171,26 +208,6 @@ def _guided_coefficients(guide: np.ndarray, ab: np.ndarray, radius: int = 1, eps
     slope = mean(slope)
     # Not the filter's own offset, which smooths: at the network's size ab is to come out as it is.
     return np.concatenate([slope, ab - slope * guide], axis=-1)
-
-
-COLORED = 3.5
-"""Above this a picture counts as coloured (`tint`)."""
-
-
-def tint(lab: np.ndarray) -> float:
-    """How far a picture is from being toned in one colour, in 8-bit levels of ab.
-
-    The root mean square distance of each pixel's ab from the mean of all pixels that are as light (in 32 steps): 0 for
-    a gray picture, little for a sepia one, whose colour follows from its lightness.
-
-    Args:
-        lab: Lab as networks see it (rows, columns, 3), 0..1.
-    """
-    lab = lab.reshape(-1, 3) * 255
-    step = lab[:, 0].astype(int) // 8
-    count = np.maximum(np.bincount(step, minlength=32), 1)
-    mean = np.stack([np.bincount(step, channel, 32) / count for channel in lab[:, 1:].T], axis=-1)
-    return float(np.sqrt(((lab[:, 1:] - mean[step]) ** 2).sum(axis=-1).mean()))
 
 
 NEARLY_GRAY = 2.5

@@ -55,6 +55,16 @@ def check_number(name: str, value: Any, ends: tuple[float, float], kind: type = 
         raise InputError(f"{name}: {value!r} will not do; it takes {noun} from {ends[0]:g} to {ends[1]:g}")
 
 
+def check_switch(name: str, value: Any) -> None:
+    """Sees that an argument is True or False.
+
+    Raises:
+        InputError: if not.
+    """
+    if not isinstance(value, bool):
+        raise InputError(f"{name}: {value!r} will not do; it takes True or False")
+
+
 def check_word(name: str, value: Any, words: Collection[str | None]) -> None:
     """Sees that an argument is one of a few words.
 
