@@ -9,7 +9,7 @@ import json
 import re
 import shutil
 import subprocess
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
 import av
@@ -122,7 +122,7 @@ CASES = [
     Case("d.avi", H264, "pcm_s16le rate=8000", rate="24"),
     Case("e.avi", f"{H264} bf=3 x264opts=b-pyramid=normal", "ac3", rate="30000/1001"),
     Case("f.avi", "mjpeg q=2 pix_fmt=yuvj420p", "pcm_u8 rate=11025"),
-    Case("g.avi", "dvvideo", f"pcm_s16le {DISC}", **DV),
+    Case("g.avi", "dvvideo", f"pcm_s16le {DISC}", **DV | {"timecode": None}),
     Case("h.avi", "huffyuv pix_fmt=yuv422p", "adpcm_ms", kept="aac", notes=TO_AAC),
     Case("i.avi", "ffv1", "adpcm_ima_wav", kept="aac", notes=TO_AAC),
     Case("j.avi", "msmpeg4 q=2", "wmav2 b=128000", kept="aac", notes=TO_AAC),
@@ -147,12 +147,12 @@ CASES = [
     Case("a.ts", H264, "aac"),
     Case("b.ts", "mpeg2video q=2 bf=2", "mp2", rate="30000/1001"),
     Case("c.ts", "libx265 crf=8 x265-params=log-level=none", "ac3"),
-    Case("d.ts", H264, f"s302m strict=-2 {DISC}", kept="pcm_s16le", notes=TO_PCM),
+    Case("d.ts", H264, "s302m", kept="pcm_s16le", notes=TO_PCM),
     Case("e.m2ts", H264, f"pcm_bluray {DISC}", kept="pcm_s16le", notes=TO_PCM, rate="24"),
     Case("f.ts", H264, "aac", result=".mp4"),
     Case("g.mts", H264, "ac3", result=".mov"),
     # others
-    Case("a.ogv", "libtheora q=10", "vorbis strict=-2 layout=stereo"),
+    Case("a.ogv", "libtheora", "libvorbis"),
     Case("b.ogv", "libvpx b=2000000", "flac"),
     Case("a.3gp", "h263 q=2", "aac", size=(176, 144)),
     Case("a.mxf", "mpeg2video q=2", "pcm_s16le rate=48000", timecode="02:00:00:00"),
@@ -204,8 +204,25 @@ def chirp(rate):
     return (0.4 * np.sin(2 * np.pi * (200 + 400 * t) * t)).astype(np.float32)
 
 
+def is_unknown(encoder):
+    try:
+        av.Codec(encoder, "w")
+    except av.codec.codec.UnknownCodecError:
+        return True
+    return False
+
+
 def make(case, path):
-    """Writes the film."""
+    """Writes the film; by ffmpeg what libav has no encoder for here."""
+    names = [words.split()[0] for words in (case.video, case.sound) if words]
+    if any(map(is_unknown, names)):
+        if not shutil.which("ffmpeg"):
+            pytest.skip(f"no encoder of {' and '.join(names)} is installed (apt-get install ffmpeg)")
+        plain = path.with_suffix(".nut")
+        make(replace(case, video="ffv1", sound=case.sound and f"pcm_s16le {DISC}"), plain)
+        encoders = ("-c:v", names[0], "-q:v", "8", "-c:a", names[1], "-strict", "-2")
+        subprocess.run(["ffmpeg", "-v", "error", "-i", plain, *encoders, path], check=True)
+        return
     codec, options = settings(case.video)
     pixel_format, first = options.pop("pix_fmt", "yuv420p"), options.pop("first", None)
     with av.open(str(path), "w") as container:
@@ -271,14 +288,14 @@ def lightness(frame):
 
 def heard(path, begin):
     """The sound from a time of the file on, at RATE, with silence where there is none."""
-    sound, end = np.zeros(round(2 * SECONDS * RATE), np.float32), 0
+    sound, end = np.zeros(round(2 * SECONDS * RATE), np.float32), None
     with av.open(str(path)) as container:
         resampler = av.AudioResampler("fltp", "mono", RATE)
         for frame in container.decode(audio=0):
             for part in resampler.resample(frame):
-                place = end if part.time is None else round((part.time - begin) * RATE)
+                place = (end or 0) if part.time is None else round((part.time - begin) * RATE)
                 # Times are rounded, to milliseconds in many containers; what follows closely is one sound.
-                place = end if abs(place - end) < 0.02 * RATE else place
+                place = end if end is not None and abs(place - end) < 0.02 * RATE else place
                 end = place + part.samples
                 if place >= 0:
                     sound[place:end] = part.to_ndarray()[0][: len(sound) - place]
@@ -316,11 +333,6 @@ def of_streams(path):
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_films(case, tmp_path):
     film, result = tmp_path / case.name, tmp_path / f"result{case.result or same_container(tmp_path / case.name)}"
-    for words in filter(None, (case.video, case.sound)):
-        try:
-            av.Codec(words.split()[0], "w")
-        except av.codec.codec.UnknownCodecError as error:
-            pytest.skip(f"libav has no encoder {error} here")
     make(case, film)
     report = colorize_film(Painter(), film, result, FilmOptions(crf=8, **case.options))
     assert report.damage == []
