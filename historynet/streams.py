@@ -4,6 +4,7 @@ import errno
 import io
 import os
 import shutil
+import stat
 import sys
 import time
 from typing import Any
@@ -15,6 +16,13 @@ _GONE = frozenset({errno.EPIPE, errno.EIO})
 """What writing answers where nobody reads any more: a pipe's other end, a terminal that was closed."""
 
 
+def _is_gone(error: OSError, descriptor: int) -> bool:
+    """Whether an error says that nobody reads any more; a file's disk that cannot be written to is none of these."""
+    # A terminal that was closed is not known for one any more (isatty), but still for a character device.
+    mode = os.fstat(descriptor).st_mode
+    return error.errno in _GONE and (stat.S_ISCHR(mode) or stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode))
+
+
 class _Lasting(io.FileIO):
     """A file whose reader may go: what is written then goes nowhere, and the work goes on."""
 
@@ -22,7 +30,7 @@ class _Lasting(io.FileIO):
         try:
             return super().write(data)
         except OSError as error:
-            if error.errno not in _GONE:
+            if not _is_gone(error, self.fileno()):
                 raise
             nowhere = os.open(os.devnull, os.O_WRONLY)
             os.dup2(nowhere, self.fileno())

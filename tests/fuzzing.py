@@ -28,7 +28,7 @@ import numpy as np
 
 Attempt = Callable[[int, Path], str]
 
-STARTING = 120
+STARTING = 300
 """Seconds that a process may take to start and to import what the cases need."""
 
 _EXTREMES = (b"\0\0\0\0", b"\xff\xff\xff\xff", b"\x7f\xff\xff\xff", b"\xff\xff\xff\x7f", b"\x80\0\0\0", b"\0\0\0\x80")

@@ -472,6 +472,20 @@ def test_a_report_of_a_stopped_run_names_what_was_not_reached(mhmd, model, run, 
     assert run(COLORIZE, *arguments)[0] == 143
     assert report.read_text(encoding="utf-8-sig").count(",not reached,") == 3
 
+    def fail(report, path):
+        raise errors.InputError(f"{path}: cannot be written (No space left on device)")
+
+    # What ended the run counts, and a table that cannot be written is named, too.
+    monkeypatch.setattr(Report, "write", fail)
+    code, _, messages = run(COLORIZE, *arguments)
+    assert code == 143
+    assert messages.splitlines()[-2:] == [f"error: {report}: cannot be written (No space left on device)", "stopped"]
+    monkeypatch.undo()
+    monkeypatch.setattr(Report, "write", fail)
+    code, _, messages = run(COLORIZE, *arguments)
+    assert code == 2
+    assert messages.splitlines()[-1] == f"error: {report}: cannot be written (No space left on device)"
+
 
 def test_a_dry_run_of_colorizing_shows_each_file_and_writes_nothing(mhmd, model, run, tmp_path):
     write_picture(tmp_path / "in/a.png", size=(40, 30))

@@ -1,6 +1,8 @@
 """The standard streams of a command: closed, read by nobody any more, no terminal; and what libraries say there."""
 
+import errno
 import os
+import pty
 import subprocess
 import sys
 
@@ -57,6 +59,25 @@ def test_what_becomes_of_the_streams_changes_nothing_of_the_work(tmp_path, close
     assert (tmp_path / "file").read_text() == "done"
     assert "Traceback" not in out + err
     assert "a warning" not in out or "2>&1" in closed
+
+
+@pytest.mark.parametrize(("name", "gone"), [("pipe", True), ("terminal", True), ("file", False)])
+def test_an_error_of_a_disk_is_no_reader_that_went(tmp_path, name, gone):
+    if name == "file":
+        descriptors = [os.open(tmp_path / "log", os.O_CREAT | os.O_WRONLY)]
+    else:
+        descriptors = list(os.pipe() if name == "pipe" else pty.openpty())
+    writer = descriptors.pop()
+    for other in descriptors:
+        os.close(other)
+    try:
+        assert streams._is_gone(OSError(errno.EIO, os.strerror(errno.EIO)), writer) == gone
+        assert not streams._is_gone(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), writer)
+        with streams.open_lasting(writer) as stream:
+            stream.write("nobody\n")
+            stream.write("reads this\n")
+    finally:
+        os.close(writer)
 
 
 def test_what_libraries_warn_of_is_shown_with_debug_alone(tmp_path):

@@ -1,9 +1,10 @@
 """What the command line of the colorizers starts: pictures, then films, and a report however that ends."""
 
 import argparse
+import contextlib
 import dataclasses
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -113,17 +114,11 @@ def run(arguments: argparse.Namespace, settings: Settings, variant: str | None, 
     with backend.quiet():
         colorizer, records = _load(choice.path, variant, settings, dict(getattr(arguments, "decoding", ())))
         line = records.provenance(__version__) if arguments.provenance else None
-        try:
-            with Stop() as stop, stop.at_once(_STOPPED):
-                options = _options(Options, arguments, provenance=line)
-                _colorize_pictures(colorizer, plan, settings.colorizing_batch_size, options, report, records)
-                film_options = _options(FilmOptions, arguments, provenance=line, end=end)
-                _colorize_films(colorizer, plan, film_options, report, records)
-        finally:
-            # Also of a run that was stopped, or that a full disk ended.
-            _print_report(report, settings.result_dir)
-            if arguments.report:
-                _write_report(arguments.report, plan, report)
+        with _reported(arguments.report, plan, report, settings.result_dir), Stop() as stop, stop.at_once(_STOPPED):
+            options = _options(Options, arguments, provenance=line)
+            _colorize_pictures(colorizer, plan, settings.colorizing_batch_size, options, report, records)
+            film_options = _options(FilmOptions, arguments, provenance=line, end=end)
+            _colorize_films(colorizer, plan, film_options, report, records)
     return errors.SKIPPED if report.skipped or report.damaged else errors.DONE
 
 
@@ -171,6 +166,31 @@ def _check_report(arguments: argparse.Namespace) -> None:
     if path.exists() and not is_report(path):
         raise InputError(f"--report {path}: is there already and no such table; name another file")
     files.make_folder(path.absolute().parent)
+
+
+@contextlib.contextmanager
+def _reported(path: Path | None, plan: _Plan, report: Report, result_dir: Path) -> Iterator[None]:
+    """Prints what became of the files, and writes the table if there is to be one, however what is within ends.
+
+    Raises:
+        InputError: if the table cannot be written and nothing else went wrong before.
+    """
+
+    def finish() -> None:
+        _print_report(report, result_dir)
+        if path:
+            _write_report(path, plan, report)
+
+    try:
+        yield
+    except BaseException:
+        # Of a run that was stopped, or that a full disk ended: why is what counts, and its exit code.
+        try:
+            finish()
+        except InputError as error:
+            print(one_line(f"error: {error}"), file=sys.stderr)
+        raise
+    finish()
 
 
 def _write_report(path: Path, plan: _Plan, report: Report) -> None:

@@ -16,7 +16,7 @@ COPY, COVER, ATTACHMENT, NOTHING = "copy", "cover", "attachment", ""
 Any other form is the name of an encoder of sound."""
 
 _OF_THE_FILE = re.compile(
-    "major_brand|minor_version|compatible_brands|encoder|duration|bps|number_of_.*|_statistics_.*|timecode"
+    "major_brand|minor_version|compatible_brands|encoder|software|duration|bps|number_of_.*|_statistics_.*|timecode"
 )
 """Metadata that speaks of how a file was written, not of the film; a timecode has a way of its own."""
 
