@@ -452,6 +452,6 @@ def test_the_small_trials_settings_are_settings(run, tmp_path):
     code, out, err = run(
         *("SOURCE_FilmCNN/FilmCNN.py", "--config", ROOT / "SOURCE_FilmCNN/small.json", "--dry-run", "--gpu-id", "cpu"),
         *("--train-data", tmp_path / "train", "--test-data", tmp_path / "train", "--model-dir", tmp_path / "MODEL"),
-        *("--sample-weights", tmp_path / "weights.csv"),
+        *("--sample-weights", tmp_path / "weights.csv", "--width", 1 / 32),
     )
     assert code == 0 and "colorization" in out, err
