@@ -14,6 +14,7 @@ SEED = 0  # seed of all random numbers
 # Data: a folder of colour pictures
 TRAIN_DATA = "DATASET/dataset_train"  # folder of the training pictures
 TEST_DATA = "DATASET/dataset_second"  # folder of the pictures for evaluation after each epoch
+PICTURE_LIST = None  # list of the training pictures in TRAIN_DATA
 SAMPLE_WEIGHTS = None  # table of how often pictures are drawn
 SKIP_BROKEN = False  # leave out training pictures that cannot be read
 
@@ -28,6 +29,7 @@ VGG16_WEIGHTS = "imagenet"  # initial weights of VGG16's blocks 1 to 3
 VGG16_PREPROCESSING = True  # let VGG16 see L as it was trained to
 FROZEN_FEATURES = True  # keep VGG16's blocks as they are
 INIT_NETWORK = None  # network to go on training from
+SCALED_START = None  # batches over which the first outputs are scaled
 
 # Training: section 4.2 of the paper, whose two stages have 24 epochs each
 BATCH_SIZE = 40  # pictures in one batch
@@ -47,6 +49,7 @@ WEIGHT_DECAY = 1e-3  # weight of the convolutions' squares
 NEIGHBOURS = 5  # bins that share a pixel's colour
 SIGMA = 5.0  # Lab units, of the Gaussian that shares it out
 AVERAGED_TARGET = False  # take the mean of 4x4 pixels for the target
+REBALANCING = False  # let rare colours count more
 NUM_TEST_IMAGES = 64  # test pictures for evaluation, or 'all'
 
 # Checkpoints: at the end of each epoch, and after so many steps or minutes

@@ -11,6 +11,7 @@ import sys
 import tempfile
 import time
 import zipfile
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -19,12 +20,18 @@ from conftest import ROOT, label_line, write_picture
 from historynet.weights import reading as weight_files
 
 PICTURES = 20
-SCRIPT = ROOT / "SOURCE_HistoryNet/HistoryNet.py"
 OPTIONS = "--width 0.03125 --image-size 32 --vgg16-weights none --batch-size 2 --save-every 2 --gpu-id cpu"
 # All that is drawn by chance, or counts steps.
-OPTIONS += " --crop-from 40 --crop-share 0.4 --age-luminance 0.5 --beta-2 0.99 --weight-decay 0.02 --clip-norm 1"
-OPTIONS += " --learning-rate 4e-4 --warmup-steps 5 --decay-steps 20 --final-rate 0.02 --features-rate 0.25"
-OPTIONS += " --ema-momentum 0.9 --critic-rate 1e-4 --critic-warmup 3"
+OPTIONS += " --crop-from 40 --crop-share 0.4 --age-luminance 0.5"
+OWN_OPTIONS = {
+    "SOURCE_HistoryNet/HistoryNet.py": "--beta-2 0.99 --weight-decay 0.02 --clip-norm 1 --learning-rate 4e-4 "
+    "--warmup-steps 5 --decay-steps 20 --final-rate 0.02 --features-rate 0.25 --ema-momentum 0.9 --critic-rate 1e-4 "
+    "--critic-warmup 3",
+    "SOURCE_FilmCNN/FilmCNN.py": "--no-frozen-features --scaled-start 2 --rebalancing --colorizing-size 32",
+    "SOURCE_GrayVGG16/GrayVGG16.py": "",
+}
+"""Of each trainer that is looked at."""
+
 MOMENTS = ("starting", "training", "training", "saving")
 
 
@@ -33,14 +40,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Kills a small training again and again and continues it.")
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--seed", type=int, default=0, help="of the moments")
+    parser.add_argument("--trainer", choices=OWN_OPTIONS, default=next(iter(OWN_OPTIONS)))
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        sys.exit(0 if kill_and_continue(Path(folder), arguments.kills, arguments.seed) else 1)
+        sys.exit(0 if kill_and_continue(Path(folder), arguments.kills, arguments.seed, arguments.trainer) else 1)
 
 
-def kill_and_continue(folder: Path, kills: int, seed: int) -> bool:
+def kill_and_continue(folder: Path, kills: int, seed: int, trainer: str = next(iter(OWN_OPTIONS))) -> bool:
     """Trains twice, once with kills; whether both gave the same."""
-    make_data(folder / "DATASET")
+    make_data(folder / "DATASET", in_classes="Gray" in trainer)
+    start = partial(start_trainer, trainer)
     epochs = kills + 2
     begin = time.monotonic()
     with start(folder, "whole", epochs) as process:
@@ -78,8 +87,15 @@ def kill_and_continue(folder: Path, kills: int, seed: int) -> bool:
     return all(same.values())
 
 
-def make_data(folder: Path) -> None:
-    """Training pictures with labels and parsing, and two test pictures."""
+def make_data(folder: Path, in_classes: bool) -> None:
+    """Training pictures with labels and parsing, and two test pictures; or all of them in folders, two classes."""
+    if in_classes:
+        for i in range(PICTURES):
+            write_picture(folder / f"dataset_train/n{i % 2}/{i:02}.jpg", i)
+        for i in range(2):
+            write_picture(folder / f"dataset_second/n{i}/{i}.png", 200 + i)
+        (folder / "weights.csv").write_text("name,weight\nn1/*.jpg,3\nn0/02.jpg,0\n")
+        return
     names = [f"{i:02}.jpg" for i in range(PICTURES)]
     for i, name in enumerate(names):
         write_picture(folder / "dataset_train" / name, i)
@@ -90,14 +106,16 @@ def make_data(folder: Path) -> None:
         write_picture(folder / f"dataset_second/{i}.png", 200 + i)
 
 
-def start(folder: Path, run: str, epochs: int) -> subprocess.Popen:
+def start_trainer(trainer: str, folder: Path, run: str, epochs: int) -> subprocess.Popen:
     """Starts the training program, for the first time or again."""
     data, results = folder / "DATASET", folder / run
     paths = {"--train-data": data / "dataset_train", "--test-data": data / "dataset_second"}
     paths["--sample-weights"] = data / "weights.csv"
     paths |= {"--model-dir": results / "MODEL", "--out-dir": results / "OUT", "--log-dir": results / "LOG"}
-    arguments = [str(word) for option in paths.items() for word in option] + OPTIONS.split()
-    command = [sys.executable, str(SCRIPT), *arguments, "--num-epochs", str(epochs)]
+    arguments = (
+        [str(word) for option in paths.items() for word in option] + OPTIONS.split() + OWN_OPTIONS[trainer].split()
+    )
+    command = [sys.executable, str(ROOT / trainer), *arguments, "--num-epochs", str(epochs)]
     return subprocess.Popen(command, stdout=subprocess.DEVNULL)
 
 

@@ -12,9 +12,11 @@ from itertools import islice
 
 import numpy as np
 
+from historynet.data import varying
 from historynet.data.samples import Crop, Samples, whole_picture
-from historynet.errors import PictureError
+from historynet.errors import InputError, PictureError
 from historynet.parallel import batched, map_ahead
+from historynet.settings import Settings
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,53 @@ class Batch:
     names: list[str]
     end: int
     fields: dict[str, np.ndarray]
+
+
+def of_epoch(
+    settings: Settings,
+    samples: Samples,
+    weights: np.ndarray | None,
+    epoch: int,
+    used: int = 0,
+    report_broken: Callable[[PictureError], None] | None = None,
+    share: Callable[[int], Sequence[int]] | None = None,
+) -> Iterator[Batch]:
+    """The batches of an epoch of a run.
+
+    Args:
+        settings: of the run.
+        samples: all of them.
+        weights: as of `varying.sample_order`.
+        epoch: its number.
+        used: as of `batches`.
+        report_broken: the same.
+        share: the same.
+
+    Raises:
+        PictureError: if a picture cannot be read and nobody is told.
+    """
+    order = varying.sample_order(settings, weights, len(samples), epoch)
+    views = varying.views(settings, order, epoch)
+    return batches(samples, order, settings.batch_size, settings.size, report_broken, used, views, share)
+
+
+def first_batches(settings: Settings, samples: Samples, count: int) -> list[Batch]:
+    """The first batches of a run; pictures that cannot be read are left out of them if the run leaves them out.
+
+    Raises:
+        InputError: if SAMPLE_WEIGHTS cannot be read, or no picture.
+        PictureError: if a picture cannot be read that the run does not leave out.
+    """
+    weights = None
+    if settings.sample_weights is not None:
+        weights = varying.read_weights(settings.sample_weights, samples.names)
+    # The training names it.
+    report_broken = (lambda error: None) if settings.skip_broken else None
+    with contextlib.closing(of_epoch(settings, samples, weights, 0, report_broken=report_broken)) as all_batches:
+        first = list(islice(all_batches, count))
+    if not first:
+        raise InputError("there is no training picture that can be read")
+    return first
 
 
 def batches(

@@ -162,12 +162,34 @@ def open_samples(settings: Settings, fields: Mapping[str, OpenReader]) -> Sample
     Raises:
         InputError: naming the file or the line and what to do.
     """
+    return open_named(settings, images.list_pictures(training_folder(settings)), fields)
+
+
+def training_folder(settings: Settings) -> Path:
+    """TRAIN_DATA.
+
+    Raises:
+        InputError: if there is no such folder.
+    """
     folder = settings.train_data
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder; put the training pictures there or name another with --train-data")
-    names = images.list_pictures(folder)
+    return folder
+
+
+def open_named(settings: Settings, names: Sequence[str], fields: Mapping[str, OpenReader]) -> Samples:
+    """The samples of some of TRAIN_DATA's pictures, checked in the same way.
+
+    Args:
+        settings: of the run.
+        names: of the pictures, within the folder.
+        fields: what a batch is to hold, and who reads it.
+
+    Raises:
+        InputError: naming the file or the line and what to do.
+    """
     # A reader of several fields is opened once.
-    readers = {open_reader: open_reader(settings, folder, names, True) for open_reader in fields.values()}
+    readers = {read: read(settings, settings.train_data, names, True) for read in fields.values()}
     for field, open_reader in fields.items():
         if field not in readers[open_reader].fields:
             raise TypeError(f"{open_reader.__name__} does not read {field!r}, as FIELDS says")

@@ -93,6 +93,20 @@ class Adams:
         )
 
 
+def half_squares(network: keras.Model):
+    """Half the sum of the squares of the trained kernels and biases of convolutions and dense layers: a scalar.
+
+    As a loss its weight is Caffe's weight decay, which is added to the gradient before the optimiser's moments; the
+    decay that optimisers of Keras have is added to the step instead.
+    """
+    return 0.5 * sum(
+        ops.sum(ops.square(variable))
+        for layer in network.layers
+        if isinstance(layer, keras.layers.Conv2D | keras.layers.Conv2DTranspose | keras.layers.Dense)
+        for variable in layer.trainable_variables
+    )
+
+
 class Adam(keras.optimizers.Adam):
     """Keras' Adam, with a decay of kernels and with learning rates of some layers.
 

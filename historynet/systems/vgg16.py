@@ -17,6 +17,9 @@ from historynet.weights.reading import Arrays
 BLOCKS = ((64, 2), (128, 2), (256, 3), (512, 3))
 """(channels, convolutions) of the four blocks up to block4_conv3."""
 
+NAME = "vgg16"
+"""Of the whole network."""
+
 # The files that Keras downloads, their MD5, and their megabytes.
 _WHOLE = ("vgg16_weights_tf_dim_ordering_tf_kernels.h5", "64373286793e3c8b2b4e3219cbf3544b", 553)
 _NOTOP = ("vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5", "6d6bbae143d832006294945121d1f1fc", 59)
@@ -58,7 +61,9 @@ def layer_names(blocks: int = len(BLOCKS)) -> list[str]:
     return [f"block{block}_conv{i + 1}" for block, (_, n) in enumerate(BLOCKS[:blocks], start=1) for i in range(n)]
 
 
-def build_whole(size: tuple[int, int], channels: Sequence[int], units: int, classes: int) -> keras.Model:
+def build_whole(
+    size: tuple[int, int], channels: Sequence[int], units: int, classes: int, activation: str | None = "softmax"
+) -> keras.Model:
     """The whole network, which sees L three times as the systems' networks do.
 
     Args:
@@ -66,9 +71,10 @@ def build_whole(size: tuple[int, int], channels: Sequence[int], units: int, clas
         channels: of each of the five blocks.
         units: of the two hidden dense layers.
         classes: ImageNet's are 1000.
+        activation: of the last layer; None: it gives the logits.
 
     Returns:
-        A model from L (batch, height, width, 1) in 0..1 to the classes (batch, classes), in 0..1 with sum 1.
+        A model from L (batch, height, width, 1) in 0..1 to the classes (batch, classes), in 0..1 with sum 1 or logits.
     """
     luminance = keras.Input((*size, 1), name="L")
     x = features(layers.Concatenate(name="L_three_times")([luminance] * 3), channels[:-1])
@@ -78,8 +84,8 @@ def build_whole(size: tuple[int, int], channels: Sequence[int], units: int, clas
     x = layers.Flatten(name="flatten")(layers.MaxPooling2D(2, name="block5_pool")(x))
     x = layers.Dense(units, activation="relu", name="fc1")(x)
     x = layers.Dense(units, activation="relu", name="fc2")(x)
-    x = layers.Dense(classes, activation="softmax", dtype=keras.config.floatx(), name="predictions")(x)
-    return keras.Model(luminance, x, name="vgg16")
+    x = layers.Dense(classes, activation=activation, dtype=keras.config.floatx(), name="predictions")(x)
+    return keras.Model(luminance, x, name=NAME)
 
 
 _may_download = True

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from historynet import files
-from historynet.data import varying
-from historynet.data.batches import Batch, batches
+from historynet.data import batches, varying
+from historynet.data.batches import Batch
 from historynet.data.samples import OpenReader, Samples, fingerprint, steps_per_epoch
 from historynet.errors import InputError, PictureError
 from historynet.settings import TRAIN, Settings, as_json, describe
@@ -146,15 +146,13 @@ class Session:
     def batches(self, epoch: int, used: int) -> Iterator[Batch]:
         """The batches of an epoch, as `loop.Run` has them."""
         settings, workers = self._settings, self._workers
-        order = varying.sample_order(settings, self._weights, len(self._samples), epoch)
-        return batches(
+        return batches.of_epoch(
+            settings,
             self._samples,
-            order,
-            settings.batch_size,
-            settings.size,
-            self._report_broken if settings.skip_broken else None,
+            self._weights,
+            epoch,
             used,
-            varying.views(settings, order, epoch),
+            self._report_broken if settings.skip_broken else None,
             (lambda count: workers.own_places(count, settings.accumulate)) if workers.are_several else None,
         )
 

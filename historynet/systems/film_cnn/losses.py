@@ -1,8 +1,8 @@
 """The loss of the films CNN, Eq. (1): one pure function an idea. Each gives one value a sample, (batch,)."""
 
-import keras
 from keras import ops
 
+from historynet.systems.film_cnn import rebalancing
 from historynet.systems.film_cnn.bins import soft_encoding
 
 SMALLEST_COLOUR = 5.0
@@ -25,7 +25,7 @@ def target(ab, averaged: bool = False):
     return ops.average_pool(lab, 4, 4) if averaged else lab[:, ::4, ::4]
 
 
-def cross_entropy(lab, logits, neighbours: int = 5, sigma: float = 5.0):
+def cross_entropy(lab, logits, neighbours: int = 5, sigma: float = 5.0, bin_weights=None):
     """Eq. (1) divided by the number of pixels: -sum Z log Z^, where Z^ = softmax(logits).
 
     Args:
@@ -33,10 +33,14 @@ def cross_entropy(lab, logits, neighbours: int = 5, sigma: float = 5.0):
         logits: (batch, rows, columns, 313).
         neighbours: as of `soft_encoding`.
         sigma: the same.
+        bin_weights: of each bin, (313,): a pixel counts with that of its nearest; None: all count alike.
     """
     indices, weights = soft_encoding(lab, neighbours, sigma)
     chosen = ops.take_along_axis(ops.log_softmax(logits, axis=-1), indices, axis=-1)
-    return -ops.mean(ops.sum(weights * chosen, axis=-1), axis=(1, 2))
+    entropy = -ops.sum(weights * chosen, axis=-1)
+    if bin_weights is not None:
+        entropy = rebalancing.weight_of_pixels(lab, bin_weights) * entropy
+    return ops.mean(entropy, axis=(1, 2))
 
 
 def is_colourful(lab):
@@ -46,17 +50,3 @@ def is_colourful(lab):
         lab: the true colours in Lab units, (batch, rows, columns, 2).
     """
     return ops.cast(ops.max(ops.abs(lab), axis=(1, 2, 3)) > SMALLEST_COLOUR, lab.dtype)
-
-
-def weight_decay(network: keras.Model):
-    """Half the sum of the squares of the trained convolutions' kernels and biases: a scalar.
-
-    As a loss it is the decay of the public code, which is added to the gradient before Adam's moments; the decay that
-    optimisers of Keras have is added to the step instead.
-    """
-    return 0.5 * sum(
-        ops.sum(ops.square(variable))
-        for layer in network.layers
-        if isinstance(layer, keras.layers.Conv2D | keras.layers.Conv2DTranspose)
-        for variable in layer.trainable_variables
-    )

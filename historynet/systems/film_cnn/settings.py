@@ -7,14 +7,13 @@ from typing import Any
 
 from historynet.pictures.options import EXTENTS
 from historynet.settings.accepting import boolean, integer, number, size, text, word
-from historynet.settings.declared import BOTH, COLLECT, RUN, TRAIN, Settings, setting
-
-VGG16_WORDS = ("imagenet", "none")
-"""What VGG16_WEIGHTS can be besides a file."""
+from historynet.settings.declared import BOTH, COLLECT, RUN, TRAIN, setting
+from historynet.systems import vgg16_source
+from historynet.systems.picture_list import PictureListSettings
 
 
 @dataclass(frozen=True, kw_only=True)
-class FilmCNNSettings(Settings):
+class FilmCNNSettings(PictureListSettings):
     """The parameters of a run of the films CNN; see `Settings`."""
 
     image_size: int | str = setting(
@@ -67,8 +66,8 @@ class FilmCNNSettings(Settings):
         "network",
         "initial weights of VGG16's blocks 1 to 3",
         "'imagenet' (downloaded by Keras), 'none' (random), a .h5 file, or a .npz of some layers' arrays "
-        "(block1_conv1_kernel, block1_conv1_bias, ...)",
-        path=lambda value, folder: value not in VGG16_WORDS,
+        "(block1_conv1_kernel, block1_conv1_bias, ...), or a .keras file of stage 0",
+        path=vgg16_source.is_path,
         fixed=RUN,
     )
     vgg16_preprocessing: bool = setting(
@@ -91,6 +90,18 @@ class FilmCNNSettings(Settings):
         path=True,
         optional=True,
         fixed=RUN,
+    )
+
+    scaled_start: int | None = setting(
+        integer(1),
+        TRAIN,
+        "network",
+        "batches over which the first outputs are scaled",
+        "each convolution's, before its ReLU, to mean 0 and variance 1, in order; not VGG16's blocks, unless they are "
+        "random, nor a network of INIT_NETWORK; none: the kernels stay as they were drawn",
+        optional=True,
+        fixed=RUN,
+        since=None,
     )
 
     learning_rate: float = setting(number(above=True), TRAIN, "optimiser", "step size of Adam", "0.9, 0.99 and 1e-8")
@@ -119,6 +130,17 @@ class FilmCNNSettings(Settings):
         "take the mean of 4x4 pixels for the target",
         "no: every fourth pixel, as the public code of Zhang et al.",
         fixed=RUN,
+    )
+
+    rebalancing: bool = setting(
+        boolean,
+        TRAIN,
+        "losses",
+        "let rare colours count more",
+        "as Zhang et al., by how often each occurs in the training pictures, which are counted first; no: all count "
+        "alike, as in the paper",
+        fixed=RUN,
+        since=False,
     )
 
     temperature: float = setting(
@@ -182,4 +204,12 @@ class FilmCNNSettings(Settings):
             self.vgg_features and self.frozen_features and from_nothing,
             "--frozen-features: with --vgg16-weights none there is nothing to keep; give VGG16's weights, "
             "--no-frozen-features, or --no-vgg-features",
+        )
+        yield (
+            self.scaled_start is not None and self.init_network is not None,
+            "--scaled-start: not with --init-network, whose network is trained already",
+        )
+        yield (
+            self.scaled_start is not None and self.strategy != "none",
+            "--scaled-start: with --strategy none only; go on from its first checkpoint on several devices",
         )

@@ -1,5 +1,6 @@
 """The network as its training begins with it."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import keras
@@ -49,6 +50,11 @@ def initial_network(settings: FilmCNNSettings) -> tuple[keras.Model, Architectur
     return network, architecture
 
 
+def pretrained_layers(settings: FilmCNNSettings) -> list[str]:
+    """The names of the convolutions that a run does not begin with at random."""
+    return vgg16.layer_names(blocks=3) if settings.vgg_features and settings.vgg16_weights != "none" else []
+
+
 def _fill(network: keras.Model, path: Path) -> None:
     contents = loading.identify(path)
     if contents.registration.name != NAME:
@@ -59,18 +65,23 @@ def _fill(network: keras.Model, path: Path) -> None:
 
 def _load_vgg16(network: keras.Model, settings: FilmCNNSettings) -> list[str]:
     """Fills VGG16's blocks 1 to 3; the names of the layers that were filled."""
-    source = settings.vgg16_weights
+    source, width = settings.vgg16_weights, settings.features_width or settings.width
     if source == "none":
         return []
-    if (settings.features_width or settings.width) != 1:
+    names = vgg16.layer_names(blocks=3)
+    # It may have another width.
+    file = None if source == "imagenet" else reading.read(Path(source))
+    if file is not None and file.description is not None:
+        assign(network, _of_stage_0(Path(source), names, width), Path(source), complete=False)
+        return names
+    if width != 1:
         raise InputError(
             "VGG16's weights fit --features-width 1, or --width 1, only: with another width give --vgg16-weights none"
         )
     path = vgg16.weights_file(source, whole=False)
-    names = vgg16.layer_names(blocks=3)
     if path is None:
         return names
-    file = reading.read(path)
+    file = file or reading.read(path)
     if file.form == reading.NPZ:
         arrays = {name: values for name, values in vgg16.part_arrays(file.arrays, path).items() if name in names}
     else:
@@ -79,3 +90,16 @@ def _load_vgg16(network: keras.Model, settings: FilmCNNSettings) -> list[str]:
         arrays = vgg16.fold_preprocessing(arrays, path)
     assign(network, arrays, path, complete=False)
     return list(arrays)
+
+
+def _of_stage_0(path: Path, names: Sequence[str], width: float) -> dict[str, list]:
+    """VGG16's layers as they were trained on gray pictures: on L in 0..1, so that nothing is to be folded in."""
+    contents = loading.identify(path)
+    if contents.network != vgg16.NAME:
+        raise InputError(
+            f"{path}: a {contents.network} of {contents.registration.name}; a VGG16 of stage 0 is needed, or VGG16's "
+            "weights in Keras' layout"
+        )
+    if contents.architecture.width != width:
+        raise InputError(f"{path}: of width {contents.architecture.width:g}, not {width:g} (--features-width)")
+    return vgg16.whole_arrays(contents.arrays, names, path)

@@ -8,11 +8,9 @@ from typing import Any
 from historynet.errors import InputError
 from historynet.settings.accepting import boolean, integer, number, number_for_each, text, word
 from historynet.settings.declared import BOTH, RUN, TRAIN, setting
+from historynet.systems import vgg16_source
 from historynet.systems.historynet import shipped
 from historynet.systems.historynet.optimizer_settings import OptimizerSettings
-
-VGG16_WORDS = ("imagenet", "none")
-"""What VGG16_WEIGHTS can be besides a file."""
 
 LOSS_PRESETS = ("paper", "released")
 """What LOSSES can be; config.py gives a loss weight as one number, or as one for each of these."""
@@ -118,7 +116,7 @@ class HistoryNetSettings(OptimizerSettings):
         "initial weights of G0",
         "'imagenet' (downloaded by Keras), 'none' (random), a .h5 file, or a .npz of some layers' arrays "
         "(block1_conv1_kernel, block1_conv1_bias, ...)",
-        path=lambda value, folder: value not in VGG16_WORDS,
+        path=vgg16_source.is_path,
         fixed=RUN,
     )
     vgg16_preprocessing: bool = setting(
