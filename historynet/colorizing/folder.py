@@ -1,7 +1,6 @@
 """A folder -> a folder: many files through one network, in order, with bounded memory."""
 
 import contextlib
-import errno
 import hashlib
 import itertools
 from collections import deque
@@ -9,13 +8,16 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from historynet.colorizing.colorizer import Colorizer
+from historynet.colorizing import beside
+from historynet.colorizing.beside import Beside
+from historynet.colorizing.colorizer import PICTURES_AT_ONCE, Colorizer
 from historynet.colorizing.options import Options
 from historynet.colorizing.records import Records, Source, identify
-from historynet.colorizing.reporting import COLORED, COLORIZED, EXISTING, Outcome, Report
+from historynet.colorizing.reporting import COLORED, COLORIZED, EXISTING, Outcome, Report, reason_to_skip
 from historynet.colorizing.results import name_comparison, name_page
 from historynet.errors import InputError, PictureError
 from historynet.parallel import batched, map_ahead
@@ -29,32 +31,11 @@ _MEGAPIXELS_AT_ONCE = 24
 
 _NEARLY_GRAY = "the predicted colours are nearly gray: an untrained network, or the wrong one?"
 
-_OF_THE_DISK = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS})
-"""Errors of writing that every further result would meet, too."""
-
 
 def digest(model: Path) -> str:
     """The beginning of a model file's SHA-256; reads the whole file."""
     with model.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()[:16]
-
-
-def reason_to_skip(path: Path, error: InputError | MemoryError) -> str:
-    """Why a run skips a file and goes on with the next.
-
-    Args:
-        path: of the picture's or film's file.
-        error: why it cannot be read, or its result not be made or written.
-
-    Raises:
-        InputError: the same, if every further result would meet it, too: a full disk.
-    """
-    if isinstance(error, MemoryError):
-        return f"{path}: there is not enough memory for it"
-    cause = error.__cause__ or error.__context__
-    if not isinstance(error, PictureError) and getattr(cause, "errno", None) in _OF_THE_DISK:
-        raise error
-    return str(error)
 
 
 def colorize_files(
@@ -87,11 +68,17 @@ def colorize_files(
         The report.
 
     Raises:
-        InputError: if no result can be written any more, as on a full disk.
+        InputError: if no result can be written any more, as on a full disk; or if the network's system has not what is
+            wanted beside the colours.
     """
     report = Report() if report is None else report
+    options = options or Options()
+    colorizer.check_beside(options.alternatives > 0, options.confidence)
+    if options.alternatives or options.confidence:
+        # Raw outputs, which wait to be written, can be a hundred times as large as what becomes of them.
+        batch_size = min(batch_size, PICTURES_AT_ONCE)
     planned = {str(result).casefold() for result in results}
-    run = _Run(colorizer, batch_size, progress, options or Options(), report, planned, records)
+    run = _Run(colorizer, batch_size, progress, options, report, planned, records)
     run.colorize(zip(paths, results, strict=True))
     return report
 
@@ -109,6 +96,10 @@ class _Job:
         picture: its content, from reading to writing.
         luminance: L as the network sees it, float32 (height, width, 1) in 0..1.
         ab: as predicted, float32 (height, width, 2) in 0..1.
+        outputs: the network's, if there is something to make of them beside the result.
+        beside: the files beside the result.
+        kept: files of the picture that are there already and stay.
+        made: what became of the files beside the result.
         existing: whether it is passed over because its result exists.
         colored: whether it is left as it is because it has colour.
         tint: how far it is from having one tone only; None before it is read.
@@ -127,6 +118,10 @@ class _Job:
     picture: formats.Picture | None = None
     luminance: np.ndarray | None = None
     ab: np.ndarray | None = None
+    outputs: dict[str, np.ndarray] | None = None
+    beside: Beside = Beside()
+    kept: set[Path] = field(default_factory=set)
+    made: list[Outcome] = field(default_factory=list)
     existing: bool = False
     colored: bool = False
     tint: float | None = None
@@ -191,8 +186,8 @@ class _Run:
     def _open(self, file: tuple[Path, Path]) -> list[_Job]:
         """A file's pictures, by its header."""
         path, result = file
-        if self.options.existing == "skip" and result.exists():
-            job = _Job(path, result)
+        job = _Job(path, result, beside=self._beside(result))
+        if self.options.existing == "skip" and all(file.exists() for file in (result, *job.beside.paths)):
             self._attempt(self._pass_over, job)
             return [job]
         try:
@@ -201,19 +196,28 @@ class _Run:
             return [_Job(path, result, skipped=reason_to_skip(path, error))]
         pages, megapixels = header.pages, header.megapixels
         results = [result] if pages == 1 else [name_page(path, result, page, self.planned) for page in range(pages)]
-        return [_Job(path, made, page, page == pages - 1, megapixels) for page, made in enumerate(results)]
+        return [
+            _Job(path, made, page, page == pages - 1, megapixels, beside=self._beside(made))
+            for page, made in enumerate(results)
+        ]
+
+    def _beside(self, result: Path) -> Beside:
+        return Beside.of(result, self.options.alternatives, self.options.confidence, self.planned)
 
     def _read(self, job: _Job) -> None:
         if job.skipped or job.existing:
             return
-        if self.records is not None:
-            self.records.refuse(job.path, job.result)
-        if self.options.existing != "overwrite" and job.result.exists():
-            if self.options.existing == "skip":
-                self._pass_over(job)
-            else:
-                job.skipped = f"{job.path}: {job.result} is there already (--overwrite, --skip-existing)"
+        results = (job.result, *job.beside.paths)
+        for result in results if self.records is not None else ():
+            self.records.refuse(job.path, result)
+        existing = [result for result in results if result.exists()]
+        if existing and self.options.existing == "refuse":
+            job.skipped = f"{job.path}: {existing[0]} is there already (--overwrite, --skip-existing)"
             return
+        if existing and self.options.existing == "skip":
+            self._pass_over(job)
+            if job.existing:
+                return
         if self.records is not None:
             job.source = identify(job.path)
         deep = job.result.suffix in (".png", ".tif")
@@ -224,12 +228,15 @@ class _Run:
         job.colored = self.options.keep_colored and job.tint > color.COLORED
 
     def _pass_over(self, job: _Job) -> None:
-        """Sees whether the result that is there already is the picture's."""
-        job.existing = True
-        if self.records is not None:
-            settings = self.options.made_with(job.result.suffix)
-            job.notes = self.records.compare(job.path, job.result, settings)
-        if self.options.compare and not name_comparison(job.result).exists():
+        """Sees whether what is there already is the picture's; the rest of it, if anything is missing, is made."""
+        results = (job.result, *job.beside.paths)
+        job.kept = {result for result in results if result.exists()}
+        job.existing = len(job.kept) == len(results)
+        for result in results if self.records is not None else ():
+            if result in job.kept:
+                notes = self.records.compare(job.path, result, self._made_with(job, result))
+                job.notes += [note for note in notes if note not in job.notes]
+        if self.options.compare and job.result in job.kept and not name_comparison(job.result).exists():
             job.notes.append("no --compare of a result that is there already (--overwrite makes both)")
 
     def _pass_on(self, jobs: Iterable[_Job]) -> Iterator[_Job]:
@@ -243,21 +250,44 @@ class _Run:
 
     def _predict(self, jobs: Iterable[_Job]) -> Iterator[_Job]:
         for batch in batched(jobs, self.batch_size, self._cost):
-            colours = self.colorizer.predict_ab(np.stack([job.luminance for job in batch]))
-            for job, ab in zip(batch, colours, strict=True):
+            luminance = np.stack([job.luminance for job in batch])
+            outputs = self.colorizer.predict(luminance) if self._has_beside else {}
+            colours = self.colorizer.decode(outputs) if outputs else self.colorizer.predict_ab(luminance)
+            for i, (job, ab) in enumerate(zip(batch, colours, strict=True)):
                 job.ab = ab
+                # Copies: a part of an array would keep all of it.
+                job.outputs = {name: output[i].copy() for name, output in outputs.items()}
                 self.unfinished.append(job)
                 yield job
 
+    @property
+    def _has_beside(self) -> bool:
+        return bool(self.options.alternatives or self.options.confidence)
+
+    def _made_with(self, job: _Job, result: Path) -> dict[str, Any]:
+        """What a file of a picture depends on."""
+        own = result == job.result
+        return self.options.made_with(result.suffix) if own else job.beside.made_with(result, self.options)
+
     def _write(self, job: _Job) -> None:
-        naming = None
-        if self.records is not None:
-            settings = self.options.made_with(job.result.suffix)
-            naming = self.records.naming(job.path, job.source, job.result, settings)
+        def naming(result: Path) -> contextlib.AbstractContextManager[None] | None:
+            if self.records is None:
+                return None
+            return self.records.naming(job.path, job.source, result, self._made_with(job, result))
+
         job.nearly_gray = color.chroma(job.ab) < color.NEARLY_GRAY
-        _write(job.picture, job.ab, job.result, self.options, naming)
-        # The notes stay; the pixels have done their work.
-        job.picture.rgb = job.picture.alpha = None
+        if self.options.provenance:
+            formats.add_provenance(job.picture, self.options.provenance)
+        if self._has_beside:
+            # First: the result itself is coloured in the picture's own place.
+            job.made = beside.write(
+                *(job.picture, job.path, job.outputs, job.luminance, job.beside, job.kept),
+                *(self.colorizer, self.options, naming),
+            )
+        if job.result not in job.kept:
+            _write(job.picture, job.ab, job.result, self.options, naming(job.result))
+        # The notes stay; the rest has done its work.
+        job.picture.rgb = job.picture.alpha = job.outputs = None
         job.written = True
 
     def _finish(self, job: _Job) -> None:
@@ -273,15 +303,21 @@ class _Run:
         if job.existing:
             report.existing += 1
             result, outcome, notes = job.result, EXISTING, job.notes
+            job.made = [Outcome(job.path, path, EXISTING) for path in job.beside.paths]
         elif job.colored:
             report.colored += 1
             result, outcome, notes = None, COLORED, []
         else:
-            report.done += 1
-            result, outcome, notes = job.result, COLORIZED, job.picture.notes
+            kept = job.result in job.kept
+            report.done += not kept
+            report.existing += kept
+            result, outcome, notes = job.result, EXISTING if kept else COLORIZED, job.notes + job.picture.notes
             self.nearly_gray += [job.path] * job.nearly_gray
         report.note(job.path, notes)
         report.outcomes.append(Outcome(job.path, result, outcome, "; ".join(notes), job.tint))
+        report.outcomes += job.made
+        report.beside += sum(outcome.outcome != EXISTING for outcome in job.made)
+        report.note(job.path, [beside.SURE] * any(outcome.why.startswith(beside.IS_SURE) for outcome in job.made))
 
     def _count_unfinished(self) -> None:
         for job in self.unfinished:
@@ -304,8 +340,6 @@ def _write(
     rgb = picture.rgb
     before = figures.scale(color.to_8_bit(rgb), min(len(rgb), _COMPARISON_HEIGHT)) if options.compare else None
     picture.rgb = color.with_chrominance(rgb, ab, options.strength, options.upsampling, out=rgb)
-    if options.provenance:
-        formats.add_provenance(picture, options.provenance)
     formats.write(result, picture, options.quality, naming)
     if options.compare:
         after = figures.scale(color.to_8_bit(picture.rgb), len(before))

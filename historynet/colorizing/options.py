@@ -16,6 +16,12 @@ from historynet.pictures.options import (
     check_word,
 )
 
+ALTERNATIVES = (0, 20)
+"""Fewest and most for a picture."""
+
+SEEDS = (0, 2**32 - 1)
+"""Lowest and highest seed of what is drawn."""
+
 
 @dataclass(frozen=True)
 class Options:
@@ -31,6 +37,10 @@ class Options:
         max_megapixels: files that claim more are refused.
         existing: what becomes of a picture whose result exists: "overwrite" makes it again, "skip" passes the picture
             over, "refuse" reports it with this reason.
+        alternatives: how many files NAME_alternative1_reconstructed.jpg and so on are written beside each result, with
+            other colours (`Colorizing.alternatives`).
+        confidence: also write NAME_confidence.png, how sure the network is of each place's colour.
+        seed: of the alternatives.
 
     Raises:
         InputError: if one of them cannot be.
@@ -44,6 +54,9 @@ class Options:
     provenance: str | None = None
     max_megapixels: float = MAX_MEGAPIXELS
     existing: str = "overwrite"
+    alternatives: int = 0
+    confidence: bool = False
+    seed: int = 0
 
     def __post_init__(self) -> None:
         check_number("strength", self.strength, STRENGTHS)
@@ -51,6 +64,8 @@ class Options:
         check_number("quality", self.quality, QUALITIES, numbers.Integral)
         check_number("max_megapixels", self.max_megapixels, LIMITS)
         check_word("existing", self.existing, ("overwrite", "skip", "refuse"))
+        check_number("alternatives", self.alternatives, ALTERNATIVES, numbers.Integral)
+        check_number("seed", self.seed, SEEDS, numbers.Integral)
 
     def made_with(self, extension: str) -> dict[str, Any]:
         """What a result depends on, by name.

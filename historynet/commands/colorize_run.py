@@ -3,7 +3,7 @@
 import argparse
 import dataclasses
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -12,8 +12,9 @@ from PIL import Image
 
 from historynet import __version__, backend, errors, files, films, streams
 from historynet.colorizing import choosing
+from historynet.colorizing.beside import Beside
 from historynet.colorizing.colorizer import Colorizer
-from historynet.colorizing.folder import colorize_files, digest, reason_to_skip
+from historynet.colorizing.folder import colorize_files, digest
 from historynet.colorizing.inputs import PassedOver, list_inputs
 from historynet.colorizing.options import Options
 from historynet.colorizing.records import Records
@@ -26,6 +27,7 @@ from historynet.colorizing.reporting import (
     Outcome,
     Report,
     is_report,
+    reason_to_skip,
 )
 from historynet.colorizing.results import PREVIEW_SUFFIX, check_results, name_excerpt, name_page, name_results
 from historynet.commands.running import one_line
@@ -33,11 +35,15 @@ from historynet.errors import InputError, PictureError, translated
 from historynet.films.options import FilmOptions
 from historynet.pictures import formats
 from historynet.settings import Settings, option
+from historynet.systems import loading
+from historynet.systems.system import Colorizing
 from historynet.training.stopping import Stop
 
 _OF_PICTURES = {
     "keep_colored": Options.keep_colored,
     "compare": Options.compare,
+    "alternatives": Options.alternatives,
+    "confidence": Options.confidence,
     "quality": Options.quality,
     "format": "jpg",
 }
@@ -97,6 +103,8 @@ def run(arguments: argparse.Namespace, settings: Settings, variant: str | None, 
     _check_report(arguments)
     plan = _make_plan(arguments, settings.result_dir)
     choice = choosing.choose_model(settings.pretrained, settings.model_dir, variant or "HistoryNet")
+    if arguments.alternatives or arguments.confidence:
+        _check_beside(choice.path, arguments)
     print(one_line(f"{device}; colorizing with {choice}"), flush=True)
     report = Report()
     for path, line in plan.passed_over:
@@ -113,7 +121,7 @@ def run(arguments: argparse.Namespace, settings: Settings, variant: str | None, 
         line = records.provenance(__version__) if arguments.provenance else None
         try:
             with Stop() as stop, stop.at_once(_STOPPED):
-                options = _options(Options, arguments, provenance=line)
+                options = _options(Options, arguments, provenance=line, seed=settings.seed)
                 _colorize_pictures(colorizer, plan, settings.colorizing_batch_size, options, report, records)
                 film_options = _options(FilmOptions, arguments, provenance=line, end=end)
                 _colorize_films(colorizer, plan, film_options, report, records)
@@ -141,9 +149,16 @@ def _make_plan(arguments: argparse.Namespace, result_dir: Path) -> _Plan:
     film_results = name_results(film_files, result_dir, roots, arguments.film_format, films.same_container, suffix)
     # A preview is there to be made again with other options.
     existing_films = arguments.existing if arguments.preview is None else "overwrite"
+    # What stands beside a document's pages is seen when it is read.
+    planned = {str(result).casefold() for result in results}
+    both = [
+        (path, file)
+        for path, result in zip(pictures, results, strict=True)
+        for file in _with_beside(result, arguments, planned)
+    ]
     # First: of another source's results neither --skip-existing nor --overwrite makes one's own.
-    Records().check([*zip(pictures, results, strict=True), *zip(film_files, film_results, strict=True)])
-    check_results(found, results, arguments.existing)
+    Records().check([*both, *zip(film_files, film_results, strict=True)])
+    check_results(found, [file for _, file in both], arguments.existing)
     check_results(found, film_results, existing_films)
     return _Plan(
         list(zip(pictures, results, strict=True)),
@@ -151,6 +166,22 @@ def _make_plan(arguments: argparse.Namespace, result_dir: Path) -> _Plan:
         existing_films,
         passed_over.lines(),
     )
+
+
+def _with_beside(result: Path, arguments: argparse.Namespace, planned: Collection[str]) -> tuple[Path, ...]:
+    """A result and the files beside it."""
+    return (result, *Beside.of(result, arguments.alternatives, arguments.confidence, planned).paths)
+
+
+def _check_beside(model: Path, arguments: argparse.Namespace) -> None:
+    """Sees that the model has what is wanted beside its colours, before the work.
+
+    Raises:
+        InputError: if not.
+    """
+    registration = loading.identify(model).registration
+    colorizing = registration.colorizing or Colorizing("", registration.architecture)
+    colorizing.check_beside(registration.name, arguments.alternatives > 0, arguments.confidence)
 
 
 def _check_report(arguments: argparse.Namespace) -> None:
@@ -186,24 +217,29 @@ def _show(plan: _Plan, arguments: argparse.Namespace, film_options: FilmOptions,
     for path, result in (*plan.pictures, *plan.films):
         is_film = path.suffix.lower() in films.EXTENSIONS
         skips = (plan.existing_films if is_film else arguments.existing) == "skip"
-        if skips and result.exists():
+        files_of = [result] if is_film else _with_beside(result, arguments, planned)
+        if skips and all(file.exists() for file in files_of):
             report.existing += 1
             continue
-        pages, made = 1, [result]
+        results = [result]
         try:
             if is_film:
                 size = f"about {films.count_frames(path, film_options) or 'an unknown number of'} frames"
             else:
                 header = formats.read_header(path, arguments.max_megapixels)
-                size, pages = f"{header.width}x{header.height}", header.pages
+                size = f"{header.width}x{header.height}"
+                if header.pages > 1:
+                    results = [name_page(path, result, page, planned) for page in range(header.pages)]
+                    size = f"{size}, {header.pages} pages"
+                files_of = [file for page in results for file in _with_beside(page, arguments, planned)]
         except (InputError, MemoryError) as error:
             report.skip(path, reason_to_skip(path, error))
             continue
-        if pages > 1:
-            of_pages = [name_page(path, result, page, planned) for page in range(pages)]
-            made, size = [name for name in of_pages if not (skips and name.exists())], f"{size}, {pages} pages"
-        report.done += len(made)
-        report.existing += pages - len(made)
+        made = [file for file in files_of if not (skips and file.exists())]
+        done = len(set(made) & set(results))
+        report.done += done
+        report.existing += len(results) - done
+        report.beside += len(made) - done
         if made:
             print(one_line(f"{path} ({size}) -> {made[0]}" + (" and so on" if len(made) > 1 else "")))
 
@@ -284,6 +320,7 @@ def _colorize_film(
 def _print_report(report: Report, result_dir: Path, done: str = "colorized") -> None:
     """Prints a summary, and on standard error a line for each note and each file that is not, or not wholly, done."""
     counts = [f"{report.done} {done} into {result_dir}", f"{len(report.skipped)} skipped"]
+    counts += [f"{report.beside} beside them"] if report.beside else []
     counts += [f"{report.existing} there already"] if report.existing else []
     counts += [f"{report.colored} left alone, which have colour"] if report.colored else []
     print(one_line(", ".join(counts)), flush=True)
