@@ -102,8 +102,8 @@ def test_regions_have_their_own_colours_that_end_at_the_edge():
         assert np.linalg.norm(choices[:2] - left, axis=1).min() < 4
         assert np.linalg.norm(choices[1:] - right, axis=1).min() < 4
         # Four pixels, one place of the network's, from the edge each side has its colour.
-        assert np.linalg.norm(ab[:, 122] - left, axis=-1).max() < 0.15 * np.linalg.norm(left - right) + 1
-        assert np.linalg.norm(ab[:, 133] - right, axis=-1).max() < 0.15 * np.linalg.norm(left - right) + 1
+        assert np.linalg.norm(ab[:, 122] - left, axis=-1).max() < 0.15 * np.linalg.norm(left - right) + 3
+        assert np.linalg.norm(ab[:, 133] - right, axis=-1).max() < 0.15 * np.linalg.norm(left - right) + 3
 
 
 def test_alternatives_of_a_picture_are_apart_and_as_probable_as_they_say():
@@ -183,7 +183,7 @@ def test_the_nearest_bin_is_the_nearest():
 
 
 def test_log_probability_is_the_loss_of_one_neighbour():
-    logits, luminance = random_scene(1)
+    logits, _ = random_scene(1)
     usual = decoding.annealed_mean(logits, 0.5)
     likely = np.asarray(keras.ops.log_softmax(logits))
     loss = losses.cross_entropy(keras.ops.convert_to_tensor(np.rint(usual)[None]), logits[None], 1)
@@ -276,7 +276,8 @@ def test_files_and_table(colorize, film_model, tmp_path):
         levels = np.asarray(picture)
     sure = colorizer.confidence(rgb)
     assert sure.shape == (70, 90)
-    assert np.abs(levels - 255 * sure).max() <= 1.01
+    # Half a level for each rounding, before and after it is enlarged, and a little for OpenCV's whole weights.
+    assert np.abs(levels - 255 * sure).max() <= 1.2
     assert float(rows[4]["value"]) == pytest.approx(sure.mean(), abs=0.01)
 
 
@@ -354,7 +355,8 @@ def test_pages_transparency_and_depth(colorize, tmp_path):
     rgba = np.random.default_rng(0).integers(0, 65535, (20, 25, 4), np.uint16)
     rgba[..., 3] = 30000
     assert cv2.imwrite(str(tmp_path / "in/deep.png"), rgba)
-    code, _, err = colorize(tmp_path / "in", "--alternatives", 1, "--confidence", "--format", "png")
+    more = (tmp_path / "in", "--alternatives", 1, "--confidence", "--format", "png")
+    code, _, err = colorize(*more)
     assert code == 0, err
     assert names(tmp_path / "out") == [
         f"{stem}_{end}.png"

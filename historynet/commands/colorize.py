@@ -118,7 +118,7 @@ def _add_file_options(group: argparse._ArgumentGroup) -> None:
         "--report",
         type=Path,
         metavar="FILE.csv",
-        help="write a table of what became of each picture: picture, result, outcome, why, tint",
+        help="write a table of what became of each picture: picture, result, outcome, why, tint, value",
     )
     existing = group.add_mutually_exclusive_group()
     existing.add_argument(

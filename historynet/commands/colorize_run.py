@@ -36,7 +36,6 @@ from historynet.films.options import FilmOptions
 from historynet.pictures import formats
 from historynet.settings import Settings, option
 from historynet.systems import loading
-from historynet.systems.system import Colorizing
 from historynet.training.stopping import Stop
 
 _OF_PICTURES = {
@@ -180,8 +179,9 @@ def _check_beside(model: Path, arguments: argparse.Namespace) -> None:
         InputError: if not.
     """
     registration = loading.identify(model).registration
-    colorizing = registration.colorizing or Colorizing("", registration.architecture)
-    colorizing.check_beside(registration.name, arguments.alternatives > 0, arguments.confidence)
+    # What does not colorize at all is refused with the other reason.
+    if registration.colorizing:
+        registration.colorizing.check_beside(registration.name, arguments.alternatives > 0, arguments.confidence)
 
 
 def _check_report(arguments: argparse.Namespace) -> None:
