@@ -177,11 +177,15 @@ def test_each_region_is_drawn_from_its_own_distribution(monkeypatch):
 
 def test_the_nearest_bin_is_the_nearest():
     ab = np.random.default_rng(0).integers(-110, 110, (200, 2)).astype(np.float32)
-    indices, _ = bins.soft_encoding(keras.ops.convert_to_tensor(ab), 1)
-    np.testing.assert_array_equal(bins.nearest(ab), np.asarray(indices)[:, 0])
+    expected = np.hypot(*np.moveaxis(ab[:, None] - bins.centres(), -1, 0)).argmin(axis=1)
+    found = bins.nearest(ab)
+    # Of bins that are equally near either will do.
+    apart = np.hypot(*(ab - bins.centres()[found]).T) - np.hypot(*(ab - bins.centres()[expected]).T)
+    np.testing.assert_allclose(apart, 0, atol=1e-4)
     assert bins.nearest(np.float32([[1000, 1000]])).shape == (1,)
 
 
+@pytest.mark.filterwarnings("ignore:You are using a softmax over axis -1")
 def test_log_probability_is_the_loss_of_one_neighbour():
     logits, _ = random_scene(1)
     usual = decoding.annealed_mean(logits, 0.5)
@@ -317,7 +321,6 @@ def test_what_is_missing_is_made_and_the_rest_stays(colorize, tmp_path):
     (tmp_path / "out/a_reconstructed.jpg").unlink()
     code, out, _ = colorize(*more, "--skip-existing", "--report", tmp_path / "r.csv")
     assert [row["outcome"] for row in table(tmp_path / "r.csv")] == ["colorized", "alternative", "there already"]
-    assert colorize(*more, "--skip-existing")[1].count("0 colorized") == 1
     # Another seed is another setting, of the alternatives alone.
     _, _, err = colorize(*more, "--skip-existing", "--seed", 7)
     assert "made with seed 0, not 7 (--overwrite makes it again)" in err
