@@ -3,25 +3,28 @@
 import contextlib
 import hashlib
 import json
+import numbers
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+import cv2
 import keras
 import numpy as np
 from PIL import Image
 
 from historynet import backend, settings
 from historynet.colorizing.choosing import find_model
+from historynet.colorizing.options import ALTERNATIVES, SEEDS
 from historynet.errors import InputError
 from historynet.parallel import batched, map_ahead
 from historynet.pictures import color, formats, print_area
 from historynet.pictures.options import STRENGTHS, UPSAMPLINGS, check_number, check_switch, check_word
 from historynet.systems import loading, system
-from historynet.systems.system import Colorizing
+from historynet.systems.system import Alternative, Colorizing
 
-_PICTURES_AT_ONCE = 8
+PICTURES_AT_ONCE = 8
 """So many go through the network: 16 take 0.2 GB more memory."""
 
 _PROJECT = Path(__file__).resolve().parents[2]
@@ -29,6 +32,20 @@ _PROJECT = Path(__file__).resolve().parents[2]
 
 PictureLike = np.ndarray | Image.Image | str | os.PathLike
 """What is taken for a picture: an array, a picture of Pillow's, or the path of a file."""
+
+
+class Colored(NamedTuple):
+    """A picture in other colours than the usual ones.
+
+    Attributes:
+        rgb: uint8 (height, width, 3).
+        log_probability: as of `Alternative`.
+        distance: as of `Alternative`.
+    """
+
+    rgb: np.ndarray
+    log_probability: float
+    distance: float
 
 
 class Colorizer:
@@ -74,10 +91,11 @@ class Colorizer:
             policy = "mixed_float16" if precision == "float16" else precision
             with backend.quiet():
                 model, registration = loading.load_colorizing(path, variant, policy)
-            self._colorizing = registration.colorizing
+            self._colorizing, self._system = registration.colorizing, registration.name
         else:
             model = network = _ab_alone(model)
             self._colorizing = Colorizing(network.name, lambda _: network, options={})
+            self._system = "this network"
         self.size: tuple[int, int] = tuple(model.input.shape[1:3])
         self._network = model
         self._decoding = self._colorizing.accept(decoding or {})
@@ -146,8 +164,8 @@ class Colorizer:
             inside = print_area.find_print(rgb) if borders else None
             return rgb, color.network_lab(rgb, self.size)[..., :1], inside
 
-        with contextlib.closing(map_ahead(prepare, pictures, _PICTURES_AT_ONCE)) as prepared:
-            for batch in batched(prepared, _PICTURES_AT_ONCE):
+        with contextlib.closing(map_ahead(prepare, pictures, PICTURES_AT_ONCE)) as prepared:
+            for batch in batched(prepared, PICTURES_AT_ONCE):
                 colours = self.predict_ab(np.stack([luminance for _, luminance, _ in batch]))
                 for (rgb, _, inside), ab in zip(batch, colours, strict=True):
                     yield color.with_chrominance(rgb, ab, strength, upsampling, inside=inside)
@@ -155,8 +173,8 @@ class Colorizer:
     def predict(self, luminance: np.ndarray) -> dict[str, np.ndarray]:
         """L (pictures, height, width, 1) in 0..1 -> the network's raw outputs by name, the picture as first axis."""
         _see_process()
-        parts = range(0, len(luminance), _PICTURES_AT_ONCE)
-        outputs = [self._pass(luminance[i : i + _PICTURES_AT_ONCE]) for i in parts]
+        parts = range(0, len(luminance), PICTURES_AT_ONCE)
+        outputs = [self._pass(luminance[i : i + PICTURES_AT_ONCE]) for i in parts]
         return {name: np.concatenate([output[name] for output in outputs]) for name in outputs[0]}
 
     def _pass(self, luminance: np.ndarray) -> dict[str, np.ndarray]:
@@ -179,11 +197,79 @@ class Colorizer:
         """
         return self._colorizing.decode(outputs, {**self._decoding, **self._colorizing.accept(decoding)})
 
+    def check_beside(self, alternatives: bool = False, confidence: bool = False) -> None:
+        """Sees that the network's system has what is wanted beside the colours.
+
+        Raises:
+            InputError: naming what it has not.
+        """
+        self._colorizing.check_beside(self._system, alternatives, confidence)
+
+    def alternatives(
+        self,
+        picture: PictureLike,
+        count: int,
+        seed: int = 0,
+        strength: float = 1.0,
+        upsampling: str = color.BILINEAR,
+    ) -> list[Colored]:
+        """A picture in other colours that the network holds for possible, each a colouring as a whole.
+
+        Args:
+            picture: as of a call.
+            count: how many, 0 to 20; the first of many are those of few.
+            seed: what is drawn depends on it, and on the picture.
+            strength: as of a call.
+            upsampling: as of a call.
+
+        Raises:
+            InputError: as of a call; or if the system has none.
+        """
+        check_number("count", count, ALTERNATIVES, numbers.Integral)
+        check_number("seed", seed, SEEDS, numbers.Integral)
+        check_number("strength", strength, STRENGTHS)
+        check_word("upsampling", upsampling, UPSAMPLINGS)
+        self.check_beside(alternatives=True)
+        rgb = _as_rgb(picture)
+        luminance = color.network_lab(rgb, self.size)[..., :1]
+        found = self.alternatives_of(self._outputs_of(luminance), luminance, count, seed)
+        return [
+            Colored(color.with_chrominance(rgb, one.ab, strength, upsampling), one.log_probability, one.distance)
+            for one in found
+        ]
+
+    def confidence(self, picture: PictureLike) -> np.ndarray:
+        """How sure the network is of each place's colour: float32 (height, width), 0, not at all, to 1.
+
+        Args:
+            picture: as of a call.
+
+        Raises:
+            InputError: as of a call; or if the system cannot say.
+        """
+        self.check_beside(confidence=True)
+        rgb = _as_rgb(picture)
+        sure = self.confidence_of(self._outputs_of(color.network_lab(rgb, self.size)[..., :1]))
+        return cv2.resize(sure, rgb.shape[1::-1], interpolation=cv2.INTER_LINEAR)
+
+    def alternatives_of(
+        self, outputs: Mapping[str, np.ndarray], luminance: np.ndarray, count: int, seed: int = 0
+    ) -> Sequence[Alternative]:
+        """The same of the raw outputs for one picture (`predict`, without its first axis) and its L, without a pass."""
+        return self._colorizing.alternatives(outputs, luminance, self._decoding, count, seed)
+
+    def confidence_of(self, outputs: Mapping[str, np.ndarray]) -> np.ndarray:
+        """The same of the raw outputs for one picture, at the size that they have."""
+        return self._colorizing.confidence(outputs)
+
+    def _outputs_of(self, luminance: np.ndarray) -> dict[str, np.ndarray]:
+        return {name: output[0] for name, output in self.predict(luminance[None]).items()}
+
     def predict_ab(self, luminance: np.ndarray) -> np.ndarray:
         """L (pictures, height, width, 1) in 0..1 -> ab (pictures, height, width, 2), float32 in 0..1."""
         # Part by part: raw outputs can be a hundred times as large as what becomes of them.
-        parts = range(0, len(luminance), _PICTURES_AT_ONCE)
-        return np.concatenate([self.decode(self.predict(luminance[i : i + _PICTURES_AT_ONCE])) for i in parts])
+        parts = range(0, len(luminance), PICTURES_AT_ONCE)
+        return np.concatenate([self.decode(self.predict(luminance[i : i + PICTURES_AT_ONCE])) for i in parts])
 
 
 _process: int | None = None

@@ -1,7 +1,6 @@
 """A folder -> a folder: many files through one network, in order, with bounded memory."""
 
 import contextlib
-import errno
 import hashlib
 import itertools
 from collections import deque
@@ -13,10 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from historynet.colorizing.colorizer import Colorizer
+from historynet.colorizing import beside
+from historynet.colorizing.beside import Beside
+from historynet.colorizing.colorizer import PICTURES_AT_ONCE, Colorizer
+from historynet.colorizing.job import KEPT, Job
 from historynet.colorizing.options import Options
-from historynet.colorizing.records import Records, Source, identify
-from historynet.colorizing.reporting import COLORED, COLORIZED, EXISTING, Outcome, Report
+from historynet.colorizing.records import Records, identify
+from historynet.colorizing.reporting import COLORED, COLORIZED, EXISTING, Outcome, Report, reason_to_skip
 from historynet.colorizing.results import name_comparison, name_page
 from historynet.errors import InputError, PictureError
 from historynet.parallel import batched, map_ahead, within
@@ -30,37 +32,11 @@ _MEGAPIXELS_AT_ONCE = 24
 
 _NEARLY_GRAY = "the predicted colours are nearly gray: an untrained network, or the wrong one?"
 
-_BORDER = "a border stays as it is, and the print within is coloured (--no-borders colours all)"
-
-_KEPT, _TONED, _COLORED = "kept: coloured already", "toned print: coloured anew", "coloured already: coloured anew"
-"""What is said of a picture that is not gray."""
-
-_OF_THE_DISK = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS})
-"""Errors of writing that every further result would meet, too."""
-
 
 def digest(model: Path) -> str:
     """The beginning of a model file's SHA-256; reads the whole file."""
     with model.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()[:16]
-
-
-def reason_to_skip(path: Path, error: InputError | MemoryError) -> str:
-    """Why a run skips a file and goes on with the next.
-
-    Args:
-        path: of the picture's or film's file.
-        error: why it cannot be read, or its result not be made or written.
-
-    Raises:
-        InputError: the same, if every further result would meet it, too: a full disk.
-    """
-    if isinstance(error, MemoryError):
-        return f"{path}: there is not enough memory for it"
-    cause = error.__cause__ or error.__context__
-    if not isinstance(error, PictureError) and getattr(cause, "errno", None) in _OF_THE_DISK:
-        raise error
-    return str(error)
 
 
 def colorize_files(
@@ -93,58 +69,19 @@ def colorize_files(
         The report.
 
     Raises:
-        InputError: if no result can be written any more, as on a full disk.
+        InputError: if no result can be written any more, as on a full disk; or if the network's system has not what is
+            wanted beside the colours.
     """
     report = Report() if report is None else report
+    options = options or Options()
+    colorizer.check_beside(options.alternatives > 0, options.confidence)
+    if options.alternatives or options.confidence:
+        # Raw outputs, which wait to be written, can be a hundred times as large as what becomes of them.
+        batch_size = min(batch_size, PICTURES_AT_ONCE)
     planned = {str(result).casefold() for result in results}
-    run = _Run(colorizer, batch_size, progress, options or Options(), report, planned, records)
+    run = _Run(colorizer, batch_size, progress, options, report, planned, records)
     run.colorize(zip(paths, results, strict=True))
     return report
-
-
-@dataclass
-class _Job:
-    """One picture of a file on its way through the stages.
-
-    Attributes:
-        path: of the picture's or film's file.
-        result: the file to write.
-        page: the picture's number in its file, from 0.
-        last: whether it is the file's last picture.
-        megapixels: its size by the file's header; 0 if that cannot be read.
-        picture: its content, from reading to writing.
-        luminance: L as the network sees it, float32 (height, width, 1) in 0..1.
-        ab: as predicted, float32 (height, width, 2) in 0..1.
-        inside: where the print lies in the picture, as of `print_area.find_print`; None: everywhere.
-        existing: whether it is passed over because its result exists.
-        colored: whether it is left as it is because it has colour.
-        tint: how far it is from having one tone only; None before it is read.
-        tone: what that makes of it, one of `toning.GRAY`, `TONED` and `COLORED`.
-        nearly_gray: whether hardly any colours were predicted.
-        written: whether its result is written.
-        skipped: why it is skipped.
-        source: what its file was when it was read, if that is recorded.
-        notes: what there is to say of a result that was there already.
-    """
-
-    path: Path
-    result: Path
-    page: int = 0
-    last: bool = True
-    megapixels: float = 0.0
-    picture: formats.Picture | None = None
-    luminance: np.ndarray | None = None
-    ab: np.ndarray | None = None
-    inside: np.ndarray | None = None
-    existing: bool = False
-    colored: bool = False
-    tint: float | None = None
-    tone: str = toning.GRAY
-    nearly_gray: bool = False
-    written: bool = False
-    skipped: str | None = None
-    source: Source | None = None
-    notes: list[str] = field(default_factory=list)
 
 
 @dataclass
@@ -165,14 +102,14 @@ class _Run:
     report: Report
     planned: set[str]
     records: Records | None
-    unfinished: deque[_Job] = field(default_factory=deque)
+    unfinished: deque[Job] = field(default_factory=deque)
     nearly_gray: list[Path] = field(default_factory=list)
 
     def colorize(self, files: Iterable[tuple[Path, Path]]) -> None:
         """Takes (file, result) pairs through all stages; opening, reading and writing have threads of their own."""
         with contextlib.ExitStack() as stages:
 
-            def beside(work: Callable, items: Iterable, *cost: Callable[[_Job], float]) -> Iterator:
+            def beside(work: Callable, items: Iterable, *cost: Callable[[Job], float]) -> Iterator:
                 # Whatever ends the run, the threads of the last stage end first.
                 return stages.enter_context(contextlib.closing(map_ahead(work, items, self.batch_size, *cost)))
 
@@ -185,11 +122,11 @@ class _Run:
                 self.unfinished.popleft()
                 self._finish(job)
 
-    def _cost(self, job: _Job) -> float:
+    def _cost(self, job: Job) -> float:
         """The pictures of usual size that it counts as."""
         return max(1, self.batch_size * job.megapixels / _MEGAPIXELS_AT_ONCE)
 
-    def _attempt(self, work: Callable[[_Job], None], job: _Job) -> _Job:
+    def _attempt(self, work: Callable[[Job], None], job: Job) -> Job:
         """Does a stage's work on a picture; one that fails is skipped, and the run goes on."""
         try:
             work(job)
@@ -198,20 +135,26 @@ class _Run:
             job.skipped = reason_to_skip(job.path, error)
         return job
 
-    def _open(self, file: tuple[Path, Path]) -> list[_Job]:
+    def _open(self, file: tuple[Path, Path]) -> list[Job]:
         """A file's pictures, by its header."""
         path, result = file
-        if self.options.existing == "skip" and result.exists():
-            job = _Job(path, result)
+        job = Job(path, result, beside=self._beside(result))
+        if self.options.existing == "skip" and all(file.exists() for file in (result, *job.beside.paths)):
             self._attempt(self._pass_over, job)
             return [job]
         try:
             header = self._within(formats.read_header, path, self.options.max_megapixels)
         except (PictureError, MemoryError) as error:
-            return [_Job(path, result, skipped=reason_to_skip(path, error))]
+            return [Job(path, result, skipped=reason_to_skip(path, error))]
         pages, megapixels = header.pages, header.megapixels
         results = [result] if pages == 1 else [name_page(path, result, page, self.planned) for page in range(pages)]
-        return [_Job(path, made, page, page == pages - 1, megapixels) for page, made in enumerate(results)]
+        return [
+            Job(path, made, page, page == pages - 1, megapixels, beside=self._beside(made))
+            for page, made in enumerate(results)
+        ]
+
+    def _beside(self, result: Path) -> Beside:
+        return Beside.of(result, self.options.alternatives, self.options.confidence, self.planned)
 
     def _within(self, read: Callable, path: Path, *arguments: object) -> Any:
         """What `read` makes of a file, if it does so in time."""
@@ -221,17 +164,20 @@ class _Run:
         except TimeoutError as error:
             raise PictureError(f"{path}: takes more than {seconds:g} seconds to be read (--max-seconds)") from error
 
-    def _read(self, job: _Job) -> None:
+    def _read(self, job: Job) -> None:
         if job.skipped or job.existing:
             return
-        if self.records is not None:
-            self.records.refuse(job.path, job.result)
-        if self.options.existing != "overwrite" and job.result.exists():
-            if self.options.existing == "skip":
-                self._pass_over(job)
-            else:
-                job.skipped = f"{job.path}: {job.result} is there already (--overwrite, --skip-existing)"
+        results = (job.result, *job.beside.paths)
+        for result in results if self.records is not None else ():
+            self.records.refuse(job.path, result)
+        existing = [result for result in results if result.exists()]
+        if existing and self.options.existing == "refuse":
+            job.skipped = f"{job.path}: {existing[0]} is there already (--overwrite, --skip-existing)"
             return
+        if existing and self.options.existing == "skip":
+            self._pass_over(job)
+            if job.existing:
+                return
         if self.records is not None:
             job.source = identify(job.path)
         deep = job.result.suffix in (".png", ".tif")
@@ -244,16 +190,19 @@ class _Run:
         if self.options.borders:
             job.inside = inside
 
-    def _pass_over(self, job: _Job) -> None:
-        """Sees whether the result that is there already is the picture's."""
-        job.existing = True
-        if self.records is not None:
-            settings = self.options.made_with(job.result.suffix)
-            job.notes = self.records.compare(job.path, job.result, settings)
-        if self.options.compare and not name_comparison(job.result).exists():
+    def _pass_over(self, job: Job) -> None:
+        """Sees whether what is there already is the picture's; the rest of it, if anything is missing, is made."""
+        results = (job.result, *job.beside.paths)
+        job.kept = {result for result in results if result.exists()}
+        job.existing = len(job.kept) == len(results)
+        for result in results if self.records is not None else ():
+            if result in job.kept:
+                notes = self.records.compare(job.path, result, self._made_with(job, result))
+                job.notes += [note for note in notes if note not in job.notes]
+        if self.options.compare and job.result in job.kept and not name_comparison(job.result).exists():
             job.notes.append("no --compare of a result that is there already (--overwrite makes both)")
 
-    def _pass_on(self, jobs: Iterable[_Job]) -> Iterator[_Job]:
+    def _pass_on(self, jobs: Iterable[Job]) -> Iterator[Job]:
         """What the network is needed for; the others are finished."""
         for job in jobs:
             if job.skipped or job.existing or job.colored:
@@ -262,31 +211,54 @@ class _Run:
             else:
                 yield job
 
-    def _predict(self, jobs: Iterable[_Job]) -> Iterator[_Job]:
+    def _predict(self, jobs: Iterable[Job]) -> Iterator[Job]:
         for batch in batched(jobs, self.batch_size, self._cost):
-            colours = self.colorizer.predict_ab(np.stack([job.luminance for job in batch]))
-            for job, ab in zip(batch, colours, strict=True):
+            luminance = np.stack([job.luminance for job in batch])
+            outputs = self.colorizer.predict(luminance) if self._has_beside else {}
+            colours = self.colorizer.decode(outputs) if outputs else self.colorizer.predict_ab(luminance)
+            for i, (job, ab) in enumerate(zip(batch, colours, strict=True)):
                 job.ab = ab
+                # Copies: a part of an array would keep all of it.
+                job.outputs = {name: output[i].copy() for name, output in outputs.items()}
                 self.unfinished.append(job)
                 yield job
 
-    def _write(self, job: _Job) -> None:
-        naming = None
-        if self.records is not None:
-            settings = self.options.made_with(job.result.suffix)
-            naming = self.records.naming(job.path, job.source, job.result, settings)
+    @property
+    def _has_beside(self) -> bool:
+        return bool(self.options.alternatives or self.options.confidence)
+
+    def _made_with(self, job: Job, result: Path) -> dict[str, Any]:
+        """What a file of a picture depends on."""
+        own = result == job.result
+        return self.options.made_with(result.suffix) if own else job.beside.made_with(result, self.options)
+
+    def _write(self, job: Job) -> None:
+        def naming(result: Path) -> contextlib.AbstractContextManager[None] | None:
+            if self.records is None:
+                return None
+            return self.records.naming(job.path, job.source, result, self._made_with(job, result))
+
         job.nearly_gray = color.chroma(job.ab) < color.NEARLY_GRAY
-        _write(job.picture, job.ab, job.inside, job.result, self.options, naming)
-        # The notes stay; the pixels have done their work.
-        job.picture.rgb = job.picture.alpha = None
+        if self.options.provenance:
+            formats.add_provenance(job.picture, self.options.provenance)
+        if self._has_beside:
+            # First: the result itself is coloured in the picture's own place.
+            job.made = beside.write(
+                *(job.picture, job.path, job.outputs, job.luminance, job.inside, job.beside, job.kept),
+                *(self.colorizer, self.options, naming),
+            )
+        if job.result not in job.kept:
+            _write(job.picture, job.ab, job.inside, job.result, self.options, naming(job.result))
+        # The notes stay; the rest has done its work.
+        job.picture.rgb = job.picture.alpha = job.outputs = None
         job.written = True
 
-    def _finish(self, job: _Job) -> None:
+    def _finish(self, job: Job) -> None:
         self._count(job)
         if job.last:
             self.progress(1)
 
-    def _count(self, job: _Job) -> None:
+    def _count(self, job: Job) -> None:
         report = self.report
         if job.skipped:
             report.skip(job.path, job.skipped, job.tint)
@@ -294,29 +266,22 @@ class _Run:
         if job.existing:
             report.existing += 1
             result, outcome, notes, why = job.result, EXISTING, job.notes, job.notes
+            job.made = [Outcome(job.path, path, EXISTING) for path in job.beside.paths]
         elif job.colored:
             report.colored += 1
-            result, outcome, notes, why = None, COLORED, [_KEPT], [_KEPT]
+            result, outcome, notes, why = None, COLORED, [KEPT], [KEPT]
         else:
-            report.done += 1
-            result, outcome = job.result, COLORIZED
-            notes, why = self._remarks(job)
+            kept = job.result in job.kept
+            report.done += not kept
+            report.existing += kept
+            result, outcome = job.result, EXISTING if kept else COLORIZED
+            notes, why = ([*job.notes, *said] for said in job.remarks(self.options.keep_colored))
             self.nearly_gray += [job.path] * job.nearly_gray
         report.note(job.path, notes)
         report.outcomes.append(Outcome(job.path, result, outcome, "; ".join(why), job.tint))
-
-    def _remarks(self, job: _Job) -> tuple[list[str], list[str]]:
-        """What there is to say of a result: in a note for all that it is said of, and of the picture by itself."""
-        notes, why = list(job.picture.notes), list(job.picture.notes)
-        if job.inside is not None:
-            notes.append(_BORDER)
-            why.append(f"a border of {print_area.border_share(job.inside):.0%} stays as it is")
-        if job.tone != toning.GRAY:
-            said = _TONED if job.tone == toning.TONED else _COLORED
-            why.append(said)
-            # Elsewhere it is no news: all pictures are coloured.
-            notes += [said] * self.options.keep_colored
-        return notes, why
+        report.outcomes += job.made
+        report.beside += sum(outcome.outcome != EXISTING for outcome in job.made)
+        report.note(job.path, [beside.SURE] * any(outcome.why.startswith(beside.IS_SURE) for outcome in job.made))
 
     def _count_unfinished(self) -> None:
         for job in self.unfinished:
@@ -340,8 +305,6 @@ def _write(
     rgb = picture.rgb
     before = figures.scale(color.to_8_bit(rgb), min(len(rgb), _COMPARISON_HEIGHT)) if options.compare else None
     picture.rgb = color.with_chrominance(rgb, ab, options.strength, options.upsampling, rgb, inside)
-    if options.provenance:
-        formats.add_provenance(picture, options.provenance)
     formats.write(result, picture, options.quality, naming)
     if options.compare:
         after = figures.scale(color.to_8_bit(picture.rgb), len(before))

@@ -19,6 +19,12 @@ from historynet.pictures.options import (
     check_word,
 )
 
+ALTERNATIVES = (0, 20)
+"""Fewest and most for a picture."""
+
+SEEDS = (0, 2**32 - 1)
+"""Lowest and highest seed of what is drawn."""
+
 
 @dataclass(frozen=True)
 class Options:
@@ -37,6 +43,10 @@ class Options:
         max_seconds: pictures that take longer to be read are refused; 0: none.
         existing: what becomes of a picture whose result exists: "overwrite" makes it again, "skip" passes the picture
             over, "refuse" reports it with this reason.
+        alternatives: how many files NAME_alternative1_reconstructed.jpg and so on are written beside each result, with
+            other colours (`Colorizing.alternatives`).
+        confidence: also write NAME_confidence.png, how sure the network is of each place's colour.
+        seed: of the alternatives.
 
     Raises:
         InputError: if one of them cannot be.
@@ -52,6 +62,9 @@ class Options:
     max_megapixels: float = MAX_MEGAPIXELS
     max_seconds: float = MAX_SECONDS
     existing: str = "overwrite"
+    alternatives: int = 0
+    confidence: bool = False
+    seed: int = 0
 
     def __post_init__(self) -> None:
         check_number("strength", self.strength, STRENGTHS)
@@ -61,6 +74,8 @@ class Options:
         check_number("max_megapixels", self.max_megapixels, LIMITS)
         check_number("max_seconds", self.max_seconds, SECONDS)
         check_word("existing", self.existing, ("overwrite", "skip", "refuse"))
+        check_number("alternatives", self.alternatives, ALTERNATIVES, numbers.Integral)
+        check_number("seed", self.seed, SEEDS, numbers.Integral)
 
     def made_with(self, extension: str) -> dict[str, Any]:
         """What a result depends on, by name.

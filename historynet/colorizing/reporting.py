@@ -1,16 +1,20 @@
 """What became of the files of a run: counts and messages, and a table with a line for each picture."""
 
 import csv
+import errno
 from collections.abc import Iterable
 from dataclasses import astuple, dataclass, field, fields
 from pathlib import Path
 
 from historynet import files
-from historynet.errors import InputError
+from historynet.errors import InputError, PictureError
 
 COLORIZED, IN_PART, EXISTING = "colorized", "colorized in part", "there already"
 COLORED, SKIPPED, NOT_REACHED, PASSED_OVER = "has colour, left alone", "skipped", "not reached", "passed over"
 """What can become of a file."""
+
+ALTERNATIVE, CONFIDENCE = "alternative", "confidence"
+"""What can be made beside its result."""
 
 
 @dataclass(frozen=True)
@@ -24,6 +28,7 @@ class Outcome:
         why: what there is to say of it.
         tint: how far the picture is from having one tone only, in 8-bit levels of ab (`toning.tint`): 0 is gray; None
             if nobody looked.
+        value: of an alternative the mean log probability of a place's colour, of a map of confidence its mean.
     """
 
     picture: Path
@@ -31,12 +36,20 @@ class Outcome:
     outcome: str
     why: str = ""
     tint: float | None = None
+    value: float | None = None
+
+
+_OF_THE_DISK = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS})
+"""Errors of writing that every further result would meet, too."""
 
 
 _FORMULA = "=+-@\t\r"
 """What a formula begins with, for one spreadsheet or another. Anybody may have named a picture."""
 
 _COLUMNS = [column.name for column in fields(Outcome)]
+
+_FIRST_COLUMNS = ",".join(_COLUMNS[:5])
+"""Those that the tables of all versions have."""
 
 
 def is_report(path: Path) -> bool:
@@ -46,13 +59,31 @@ def is_report(path: Path) -> bool:
         InputError: if it cannot be read, or is no regular file.
     """
     with files.open_regular(path, InputError) as file, files.reading(path):
-        return file.read(1000).decode("utf-8-sig", errors="replace").startswith(",".join(_COLUMNS))
+        return file.read(1000).decode("utf-8-sig", errors="replace").startswith(_FIRST_COLUMNS)
 
 
 def _cell(value: Path | str | None) -> str:
     """What stands in the table; a file's name that a spreadsheet would take for a formula is written as ./NAME."""
     text = str(value or "")
     return f"./{text}" if isinstance(value, Path) and text[0] in _FORMULA else text
+
+
+def reason_to_skip(path: Path, error: InputError | MemoryError) -> str:
+    """Why a run skips a file and goes on with the next.
+
+    Args:
+        path: of the picture's or film's file.
+        error: why it cannot be read, or its result not be made or written.
+
+    Raises:
+        InputError: the same, if every further result would meet it, too: a full disk.
+    """
+    if isinstance(error, MemoryError):
+        return f"{path}: there is not enough memory for it"
+    cause = error.__cause__ or error.__context__
+    if not isinstance(error, PictureError) and getattr(cause, "errno", None) in _OF_THE_DISK:
+        raise error
+    return str(error)
 
 
 @dataclass
@@ -62,6 +93,7 @@ class Report:
     Attributes:
         done: number of results; each page of a document counts.
         skipped: why others were not made: messages that name the file.
+        beside: number of alternatives and maps of confidence that were made.
         colored: number of pictures that were left as they are because they have colour.
         existing: number of files that were passed over because their results exist.
         damaged: what could not be read of films whose rest is done: messages that name the film.
@@ -70,6 +102,7 @@ class Report:
     """
 
     done: int = 0
+    beside: int = 0
     skipped: list[str] = field(default_factory=list)
     colored: int = 0
     existing: int = 0
@@ -100,7 +133,8 @@ class Report:
                 rows = csv.writer(file)
                 rows.writerow(_COLUMNS)
                 for outcome in self.outcomes:
-                    *texts, tint = astuple(outcome)
-                    rows.writerow([*map(_cell, texts), "" if tint is None else f"{tint:.2f}"])
+                    *texts, tint, value = astuple(outcome)
+                    numbers = ["" if tint is None else f"{tint:.2f}", "" if value is None else f"{value:.4f}"]
+                    rows.writerow([*map(_cell, texts), *numbers])
 
         files.write_atomically(path, write)

@@ -16,10 +16,13 @@ SUFFIX = "_reconstructed"
 COMPARISON_SUFFIX = "_comparison"
 """Of a picture beside its result."""
 
+CONFIDENCE_SUFFIX = "_confidence"
+"""Of the map of how sure the network is of a picture's colours."""
+
 PREVIEW_SUFFIX = "_preview"
 """Of the first seconds of films."""
 
-SUFFIXES = (SUFFIX, COMPARISON_SUFFIX, PREVIEW_SUFFIX)
+SUFFIXES = (SUFFIX, COMPARISON_SUFFIX, CONFIDENCE_SUFFIX, PREVIEW_SUFFIX)
 
 _LONGEST_NAME = 255
 """Bytes that file systems take."""
@@ -90,6 +93,30 @@ def name_page(path: Path, result: Path, page: int, planned: Collection[str]) -> 
 def name_comparison(result: Path) -> Path:
     """The file for a picture beside its result."""
     return result.with_name(fitting_name(result.stem.removesuffix(SUFFIX), f"{COMPARISON_SUFFIX}.jpg"))
+
+
+def name_alternatives(result: Path, count: int, planned: Collection[str]) -> list[Path]:
+    """The files for other colours of a picture: RESULT_DIR/NAME_alternative1_reconstructed.jpg and so on.
+
+    Args:
+        result: of the picture, or of a page.
+        count: how many.
+        planned: the results of all files of the run, casefolded, whose names are not taken.
+    """
+    ends = [f"_alternative{number}{SUFFIX}{result.suffix}" for number in range(1, count + 1)]
+    return [_beside(result, end, planned) for end in ends]
+
+
+def name_confidence(result: Path, planned: Collection[str]) -> Path:
+    """The file for the map of how sure the network is: RESULT_DIR/NAME_confidence.png; arguments as above."""
+    return _beside(result, f"{CONFIDENCE_SUFFIX}.png", planned)
+
+
+def _beside(result: Path, end: str, planned: Collection[str]) -> Path:
+    stem = result.stem.removesuffix(SUFFIX)
+    names = itertools.chain([stem], (f"{stem}~{number}" for number in itertools.count(2)))
+    paths = (result.with_name(fitting_name(name, end)) for name in names)
+    return next(path for path in paths if str(path).casefold() not in planned)
 
 
 def name_unfinished(result: Path) -> Path:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import historynet
 from historynet import backend, files, settings
-from historynet.colorizing.options import Options
+from historynet.colorizing.options import ALTERNATIVES, Options
 from historynet.commands import running
 from historynet.errors import InputError
 from historynet.films.options import CODECS, CRFS, PIXEL_FORMATS, STEADINESSES, FilmOptions
@@ -125,7 +125,7 @@ def _add_file_options(group: argparse._ArgumentGroup) -> None:
         "--report",
         type=Path,
         metavar="FILE.csv",
-        help="write a table of what became of each picture: picture, result, outcome, why, tint",
+        help="write a table of what became of each picture: picture, result, outcome, why, tint, value",
     )
     existing = group.add_mutually_exclusive_group()
     existing.add_argument(
@@ -168,6 +168,20 @@ def _add_color_options(group: argparse._ArgumentGroup) -> None:
     )
     group.add_argument("--keep-colored", action="store_true", help="leave pictures alone that have colour already")
     group.add_argument("--compare", action="store_true", help="also write NAME_comparison.jpg, before and after")
+    group.add_argument(
+        "--alternatives",
+        type=running.between(int, *ALTERNATIVES),
+        default=Options.alternatives,
+        metavar="N",
+        help="also write N pictures in other colours, NAME_alternative1_reconstructed and so on, drawn with --seed; of "
+        "models that predict a distribution over colours",
+    )
+    group.add_argument(
+        "--confidence",
+        action="store_true",
+        help="also write NAME_confidence.png, how sure the model is of each place's colour: black not at all, white "
+        "entirely; of the same models",
+    )
 
 
 def _add_film_options(group: argparse._ArgumentGroup) -> None:

@@ -4,7 +4,7 @@ import argparse
 import contextlib
 import dataclasses
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -14,8 +14,7 @@ from PIL import Image
 from historynet import __version__, backend, errors, files, films, streams
 from historynet.colorizing import choosing
 from historynet.colorizing.colorizer import Colorizer
-from historynet.colorizing.folder import colorize_files, digest, reason_to_skip
-from historynet.colorizing.inputs import PassedOver, list_inputs
+from historynet.colorizing.folder import colorize_files, digest
 from historynet.colorizing.options import Options
 from historynet.colorizing.records import Records
 from historynet.colorizing.reporting import (
@@ -27,56 +26,17 @@ from historynet.colorizing.reporting import (
     Outcome,
     Report,
     is_report,
+    reason_to_skip,
 )
-from historynet.colorizing.results import PREVIEW_SUFFIX, check_results, name_excerpt, name_page, name_results
+from historynet.commands.colorize_plan import Plan, make_plan, note_unobeyed, show
 from historynet.commands.running import one_line
 from historynet.errors import InputError, PictureError, translated
 from historynet.films.options import FilmOptions
-from historynet.pictures import formats
-from historynet.settings import Settings, option
+from historynet.settings import Settings
+from historynet.systems import loading
 from historynet.training.stopping import Stop
 
-_OF_PICTURES = {
-    "borders": Options.borders,
-    "keep_colored": Options.keep_colored,
-    "compare": Options.compare,
-    "quality": Options.quality,
-    "max_seconds": Options.max_seconds,
-    "format": "jpg",
-}
-"""Options that films do not obey, with their defaults."""
-
-_OF_FILMS = {
-    "preview": None,
-    "start": FilmOptions.start,
-    "end": FilmOptions.end,
-    "steadiness": FilmOptions.steadiness,
-    "film_format": "same",
-    "codec": FilmOptions.codec,
-    "crf": FilmOptions.crf,
-    "pixel_format": FilmOptions.pixel_format,
-    "deinterlace": FilmOptions.deinterlace,
-}
-"""Options that pictures do not obey, with their defaults."""
-
 _STOPPED = "what is finished, of a film too, is kept; the same command with --skip-existing goes on from there"
-
-
-@dataclasses.dataclass(frozen=True)
-class _Plan:
-    """What the run makes of what: pairs of a file and its result.
-
-    Attributes:
-        pictures: in the order of the inputs.
-        films: in the order of the inputs.
-        existing_films: what becomes of films whose results exist, as in `Options`.
-        passed_over: what lies in the inputs' folders and is not taken: (folder or file, what is said of it).
-    """
-
-    pictures: Sequence[tuple[Path, Path]]
-    films: Sequence[tuple[Path, Path]]
-    existing_films: str
-    passed_over: Sequence[tuple[Path, str]]
 
 
 def run(arguments: argparse.Namespace, settings: Settings, variant: str | None, device: str) -> int:
@@ -98,56 +58,42 @@ def run(arguments: argparse.Namespace, settings: Settings, variant: str | None, 
     # --max-megapixels is our own limit, checked before a picture is decoded.
     Image.MAX_IMAGE_PIXELS = None
     _check_report(arguments)
-    plan = _make_plan(arguments, settings.result_dir)
+    plan = make_plan(arguments, settings.result_dir)
     choice = choosing.choose_model(settings.pretrained, settings.model_dir, variant or "HistoryNet")
+    if arguments.alternatives or arguments.confidence:
+        _check_beside(choice.path, arguments)
     print(one_line(f"{device}; colorizing with {choice}"), flush=True)
     report = Report()
     for path, line in plan.passed_over:
         report.note(path, [line])
         report.outcomes.append(Outcome(path, None, PASSED_OVER, line))
-    _note_unobeyed(arguments, plan, report)
+    note_unobeyed(arguments, plan, report)
     end = arguments.end if arguments.preview is None else arguments.start + arguments.preview
     if arguments.dry_run:
-        _show(plan, arguments, _options(FilmOptions, arguments, provenance=None, end=end), report)
+        show(plan, arguments, _options(FilmOptions, arguments, provenance=None, end=end), report)
         _print_report(report, settings.result_dir, "would be colorized")
         return errors.SKIPPED if report.skipped else errors.DONE
     with backend.quiet():
         colorizer, records = _load(choice.path, variant, settings, dict(getattr(arguments, "decoding", ())))
         line = records.provenance(__version__) if arguments.provenance else None
         with _reported(arguments.report, plan, report, settings.result_dir), Stop() as stop, stop.at_once(_STOPPED):
-            options = _options(Options, arguments, provenance=line)
+            options = _options(Options, arguments, provenance=line, seed=settings.seed)
             _colorize_pictures(colorizer, plan, settings.colorizing_batch_size, options, report, records)
             film_options = _options(FilmOptions, arguments, provenance=line, end=end)
             _colorize_films(colorizer, plan, film_options, report, records)
     return errors.SKIPPED if report.skipped or report.damaged else errors.DONE
 
 
-def _make_plan(arguments: argparse.Namespace, result_dir: Path) -> _Plan:
-    """Which files there are, and which result each has.
+def _check_beside(model: Path, arguments: argparse.Namespace) -> None:
+    """Sees that the model has what is wanted beside its colours, before the work.
 
     Raises:
-        InputError: if there are none, or a result would replace an input or, unasked, an earlier result.
+        InputError: if not.
     """
-    passed_over, extensions = PassedOver(), formats.EXTENSIONS | films.EXTENSIONS
-    found = list_inputs(arguments.inputs, result_dir, arguments.recursive, extensions, passed_over)
-    pictures = [path for path in found if path.suffix.lower() not in films.EXTENSIONS]
-    film_files = [path for path in found if path.suffix.lower() in films.EXTENSIONS]
-    roots = [given for given in arguments.inputs if arguments.recursive and given.is_dir()]
-    results = name_results(pictures, result_dir, roots, arguments.format)
-    suffix = name_excerpt(arguments.start, arguments.end) if arguments.preview is None else PREVIEW_SUFFIX
-    film_results = name_results(film_files, result_dir, roots, arguments.film_format, films.same_container, suffix)
-    # A preview is there to be made again with other options.
-    existing_films = arguments.existing if arguments.preview is None else "overwrite"
-    # First: of another source's results neither --skip-existing nor --overwrite makes one's own.
-    Records().check([*zip(pictures, results, strict=True), *zip(film_files, film_results, strict=True)])
-    check_results(found, results, arguments.existing)
-    check_results(found, film_results, existing_films)
-    return _Plan(
-        list(zip(pictures, results, strict=True)),
-        list(zip(film_files, film_results, strict=True)),
-        existing_films,
-        passed_over.lines(),
-    )
+    registration = loading.identify(model).registration
+    # What does not colorize at all is refused with the other reason.
+    if registration.colorizing:
+        registration.colorizing.check_beside(registration.name, arguments.alternatives > 0, arguments.confidence)
 
 
 def _check_report(arguments: argparse.Namespace) -> None:
@@ -169,7 +115,7 @@ def _check_report(arguments: argparse.Namespace) -> None:
 
 
 @contextlib.contextmanager
-def _reported(path: Path | None, plan: _Plan, report: Report, result_dir: Path) -> Iterator[None]:
+def _reported(path: Path | None, plan: Plan, report: Report, result_dir: Path) -> Iterator[None]:
     """Prints what became of the files, and writes the table if there is to be one, however what is within ends.
 
     Raises:
@@ -193,61 +139,13 @@ def _reported(path: Path | None, plan: _Plan, report: Report, result_dir: Path) 
     finish()
 
 
-def _write_report(path: Path, plan: _Plan, report: Report) -> None:
+def _write_report(path: Path, plan: Plan, report: Report) -> None:
     reached = {outcome.picture for outcome in report.outcomes}
     order = {file: place for place, (file, _) in enumerate((*plan.pictures, *plan.films))}
     report.outcomes += [Outcome(file, None, NOT_REACHED) for file in order if file not in reached]
     report.outcomes.sort(key=lambda outcome: order.get(outcome.picture, -1))
     report.write(path)
     print(one_line(f"what became of each picture: {path}"), flush=True)
-
-
-def _show(plan: _Plan, arguments: argparse.Namespace, film_options: FilmOptions, report: Report) -> None:
-    """Prints what the run would make of which file, by the files' headers, and counts it."""
-    planned = {str(result).casefold() for _, result in plan.pictures}
-    for path, result in (*plan.pictures, *plan.films):
-        is_film = path.suffix.lower() in films.EXTENSIONS
-        skips = (plan.existing_films if is_film else arguments.existing) == "skip"
-        if skips and result.exists():
-            report.existing += 1
-            continue
-        pages, made = 1, [result]
-        try:
-            if is_film:
-                size = f"about {films.count_frames(path, film_options) or 'an unknown number of'} frames"
-            else:
-                header = formats.read_header(path, arguments.max_megapixels)
-                size, pages = f"{header.width}x{header.height}", header.pages
-        except (InputError, MemoryError) as error:
-            report.skip(path, reason_to_skip(path, error))
-            continue
-        if pages > 1:
-            of_pages = [name_page(path, result, page, planned) for page in range(pages)]
-            made, size = [name for name in of_pages if not (skips and name.exists())], f"{size}, {pages} pages"
-        report.done += len(made)
-        report.existing += pages - len(made)
-        if made:
-            print(one_line(f"{path} ({size}) -> {made[0]}" + (" and so on" if len(made) > 1 else "")))
-
-
-def _note_unobeyed(arguments: argparse.Namespace, plan: _Plan, report: Report) -> None:
-    """Notes which of the options that are given do not count for which of the inputs."""
-    for pairs, defaults, others in ((plan.films, _OF_PICTURES, "pictures"), (plan.pictures, _OF_FILMS, "films")):
-        values = {name: getattr(arguments, name) for name in defaults}
-        given = [
-            option(f"no_{name}" if value is False else name)
-            for name, value in values.items()
-            if value != defaults[name]
-        ]
-        for path, _ in pairs if given else ():
-            report.note(path, [f"{', '.join(given)}: for {others} alone"])
-    if arguments.preview is None:
-        return
-    for path, result in plan.films:
-        if arguments.end is not None:
-            report.note(path, ["--end does not count with --preview"])
-        if arguments.existing == "skip" and result.exists():
-            report.note(path, ["--skip-existing: previews are made again each time"])
 
 
 def _load(model: Path, variant: str | None, settings: Settings, given: Mapping[str, str]) -> tuple[Colorizer, Records]:
@@ -267,7 +165,7 @@ def _options(kind: type, arguments: argparse.Namespace, **others: Any) -> Any:
 
 
 def _colorize_pictures(
-    colorizer: Colorizer, plan: _Plan, batch_size: int, options: Options, report: Report, records: Records
+    colorizer: Colorizer, plan: Plan, batch_size: int, options: Options, report: Report, records: Records
 ) -> None:
     if not plan.pictures:
         return
@@ -276,7 +174,7 @@ def _colorize_pictures(
         colorize_files(colorizer, paths, results, batch_size, bar.update, options, report, records)
 
 
-def _colorize_films(colorizer: Colorizer, plan: _Plan, options: FilmOptions, report: Report, records: Records) -> None:
+def _colorize_films(colorizer: Colorizer, plan: Plan, options: FilmOptions, report: Report, records: Records) -> None:
     for path, result in plan.films:
         try:
             if plan.existing_films == "refuse" and result.exists():
@@ -311,6 +209,7 @@ def _colorize_film(
 def _print_report(report: Report, result_dir: Path, done: str = "colorized") -> None:
     """Prints a summary, and on standard error a line for each note and each file that is not, or not wholly, done."""
     counts = [f"{report.done} {done} into {result_dir}", f"{len(report.skipped)} skipped"]
+    counts += [f"{report.beside} beside them"] if report.beside else []
     counts += [f"{report.existing} there already"] if report.existing else []
     counts += [f"{report.colored} left alone, which have colour"] if report.colored else []
     print(one_line(", ".join(counts)), flush=True)

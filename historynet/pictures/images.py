@@ -104,7 +104,7 @@ def encode(
 
     Args:
         path: the file, for its extension and the messages.
-        rgb: uint8 or uint16 (height, width, 3), or 4 with transparency.
+        rgb: uint8 or uint16 (height, width, 3), or 4 with transparency; or gray (height, width).
         parameters: cv2.imencode's flags and their values, one behind the other.
         metadata: blocks of EXIF data or profiles, each with OpenCV's flag for it (cv2.IMAGE_METADATA_EXIF, ...).
 
@@ -114,12 +114,13 @@ def encode(
     Raises:
         PictureError: if the format cannot hold a picture of this size, or there is not enough memory.
     """
-    height, width, channels = rgb.shape
+    height, width = rgb.shape[:2]
     failure = "it cannot be encoded, perhaps for lack of memory"
     if max(height, width) > _LONGEST_SIDE.get(path.suffix.lower(), math.inf):
         failure = f"{width}x{height} pixels are too many for a {path.suffix} file"
     with translated((cv2.error, MemoryError), lambda error: _refusal(path, error, failure)):
-        bgr = cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR if channels == 3 else cv2.COLOR_RGBA2BGRA)
+        order = {3: cv2.COLOR_RGB2BGR, 4: cv2.COLOR_RGBA2BGRA}
+        bgr = rgb if rgb.ndim == 2 else cv2.cvtColor(rgb, order[rgb.shape[2]])
         if metadata:
             kinds = [kind for kind, _ in metadata]
             blocks = [np.frombuffer(block, np.uint8) for _, block in metadata]

@@ -88,11 +88,11 @@ class Settings:
     )
     seed: int = setting(
         integer(0, 2**32 - 1),
-        TRAIN,
+        BOTH,
         "run",
         "seed of all random numbers",
         "of the initial weights, the order and the crops of the pictures, the choice of test pictures, and what the "
-        "losses draw",
+        "losses draw; in colorizing of --alternatives",
         fixed=RUN,
     )
 

@@ -165,6 +165,26 @@ def ab_of(outputs: Mapping[str, np.ndarray], settings: Mapping[str, Any]) -> np.
     return outputs["ab"]
 
 
+APART = 5.0
+"""Lab units: alternatives are to be at least so far from each other, by the mean distance of their ab."""
+
+
+@dataclass(frozen=True)
+class Alternative:
+    """Other colours that a picture might have.
+
+    Attributes:
+        ab: float32 (height, width, 2) in 0..1, at the size of the network's pictures.
+        log_probability: what the network gives these colours, the mean over the places of a picture.
+        distance: the smallest mean distance in ab, Lab units, from the usual colours and the alternatives before; less
+            than APART where the network knows no others.
+    """
+
+    ab: np.ndarray
+    log_probability: float
+    distance: float
+
+
 @dataclass(frozen=True)
 class Colorizing:
     """How a system's trained network colorizes.
@@ -178,6 +198,11 @@ class Colorizing:
             hold; None: those of `build`.
         options: what `decode` can be told, by name, and what each accepts (`settings.accepting`), which also reads it
             from a command line; None: it does not say, and is told whatever there is.
+        alternatives: (raw outputs of one picture, its L, what `decode` is told, how many, a seed) -> that many
+            alternatives, each a colouring as a whole; the same seed gives the same, and the first of many are those of
+            few. None: the system has none.
+        confidence: raw outputs of one picture -> how sure the network is of each place's colour, float32 (rows,
+            columns) from 0, not at all, to 1, of any size. None: the system cannot say.
     """
 
     network: str
@@ -185,6 +210,10 @@ class Colorizing:
     decode: Callable[[Mapping[str, np.ndarray], Mapping[str, Any]], np.ndarray] = ab_of
     layers: Callable[[Any], Collection[str]] | None = None
     options: Mapping[str, Accept] | None = None
+    alternatives: (
+        Callable[[Mapping[str, np.ndarray], np.ndarray, Mapping[str, Any], int, int], Sequence[Alternative]] | None
+    ) = None
+    confidence: Callable[[Mapping[str, np.ndarray]], np.ndarray] | None = None
 
     def accept(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """What `decode` is told, from what somebody gives for it.
@@ -204,6 +233,24 @@ class Colorizing:
             except ValueError as error:
                 raise InputError(f"decoding: {name} {value!r} will not do; it takes {error}") from error
         return accepted
+
+    def check_beside(self, name: str, alternatives: bool, confidence: bool) -> None:
+        """Sees that what is wanted beside the colours can be made.
+
+        Args:
+            name: of the system, for the message.
+            alternatives: whether they are wanted.
+            confidence: the same.
+
+        Raises:
+            InputError: if not.
+        """
+        for what, wanted, function in (
+            ("alternatives", alternatives, self.alternatives),
+            ("confidence", confidence, self.confidence),
+        ):
+            if wanted and function is None:
+                raise InputError(f"{name} has no {what} (--{what})")
 
 
 @dataclass(frozen=True)

@@ -53,6 +53,20 @@ def soft_encoding(ab, neighbours: int = 5, sigma: float = 5.0):
     return indices, ops.softmax(nearness / (2 * sigma**2), axis=-1)
 
 
+def nearest(ab: np.ndarray) -> np.ndarray:
+    """The bin nearest to each colour: ab in Lab units (..., 2), which is rounded and cut to -128..127 -> int (...)."""
+    places = np.clip(np.rint(ab), -128, 127).astype(int) + 128
+    return _nearest_of_all()[places[..., 0], places[..., 1]]
+
+
+@functools.cache
+def _nearest_of_all() -> np.ndarray:
+    """The bin nearest to each of the whole colours, (256, 256), a and b from -128 to 127."""
+    whole = np.arange(-128, 128, dtype=np.float32)
+    a, b = (np.square(whole[:, None] - centre) for centre in centres().T)
+    return np.stack([(row + b).argmin(axis=1) for row in a])
+
+
 def distribution(indices, weights):
     """What `soft_encoding` gives as the whole distribution Z: (..., neighbours) twice -> (..., 313)."""
     return sum(

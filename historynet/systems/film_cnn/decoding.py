@@ -6,7 +6,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from historynet.systems.film_cnn.bins import centres
+from historynet.systems.film_cnn.bins import COUNT, centres
 
 TEMPERATURE = 0.5
 """The paper's."""
@@ -43,8 +43,35 @@ def decode(outputs: Mapping[str, np.ndarray], settings: Mapping[str, Any]) -> np
         settings: "temperature"; TEMPERATURE if it is not there.
     """
     lab = annealed_mean(outputs["logits"], settings.get("temperature", TEMPERATURE))
-    rows, columns = lab.shape[1:3]
-    size = UPSCALING * columns, UPSCALING * rows
-    # Bilinear between the centres of the pixels, whose edges are repeated.
-    enlarged = np.stack([cv2.resize(picture, size, interpolation=cv2.INTER_LINEAR) for picture in lab])
-    return (enlarged + np.float32(128)) / np.float32(255)
+    return to_house(np.stack([enlarged(picture) for picture in lab]))
+
+
+def enlarged(values: np.ndarray) -> np.ndarray:
+    """Float32 (rows, columns, channels) -> (4 rows, 4 columns, channels).
+
+    Bilinear between the centres of the pixels, whose edges are repeated.
+    """
+    rows, columns = values.shape[:2]
+    return cv2.resize(values, (UPSCALING * columns, UPSCALING * rows), interpolation=cv2.INTER_LINEAR)
+
+
+def to_house(lab: np.ndarray) -> np.ndarray:
+    """ab in Lab units -> as the house has it, 0..1."""
+    return (lab + np.float32(128)) / np.float32(255)
+
+
+def confidence(outputs: Mapping[str, np.ndarray]) -> np.ndarray:
+    """How sure the network is of the colour of each place: 1 - entropy / ln 313.
+
+    Args:
+        outputs: of one picture, "logits" (rows, columns, 313).
+
+    Returns:
+        Float32 (rows, columns): 1 where it knows one colour only, 0 where all are the same to it.
+    """
+    likely = outputs["logits"].astype(np.float64)
+    likely -= likely.max(axis=-1, keepdims=True)
+    weights = np.exp(likely)
+    total = weights.sum(axis=-1)
+    entropy = np.log(total) - (weights * likely).sum(axis=-1) / total
+    return np.clip(1 - entropy / np.log(COUNT), 0, 1).astype(np.float32)

@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 
 from historynet.settings.accepting import number
+from historynet.systems.film_cnn.alternatives import alternatives
 from historynet.systems.film_cnn.architecture import Architecture
-from historynet.systems.film_cnn.decoding import decode
+from historynet.systems.film_cnn.decoding import confidence, decode
 from historynet.systems.film_cnn.network import NAME as NETWORK
 from historynet.systems.film_cnn.network import build_network
 from historynet.systems.system import Colorizing, Registration, register
@@ -27,7 +28,14 @@ FILM_CNN = register(
         name=NAME,
         architecture=Architecture,
         networks={NETWORK: build_network},
-        colorizing=Colorizing(NETWORK, build_network, decode, options={"temperature": number()}),
+        colorizing=Colorizing(
+            NETWORK,
+            build_network,
+            decode,
+            options={"temperature": number()},
+            alternatives=alternatives,
+            confidence=confidence,
+        ),
         programs={NAME: "SOURCE_FilmCNN"},
         facts=_facts,
     )
