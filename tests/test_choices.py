@@ -10,8 +10,10 @@ import pytest
 from conftest import write_picture
 from PIL import Image
 from test_films import make_film
+from toy import PainterArchitecture, build_painter, mean_color
 
 from historynet import Colorizer
+from historynet.colorizing.folder import colorize_files
 from historynet.colorizing.options import Options
 from historynet.errors import InputError
 from historynet.pictures import color, images
@@ -21,7 +23,7 @@ from historynet.systems.film_cnn import bins, decoding, losses
 from historynet.systems.film_cnn.alternatives import alternatives
 from historynet.systems.film_cnn.architecture import Architecture
 from historynet.systems.film_cnn.network import build_network
-from historynet.systems.system import APART
+from historynet.systems.system import APART, Alternative, Colorizing, Registration, register
 
 COLORIZE = "SOURCE_FilmCNN/colorization.py"
 
@@ -448,3 +450,32 @@ def test_films_have_none_and_that_is_said(colorize, tmp_path):
     code, _, err = colorize(tmp_path / "film.mp4", "--alternatives", 1, "--confidence", "--dry-run")
     assert code == 0, err
     assert "film.mp4: --alternatives, --confidence: for pictures alone" in err
+
+
+def test_any_system_can_have_them(tmp_path):
+    """What a system of a few lines says is what the files and arrays hold."""
+
+    def two_tones(outputs, luminance, settings, count, seed):
+        tones = [np.full((*luminance.shape[:2], 2), 0.5 + 0.05 * (seed + i), np.float32) for i in range(count)]
+        return [Alternative(ab, -float(i), 7.0) for i, ab in enumerate(tones)]
+
+    colorizing = Colorizing(
+        "painter",
+        build_painter,
+        mean_color,
+        alternatives=two_tones,
+        confidence=lambda outputs: np.float32([[0, 1]]),
+    )
+    register(Registration("Chooser", PainterArchitecture, {"painter": build_painter}, colorizing))
+    loading.save(build_painter(PainterArchitecture()), "Chooser", PainterArchitecture(), tmp_path / "c.keras")
+    colorizer = Colorizer(tmp_path / "c.keras")
+    rgb = np.full((6, 8, 3), 120, np.uint8)
+    found = colorizer.alternatives(rgb, 2, seed=1)
+    assert [(one.log_probability, one.distance) for one in found] == [(0.0, 7.0), (-1.0, 7.0)]
+    np.testing.assert_array_equal(found[1].rgb, color.with_chrominance(rgb, np.full((24, 40, 2), 0.6, np.float32)))
+    np.testing.assert_allclose(colorizer.confidence(rgb)[0], [0, 0, 0.125, 0.375, 0.625, 0.875, 1, 1], atol=1e-6)
+    images.write_rgb(tmp_path / "a.png", rgb)
+    options = Options(alternatives=2, confidence=True, seed=1)
+    report = colorize_files(colorizer, [tmp_path / "a.png"], [tmp_path / "a_reconstructed.png"], 40, options=options)
+    assert (report.done, report.beside) == (1, 3)
+    np.testing.assert_array_equal(images.read_rgb(tmp_path / "a_alternative2_reconstructed.png"), found[1].rgb)

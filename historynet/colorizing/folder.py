@@ -74,8 +74,8 @@ def colorize_files(
     """
     report = Report() if report is None else report
     options = options or Options()
-    colorizer.check_beside(options.alternatives > 0, options.confidence)
     if options.alternatives or options.confidence:
+        colorizer.check_beside(options.alternatives > 0, options.confidence)
         # Raw outputs, which wait to be written, can be a hundred times as large as what becomes of them.
         batch_size = min(batch_size, PICTURES_AT_ONCE)
     planned = {str(result).casefold() for result in results}
