@@ -25,10 +25,10 @@ def encoders(stream: av.AudioStream) -> tuple[str, ...]:
     """The encoders that suit a stream, the best first: PCM stays PCM, what is coarse becomes AAC, all else lossless.
 
     Args:
-        stream: of the film; one without a decoder has none.
+        stream: of the film; one without a decoder, or of which a damaged file does not say how fast it is, has none.
     """
     context = stream.codec_context
-    if context is None:
+    if context is None or not context.sample_rate:
         return ()
     pcm = _PCM.get(context.format.name.removesuffix("p") if context.format else "", "pcm_s16le")
     pcm = (pcm, "pcm_s16le") if pcm != "pcm_s16le" else (pcm,)
