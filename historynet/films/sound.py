@@ -58,6 +58,8 @@ class Converter:
     def __init__(self, container: av.container.OutputContainer, source: av.AudioStream, encoder: str):
         context = source.codec_context
         rate, channels = context.sample_rate, max(1, context.channels)
+        if rate <= 0:
+            raise ValueError("no rate of its samples is known")
         if encoder == "aac":
             rate = next((known for known in _AAC_RATES if known <= rate), _AAC_RATES[-1])
         self.stream = container.add_stream(encoder, rate)
