@@ -56,7 +56,9 @@ def moving(number):
 def test_telecine_is_told_apart_and_undone(tmp_path):
     film, result = tmp_path / "film.mkv", tmp_path / "result.mkv"
     originals = [moving(number) for number in range(64)]
-    write_fields(film, frames_through([("telecine", "pattern=23")], originals), Fraction(30_000, 1001))
+    write_fields(
+        film, frames_through([("telecine", "pattern=23"), ("setfield", "tff")], originals), Fraction(30_000, 1001)
+    )
     report = colorize_film(Painter(), film, result)
     assert [note.split(";")[0] for note in report.notes] == [
         "it is telecined: 24 frames a second are spread over the fields of 30"
@@ -170,6 +172,21 @@ def test_a_film_that_loses_its_sound_is_not_wholly_done(tmp_path, monkeypatch):
     report = colorize_film(Painter(), film, result)
     assert report.damage == ["its sound (stream 1, wmav2) is left out: a .mp4 file cannot hold it"]
     assert len(read(result)[0]) == report.frames
+
+
+def test_sound_whose_rate_a_damaged_file_does_not_say_has_no_encoder(tmp_path):
+    film = tmp_path / "a.wmv"
+    make(case("a.wmv"), film)
+    with av.open(str(film)) as container:
+        assert sound.encoders(container.streams.audio[0])[0] == "aac"
+
+    class Context:
+        name, format, sample_rate, channels, bit_rate = "wmav2", None, 0, 2, 0
+
+    class Stream:
+        codec_context = Context()
+
+    assert sound.encoders(Stream()) == ()
 
 
 @pytest.fixture

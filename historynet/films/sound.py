@@ -25,10 +25,10 @@ def encoders(stream: av.AudioStream) -> tuple[str, ...]:
     """The encoders that suit a stream, the best first: PCM stays PCM, what is coarse becomes AAC, all else lossless.
 
     Args:
-        stream: of the film; one without a decoder has none.
+        stream: of the film; one without a decoder, or of which a damaged file does not say how fast it is, has none.
     """
     context = stream.codec_context
-    if context is None:
+    if context is None or not context.sample_rate:
         return ()
     pcm = _PCM.get(context.format.name.removesuffix("p") if context.format else "", "pcm_s16le")
     pcm = (pcm, "pcm_s16le") if pcm != "pcm_s16le" else (pcm,)
@@ -58,6 +58,8 @@ class Converter:
     def __init__(self, container: av.container.OutputContainer, source: av.AudioStream, encoder: str):
         context = source.codec_context
         rate, channels = context.sample_rate, max(1, context.channels)
+        if rate <= 0:
+            raise ValueError("no rate of its samples is known")
         if encoder == "aac":
             rate = next((known for known in _AAC_RATES if known <= rate), _AAC_RATES[-1])
         self.stream = container.add_stream(encoder, rate)
