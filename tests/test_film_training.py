@@ -404,6 +404,19 @@ def test_a_temperature_below_0_and_a_damaged_table_of_bins_are_said(tmp_path, ru
             bins.centres.cache_clear()
 
 
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--scaled-start", 2, "--init-network", "a.keras"), "--scaled-start: not with --init-network"),
+        (("--scaled-start", 2, "--strategy", "mirrored"), "--scaled-start: with --strategy none only"),
+        (("--scaled-start", 0), "--scaled-start: '0' will not do; it takes"),
+    ],
+)
+def test_settings_that_exclude_each_other_are_said(run, options, words):
+    code, _, err = run("SOURCE_FilmCNN/FilmCNN.py", *options)
+    assert code == 2 and words in err
+
+
 SMALL = ("--image-size", 32, "--batch-size", 3, "--gpu-id", "cpu", "--num-epochs", 1, "--num-test-images", 2)
 
 
