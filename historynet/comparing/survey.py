@@ -19,7 +19,7 @@ import numpy as np
 from historynet import files
 from historynet.colorizing.results import SUFFIX
 from historynet.errors import InputError
-from historynet.pictures import figures, images
+from historynet.pictures import figures, formats, images
 
 APART = 5
 """Two versions of a picture are at least so many places apart; the page has the same number."""
@@ -175,7 +175,7 @@ def write_page(
     """
     encoded, sizes = [], {}
     for shown, file in chosen.items():
-        picture = images.read_rgb(file)
+        picture = formats.read(file).rgb
         height, width = picture.shape[:2]
         if shown.type != truth:
             sizes.setdefault(shown.name, {}).setdefault(f"{width}x{height}", []).append(shown.type)
