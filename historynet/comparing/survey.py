@@ -178,7 +178,7 @@ def write_page(
         picture = formats.read(file).rgb
         height, width = picture.shape[:2]
         if shown.type != truth:
-            sizes.setdefault(shown.name, {}).setdefault(f"{width}x{height}", []).append(shown.type)
+            sizes.setdefault(shown.name, {})[shown.type] = f"{width}x{height}"
         if max(height, width) > side:
             factor = side / max(height, width)
             picture = figures.shrink(picture, max(1, round(height * factor)), max(1, round(width * factor)))
@@ -191,9 +191,9 @@ def write_page(
     page = _PAGE.read_text(encoding="utf-8").replace("__SURVEY__", json.dumps(content))
     files.write_text(path, page)
     return [
-        f"{name}: " + ", ".join(f"{size} ({', '.join(kinds)})" for size, kinds in found.items())
+        f"{name}: {', '.join(f'{found[kind]} ({kind})' for kind in types if kind in found)}"
         for name, found in sorted(sizes.items())
-        if len(found) > 1
+        if len(set(found.values())) > 1
     ]
 
 

@@ -1,5 +1,6 @@
 """Labelled grids of pictures, and curves."""
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -260,7 +261,9 @@ def plot_shares(
                 ha="right",
                 fontsize=8,
             )
-    axes.set_xticks(range(len(groups)), groups)
+    # A name is no formula, and long ones take several lines.
+    names = [group if "\n" in group else textwrap.fill(group, 16) for group in groups]
+    axes.set_xticks(range(len(groups)), names, parse_math=False)
     axes.set_xlim(-0.75, len(groups) - 0.25)
     axes.set_ylim(-3, 103)
     axes.set_ylabel(label)
