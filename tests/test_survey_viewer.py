@@ -67,8 +67,9 @@ const press = (key) => document.activeElement.dispatchEvent(new KeyboardEvent("k
     await wait(() => phase === "picture" || phase === "broken");
     if (phase === "broken") { element("go-on").click(); continue; }
     if (i % 5 === 2) {
+      const began = performance.now();
       await wait(() => phase === "question");
-      gone.push([document.querySelectorAll("#stage img").length, (performance.now() - onset) / 1000]);
+      gone.push([document.querySelectorAll("#stage img").length, (performance.now() - began) / 1000]);
     }
     if (i === 9) {      // an end before the end, and on
       press("Escape");
