@@ -1,5 +1,6 @@
 """Labelled grids of pictures, and curves."""
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -195,7 +196,7 @@ def print_pictures(
             place = (i * (width + gap) / total[0], (top - height) / total[1], width / total[0], height / total[1])
             axes = figure.add_axes(place)
             axes.set_axis_off()
-            axes.imshow(_shrink(picture, round(height * dots), round(width * dots)), aspect="auto")
+            axes.imshow(shrink(picture, round(height * dots), round(width * dots)), aspect="auto")
         top -= height + gap
     for i, title in enumerate(titles):
         middle = (i * (width + gap) + width / 2) / total[0]
@@ -205,7 +206,70 @@ def print_pictures(
             files.write_atomically(path, lambda temporary: figure.savefig(temporary, dpi=dots))
 
 
-def _shrink(picture: np.ndarray, height: int, width: int) -> np.ndarray:
-    """A picture at most this large; smaller ones stay as they are."""
+def shrink(picture: np.ndarray, height: int, width: int) -> np.ndarray:
+    """A uint8 picture at most this large, without moire; smaller ones stay as they are."""
     size = min(width, picture.shape[1]), min(height, picture.shape[0])
     return cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+
+
+def plot_shares(
+    shares: Mapping[str, Sequence[float]],
+    intervals: Mapping[str, tuple[float, float]],
+    published: Mapping[str, float],
+    path: Path,
+    label: str,
+) -> None:
+    """Draws a box plot of shares a group, with published medians, as PNG.
+
+    Args:
+        shares: 0..1 by group, NaN is left out; boxes are quartiles, whiskers reach to the last share.
+        intervals: of the medians, 0..1 by group; drawn beside the boxes.
+        published: medians, 0..1 by group; a group without shares has a place of its own.
+        path: the file to write.
+        label: of the vertical axis.
+    """
+    import matplotlib.figure
+
+    groups = list(dict.fromkeys([*shares, *published]))
+    figure = matplotlib.figure.Figure(figsize=(2 + 1.3 * len(groups), 4.8), layout="constrained")
+    axes = figure.subplots()
+    for place, group in enumerate(groups):
+        values = 100 * np.asarray(shares.get(group, []), float)
+        values = values[~np.isnan(values)]
+        if values.size:
+            axes.boxplot(
+                values, positions=[place], widths=0.5, whis=(0, 100), medianprops={"color": "tab:blue", "linewidth": 2}
+            )
+            axes.plot(np.full(values.size, place), values, "o", color="0.2", alpha=0.35, markersize=4, zorder=3)
+            median, (low, high) = np.median(values), (100 * bound for bound in intervals[group])
+            error = [[max(0, median - low)], [max(0, high - median)]]
+            axes.errorbar(
+                place + 0.36, median, yerr=error, fmt="o", color="tab:blue", capsize=3, label="median, 95% interval"
+            )
+            axes.annotate(
+                f"{median:.1f}", (place + 0.36, median), (5, 0), textcoords="offset points", va="center", fontsize=8
+            )
+        if group in published:
+            value = 100 * published[group]
+            axes.plot(place - 0.36, value, "D", color="0.35", fillstyle="none", label="published median")
+            axes.annotate(
+                f"{value:.1f}",
+                (place - 0.36, value),
+                (-6, 0),
+                textcoords="offset points",
+                va="center",
+                ha="right",
+                fontsize=8,
+            )
+    # A name is no formula, and long ones take several lines.
+    names = [group if "\n" in group else textwrap.fill(group, 16) for group in groups]
+    axes.set_xticks(range(len(groups)), names, parse_math=False)
+    axes.set_xlim(-0.75, len(groups) - 0.25)
+    axes.set_ylim(-3, 103)
+    axes.set_ylabel(label)
+    axes.grid(axis="y", color="0.9")
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
+    once = dict(zip(*reversed(axes.get_legend_handles_labels()), strict=True))
+    figure.legend(once.values(), once.keys(), loc="outside lower center", ncols=2, frameon=False)
+    files.write_atomically(path, lambda temporary: figure.savefig(temporary, dpi=150))
