@@ -233,6 +233,7 @@ def plot_shares(
     groups = list(dict.fromkeys([*shares, *published]))
     figure = matplotlib.figure.Figure(figsize=(2 + 1.3 * len(groups), 4.8), layout="constrained")
     axes = figure.subplots()
+    written = {"textcoords": "offset points", "va": "center", "fontsize": 8}
     for place, group in enumerate(groups):
         values = 100 * np.asarray(shares.get(group, []), float)
         values = values[~np.isnan(values)]
@@ -246,21 +247,11 @@ def plot_shares(
             axes.errorbar(
                 place + 0.36, median, yerr=error, fmt="o", color="tab:blue", capsize=3, label="median, 95% interval"
             )
-            axes.annotate(
-                f"{median:.1f}", (place + 0.36, median), (5, 0), textcoords="offset points", va="center", fontsize=8
-            )
+            axes.annotate(f"{median:.1f}", (place + 0.36, median), (5, 0), **written)
         if group in published:
             value = 100 * published[group]
             axes.plot(place - 0.36, value, "D", color="0.35", fillstyle="none", label="published median")
-            axes.annotate(
-                f"{value:.1f}",
-                (place - 0.36, value),
-                (-6, 0),
-                textcoords="offset points",
-                va="center",
-                ha="right",
-                fontsize=8,
-            )
+            axes.annotate(f"{value:.1f}", (place - 0.36, value), (-6, 0), ha="right", **written)
     # A name is no formula, and long ones take several lines.
     names = [group if "\n" in group else textwrap.fill(group, 16) for group in groups]
     axes.set_xticks(range(len(groups)), names, parse_math=False)
