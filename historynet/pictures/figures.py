@@ -230,7 +230,7 @@ def plot_shares(
     import matplotlib.figure
 
     groups = list(dict.fromkeys([*shares, *published]))
-    figure = matplotlib.figure.Figure(figsize=(2 + 1.3 * len(groups), 4.8), layout="constrained")
+    figure = matplotlib.figure.Figure(figsize=(2 + 1.6 * len(groups), 4.8), layout="constrained")
     axes = figure.subplots()
     for place, group in enumerate(groups):
         values = 100 * np.asarray(shares.get(group, []), float)
@@ -249,11 +249,11 @@ def plot_shares(
                 f"{median:.1f}", (place + 0.36, median), (5, 0), textcoords="offset points", va="center", fontsize=8
             )
         if group in published:
-            value = 100 * published[group]
-            axes.plot(place - 0.36, value, "D", color="0.35", fillstyle="none", label="published median")
+            value, left = 100 * published[group], place - 0.36 * bool(values.size)
+            axes.plot(left, value, "D", color="0.35", fillstyle="none", label="published median")
             axes.annotate(
                 f"{value:.1f}",
-                (place - 0.36, value),
+                (left, value),
                 (-6, 0),
                 textcoords="offset points",
                 va="center",
