@@ -3,12 +3,16 @@
 import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 
 from historynet import files
 from historynet.pictures import color
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 _HEADER = 28
 _GAP = 4
@@ -231,9 +235,8 @@ def plot_shares(
     import matplotlib.figure
 
     groups = list(dict.fromkeys([*shares, *published]))
-    figure = matplotlib.figure.Figure(figsize=(2 + 1.3 * len(groups), 4.8), layout="constrained")
+    figure = matplotlib.figure.Figure(figsize=(2 + 1.6 * len(groups), 4.8), layout="constrained")
     axes = figure.subplots()
-    written = {"textcoords": "offset points", "va": "center", "fontsize": 8}
     for place, group in enumerate(groups):
         values = 100 * np.asarray(shares.get(group, []), float)
         values = values[~np.isnan(values)]
@@ -247,11 +250,11 @@ def plot_shares(
             axes.errorbar(
                 place + 0.36, median, yerr=error, fmt="o", color="tab:blue", capsize=3, label="median, 95% interval"
             )
-            axes.annotate(f"{median:.1f}", (place + 0.36, median), (5, 0), **written)
+            _label(axes, place + 0.36, median, on_the_left=False)
         if group in published:
-            value = 100 * published[group]
-            axes.plot(place - 0.36, value, "D", color="0.35", fillstyle="none", label="published median")
-            axes.annotate(f"{value:.1f}", (place - 0.36, value), (-6, 0), ha="right", **written)
+            value, left = 100 * published[group], place - 0.36 * bool(values.size)
+            axes.plot(left, value, "D", color="0.35", fillstyle="none", label="published median")
+            _label(axes, left, value, on_the_left=True)
     # A name is no formula, and long ones take several lines.
     names = [group if "\n" in group else textwrap.fill(group, 16) for group in groups]
     axes.set_xticks(range(len(groups)), names, parse_math=False)
@@ -264,3 +267,10 @@ def plot_shares(
     once = dict(zip(*reversed(axes.get_legend_handles_labels()), strict=True))
     figure.legend(once.values(), once.keys(), loc="outside lower center", ncols=2, frameon=False)
     files.write_atomically(path, lambda temporary: figure.savefig(temporary, dpi=150))
+
+
+def _label(axes: "Axes", place: float, value: float, on_the_left: bool) -> None:
+    """Writes a value beside its mark."""
+    offset, side = ((-6, 0), "right") if on_the_left else ((5, 0), "left")
+    text = f"{value:.1f}"
+    axes.annotate(text, (place, value), offset, textcoords="offset points", va="center", ha=side, fontsize=8)
