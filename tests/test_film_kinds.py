@@ -227,3 +227,19 @@ def test_a_segment_that_was_damaged_since_is_not_joined(tmp_path, short_segments
     assert report.continued == 0
     assert any("a finished segment is damaged or gone; it is begun anew" in note for note in report.notes)
     assert result.read_bytes() == (tmp_path / "whole.mp4").read_bytes()
+
+
+def test_sound_that_leaps_far_behind_the_last_picture_is_damage_and_no_silence_up_to_there(tmp_path, monkeypatch):
+    film, result = tmp_path / "film.vob", tmp_path / "result.mkv"
+    make(case("a.vob"), film)
+    data = film.read_bytes()
+    plain = colorize_film(Painter(), film, tmp_path / "plain.mkv", FilmOptions())
+    assert plain.damage == []
+    # The PES header of the last packet of private stream 1, sound: 33 bits of time, of which the upper ones are raised.
+    at = data.rindex(b"\x00\x00\x01\xbd")
+    while not data[at + 7] & 0x80:
+        at = data.rindex(b"\x00\x00\x01\xbd", 0, at)
+    film.write_bytes(data[: at + 9] + bytes([data[at + 9] | 0x02]) + data[at + 10 :])
+    report = colorize_film(Painter(), film, result, FilmOptions())
+    assert [line for line in report.damage if "behind its last picture" in line]
+    assert result.stat().st_size < 2 * (tmp_path / "plain.mkv").stat().st_size

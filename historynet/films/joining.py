@@ -18,7 +18,7 @@ from historynet.films import streams
 from historynet.films.options import FilmOptions
 from historynet.films.reading import Film, find_video
 from historynet.films.segments import read_packets, writing
-from historynet.films.source import DAMAGE, seek
+from historynet.films.source import DAMAGE
 from historynet.films.streams import Feed, Plan
 
 DISK_ERRORS = (errno.ENOSPC, errno.EIO, errno.EFBIG, errno.EDQUOT, errno.EROFS, errno.EACCES)
@@ -222,7 +222,8 @@ def _write(
                 feeds[index] = feed
         container.mux(covers)
         # The packets, in the order of time.
-        others = _other_packets(film, source, feeds, refused, trial)
+        last = film.start + max(time for time, _ in read_packets(segments[-1], film)) * film.time_base
+        others = _other_packets(film, source, feeds, refused, last, trial)
         for _, index, packet in heapq.merge(_video_packets(film, segments, video), others, key=lambda one: one[0]):
             try:
                 container.mux(packet)
@@ -293,7 +294,12 @@ def _video_packets(
 
 
 def _other_packets(
-    film: Film, source: av.container.InputContainer, feeds: dict[int, Feed], refused: Counter[int], trial: bool
+    film: Film,
+    source: av.container.InputContainer,
+    feeds: dict[int, Feed],
+    refused: Counter[int],
+    last: Fraction,
+    trial: bool,
 ) -> Iterator[tuple[float, int, av.Packet]]:
     """The packets of the other streams between start and end, with their times from the start on, in seconds.
 
@@ -302,6 +308,7 @@ def _other_packets(
         source: its file.
         feeds: what makes packets of the result, by the index of the film's stream.
         refused: counts the packets of which nothing can be made.
+        last: time of the last picture in the film, seconds.
         trial: whether the first ones are enough.
     """
     if not feeds:
@@ -318,29 +325,7 @@ def _other_packets(
         except av.FFmpegError:
             refused[index] += 1
 
-    for packet in _wanted_packets(film, source, list(feeds), trial):
+    for packet in streams.wanted_packets(film, source, list(feeds), last, _TRIED if trial else None):
         yield from made(packet.stream.index, packet)
     for index in feeds:
         yield from made(index, None)
-
-
-def _wanted_packets(
-    film: Film, source: av.container.InputContainer, indices: Sequence[int], trial: bool
-) -> Iterator[av.Packet]:
-    """The film's packets of streams that have a time between start and end."""
-    try:
-        if film.start > film.begin:
-            # Where a file's index is coarse it may lead behind the time.
-            seek(source, int(max(film.begin, film.start - 5) * av.time_base))
-        # A trial reads all streams, so that it ends where one has next to nothing.
-        wanted = source.streams if trial else [source.streams[index] for index in indices]
-        for packet in itertools.islice(film.demux(source, *wanted), _TRIED if trial else None):
-            time = packet.dts if packet.pts is None else packet.pts
-            if packet.stream.index not in indices or not packet.size or time is None:
-                continue
-            if film.is_wanted(time * packet.time_base):
-                yield packet
-    except MemoryError:
-        raise
-    except DAMAGE as error:
-        film.note_damage(f"its sound cannot be read to its end ({reason(error)})")

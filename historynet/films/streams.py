@@ -1,14 +1,18 @@
 """What a film holds beside its video, and in which form the result's container takes it."""
 
+import itertools
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 
 import av
 from av.stream import Discard, Disposition
 
+from historynet.errors import reason
 from historynet.films import sound
+from historynet.films.reading import Film
+from historynet.films.source import DAMAGE, seek
 
 COPY, COVER, ATTACHMENT, NOTHING = "copy", "cover", "attachment", ""
 """Forms of a stream in the result: packets as they are, a picture of the cover, the same as an attached file, none.
@@ -19,6 +23,9 @@ _OF_THE_FILE = re.compile(
     "major_brand|minor_version|compatible_brands|encoder|software|duration|bps|number_of_.*|_statistics_.*|timecode"
 )
 """Metadata that speaks of how a file was written, not of the film; a timecode has a way of its own."""
+
+_LEAP = 60
+"""Seconds; sound that goes on without a gap may last longer than the pictures."""
 
 _PICTURES = {"mjpeg": ("cover.jpg", "image/jpeg"), "png": ("cover.png", "image/png")}
 
@@ -164,3 +171,42 @@ def add(
 
     # A file that is attached is written with the headers.
     return (None if stream.type == "attachment" else feed), None
+
+
+def wanted_packets(
+    film: Film, source: av.container.InputContainer, indices: Sequence[int], last: Fraction, tried: int | None
+) -> Iterator[av.Packet]:
+    """The film's packets of streams that have a time between start and end.
+
+    A time that leaps far behind the last picture is none: silence up to there could fill a disk.
+
+    Args:
+        film: the film.
+        source: its file.
+        indices: of the streams.
+        last: time of the last picture in the film, seconds.
+        tried: so many packets are read, as a trial of the beginning; None: all.
+    """
+    reached = dict.fromkeys(indices, last)
+    try:
+        if film.start > film.begin:
+            # Where a file's index is coarse it may lead behind the time.
+            seek(source, int(max(film.begin, film.start - 5) * av.time_base))
+        # A trial reads all streams, so that it ends where one has next to nothing.
+        wanted = source.streams if tried else [source.streams[index] for index in indices]
+        for packet in itertools.islice(film.demux(source, *wanted), tried):
+            time = packet.dts if packet.pts is None else packet.pts
+            if packet.stream.index not in indices or not packet.size or time is None:
+                continue
+            seconds = time * packet.time_base
+            if seconds - reached[packet.stream.index] > _LEAP:
+                # A trial does not know where the pictures end.
+                if tried is None:
+                    film.note_damage(f"what leaps by over {_LEAP} s behind its last picture is left out, as sound")
+            elif film.is_wanted(seconds):
+                reached[packet.stream.index] = max(reached[packet.stream.index], seconds)
+                yield packet
+    except MemoryError:
+        raise
+    except DAMAGE as error:
+        film.note_damage(f"its sound cannot be read to its end ({reason(error)})")
