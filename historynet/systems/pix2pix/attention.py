@@ -122,9 +122,7 @@ def self_attention(x: keras.KerasTensor, convolution: Callable[..., layers.Layer
     """
     channels = x.shape[-1]
     narrow = max(1, channels // 8)
-    three = [
-        convolution(narrow, 1, use_bias=False, name=f"attention_{role}")(x) for role in ("query", "key", "value")
-    ]
+    three = [convolution(narrow, 1, use_bias=False, name=f"attention_{role}")(x) for role in ("query", "key", "value")]
     attended = Attend(dtype=keras.config.floatx(), name="attention_attend")(three)
     attended = convolution(channels, 1, use_bias=False, name="attention_output")(attended)
     return AddAttended(name="attention")([x, attended])

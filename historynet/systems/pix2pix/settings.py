@@ -59,7 +59,11 @@ class Pix2PixSettings(Settings):
     gan_loss: str = setting(word(LOSSES), TRAIN, "losses", "'log', 'least_squares' or 'hinge'", fixed=RUN)
     lambda_l1: float = setting(number(), TRAIN, "losses", "weight of L_L1", "beside L_GAN")
     learning_rate: float = setting(
-        number(above=True), TRAIN, "optimiser", "step size of Adam", "the generator's, and the discriminator's if it has none"
+        number(above=True),
+        TRAIN,
+        "optimiser",
+        "step size of Adam",
+        "the generator's, and the discriminator's if it has none",
     )
     discriminator_learning_rate: float | None = setting(
         number(above=True),

@@ -79,9 +79,7 @@ class SpectralConv2D(layers.Layer):
         channels = (self.filters, input_shape[-1]) if self.transposed else (input_shape[-1], self.filters)
         shape = (self.kernel_size, self.kernel_size, *channels)
         # The norm is computed as precisely as the kernel is stored, whatever the convolution computes in.
-        self.kernel = self.add_weight(
-            name="kernel", shape=shape, initializer=self.kernel_initializer, autocast=False
-        )
+        self.kernel = self.add_weight(name="kernel", shape=shape, initializer=self.kernel_initializer, autocast=False)
         self.bias = self.add_weight(name="bias", shape=(self.filters,), initializer="zeros") if self.use_bias else None
         self.u = self.add_weight(
             name="u",
@@ -116,7 +114,11 @@ class SpectralConv2D(layers.Layer):
     def get_config(self):
         own = ("filters", "kernel_size", "strides", "padding", "use_bias", "transposed")
         initializer = keras.initializers.serialize(self.kernel_initializer)
-        return {**super().get_config(), **{name: getattr(self, name) for name in own}, "kernel_initializer": initializer}
+        return {
+            **super().get_config(),
+            **{name: getattr(self, name) for name in own},
+            "kernel_initializer": initializer,
+        }
 
 
 def _unit_normal(shape, dtype=None):

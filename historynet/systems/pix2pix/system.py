@@ -66,7 +66,9 @@ class Pix2Pix:
     def _discriminator_losses(self, batch: Tensors, once: Tensors, tools: Tools) -> Tensors:
         """Batch normalisation sees generated and real pictures one after the other, not mixed."""
         G = self.generator
-        state = ([variable.value for variable in listed] for listed in (G.trainable_variables, G.non_trainable_variables))
+        state = (
+            [variable.value for variable in listed] for listed in (G.trainable_variables, G.non_trainable_variables)
+        )
         made, _ = G.stateless_call(*state, batch["L"], training=True)
         fake = keras.ops.stop_gradient(made["ab"])
         return {
