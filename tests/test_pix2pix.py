@@ -211,7 +211,7 @@ def test_spectral_normalisation_is_the_reference(golden, name):
 
 
 def spectral_layer(kernel, transposed=False):
-    height, width, *channels = kernel.shape
+    height, _, *channels = kernel.shape
     inputs, filters = channels[::-1] if transposed else channels
     layer = spectral.SpectralConv2D(filters, height, use_bias=False, transposed=transposed)
     layer.build((None, 8, 8, inputs))
@@ -609,7 +609,7 @@ def test_colorizing_repeats_itself():
     np.testing.assert_array_equal(first, second)
     alone = numbers(trained.predict(luminance[:1])["ab"])
     np.testing.assert_allclose(alone, first[:1], atol=1e-6)
-    assert 18 / 255 <= first.min() and first.max() <= 238 / 255
+    assert first.min() >= 18 / 255 and first.max() <= 238 / 255
 
 
 def test_bfloat16_keeps_outputs_and_norms_in_float32():
@@ -720,7 +720,7 @@ def test_a_training_in_two_starts_is_one_training_and_its_network_colorizes(mhmd
 @pytest.mark.parametrize(
     ("wrong", "words"),
     [
-        (("--image-size", "96x128"), "96 is no side of its pictures"),
+        (("--image-size", "32x128"), "32 is no side of its pictures: 64 to 4096, a multiple of 64"),
         (("--attention", "48"), "no stage has a map whose shorter side is 48; there are 64, 32, 16, 8, 4, 2"),
         (("--discriminator-layers", "8"), "no patch"),
         (("--gan-loss", "wasserstein"), "'log' or 'least_squares' or 'hinge'"),

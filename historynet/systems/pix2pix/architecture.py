@@ -1,4 +1,4 @@
-"""What a file of Pix2Pix says of its networks. (R1, R2, ...: readings of the report, docs/pix2pix.md.)"""
+"""What a file of Pix2Pix says of its networks. R1, R2, ... are readings of the report in docs/pix2pix.md."""
 
 from dataclasses import dataclass
 
@@ -36,8 +36,8 @@ class Architecture:
         for side in (self.image_height, self.image_width):
             if not step <= side <= 4096 or side % step:
                 raise ValueError(
-                    f"{side} is no side of its pictures: {step} to 4096, a multiple of {step} (2^{self.depth}, as often "
-                    "as the U-Net halves it)"
+                    f"{side} is no side of its pictures: {step} to 4096, a multiple of {step} (2^{self.depth}, "
+                    "as often as the U-Net halves it)"
                 )
         if self.attention is not None and self.attention not in self.stage_sides:
             sides = ", ".join(map(str, self.stage_sides))
@@ -71,12 +71,12 @@ class Architecture:
 
     @property
     def discriminator_attention(self) -> int | None:
-        """The number of the discriminator's convolution of stride 2 whose output does: of that size, or nearest (R8)."""
+        """The number of the discriminator's convolution of stride 2 whose output does: of that size or nearest (R8)."""
         if self.attention is None:
             return None
         halving = range(1, self.discriminator_layers)
         return min(halving, key=lambda i: abs(self._shorter_side // 2**i - self.attention))
 
     def channels(self, stage: int) -> int:
-        """The channels of the map that has been halved `stage` times, from 1 on: 64, 128, 256, 512, 512, ... by width."""
+        """The channels of the map halved `stage` times, from 1 on: 64, 128, 256, 512, 512, ..., by width."""
         return scaled(64 * min(2 ** (stage - 1), 8), self.width)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import keras
 from keras import initializers, layers
 
 from historynet.systems.pix2pix.spectral_normalization import SpectralConv2D
@@ -32,3 +33,32 @@ def normalization(name: str) -> layers.Layer:
     return layers.BatchNormalization(
         momentum=0.9, epsilon=1e-5, gamma_initializer=initializers.RandomNormal(1.0, 0.02), name=name
     )
+
+
+@keras.saving.register_keras_serializable("historynet")
+class Dropout(layers.Layer):
+    """Keras' Dropout, but that the state of its random numbers is named after it.
+
+    Keras numbers these names within a process, and a training that goes on finds its state in a checkpoint by name.
+
+    Args:
+        rate: share of the values that training sets to zero.
+        named: of every layer.
+    """
+
+    def __init__(self, rate: float, **named):
+        super().__init__(**named)
+        self.rate = rate
+        if rate:
+            self.seed_generator = keras.random.SeedGenerator(name=f"{self.name}_seed")
+
+    def call(self, inputs, training=False):
+        if not training or not self.rate:
+            return inputs
+        return keras.random.dropout(inputs, self.rate, seed=self.seed_generator)
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+    def get_config(self):
+        return {**super().get_config(), "rate": self.rate}

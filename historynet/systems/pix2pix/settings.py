@@ -100,6 +100,6 @@ class Pix2PixSettings(Settings):
         except ValueError as error:
             yield (
                 True,
-                f"the networks cannot be made: {error} (--image-size {self.image_size}, --u-net-depth "
-                f"{self.u_net_depth}, --attention {self.attention}, --discriminator-layers {self.discriminator_layers})",
+                f"the networks cannot be made: {error} (--image-size, --u-net-depth, --attention, "
+                "--discriminator-layers)",
             )

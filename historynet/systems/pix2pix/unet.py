@@ -6,7 +6,7 @@ from keras import layers
 from historynet.systems.pix2pix import scaling
 from historynet.systems.pix2pix.architecture import Architecture
 from historynet.systems.pix2pix.attention import self_attention
-from historynet.systems.pix2pix.convolutions import SLOPE, convolution, normalization
+from historynet.systems.pix2pix.convolutions import SLOPE, Dropout, convolution, normalization
 
 NAME = "generator"
 
@@ -49,7 +49,7 @@ def build_generator(architecture: Architecture, dropout: float = DROPOUT) -> ker
         if i > 1:
             x = normalization(f"up{i}_bn")(x)
         if 5 <= i < depth:
-            x = layers.Dropout(dropout, name=f"up{i}_dropout")(x)
+            x = Dropout(dropout, name=f"up{i}_dropout")(x)
         if i == architecture.generator_attention:
             x = self_attention(x, down)
         if i > 1:
