@@ -144,9 +144,11 @@ def test_chunked_attention_is_the_plain_one(chunk):
 
     points = (query, key, value)
     expected = numbers(attention.attend(*map(tensor, points)))
-    np.testing.assert_allclose(numbers(attention.attend(*map(tensor, points), chunk=chunk)), expected, atol=1e-12)
+    # JAX has no float64 here.
+    atol = 1e-12 if expected.dtype == np.float64 else 1e-5
+    np.testing.assert_allclose(numbers(attention.attend(*map(tensor, points), chunk=chunk)), expected, atol=atol)
     for ours, plain in zip(gradients(weighted(chunk), *points), gradients(weighted(None), *points), strict=True):
-        np.testing.assert_allclose(ours, plain, atol=1e-11)
+        np.testing.assert_allclose(ours, plain, atol=10 * atol)
 
 
 def test_large_maps_are_attended_to_in_chunks(monkeypatch):
@@ -457,6 +459,8 @@ RUNS = ["expt1", "expt4", "expt5", "sagan"]
 @pytest.fixture
 def precision(request):
     """Everything is made and computed in float32 or float64."""
+    if request.param == "float64" and keras.backend.backend() == "jax":
+        pytest.skip("JAX computes in float32 here")
     keras.config.set_floatx(request.param)
     keras.config.set_dtype_policy(request.param)
     yield request.param
