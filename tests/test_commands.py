@@ -353,8 +353,8 @@ def test_the_defaults_of_colorizing_are_those_of_the_library():
     for add in (colorize._add_file_options, colorize._add_color_options, colorize._add_film_options):
         add(parser)
     arguments = vars(parser.parse_args([]))
-    # What becomes of earlier results is asked on the command line alone.
-    for options, others in ((Options(), {"provenance", "existing"}), (FilmOptions(), {"provenance"})):
+    # What becomes of earlier results is asked on the command line alone; the seed is a setting.
+    for options, others in ((Options(), {"provenance", "existing", "seed"}), (FilmOptions(), {"provenance"})):
         for name in {field.name for field in dataclasses.fields(options)} - others:
             assert arguments[name] == getattr(options, name), name
 
@@ -431,7 +431,7 @@ def test_a_report_says_what_became_of_each_picture(mhmd, model, run, tmp_path):
             return list(csv.DictReader(file))
 
     colored = rows("--keep-colored")
-    assert list(colored[0]) == ["picture", "result", "outcome", "why", "tint"]
+    assert list(colored[0]) == ["picture", "result", "outcome", "why", "tint", "value"]
     assert [(Path(row["picture"]).name, row["outcome"]) for row in colored] == [
         ("in", "passed over"),
         ("a.png", "skipped"),
