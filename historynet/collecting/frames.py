@@ -18,7 +18,7 @@ from historynet.collecting.records import COLOURLESS, DARK, KEPT, Analysis, Fram
 from historynet.collecting.sampling import BorderFinder, Crop, Samples, Shot, find_shots, fit, open_film, places
 from historynet.errors import PictureError
 from historynet.films.reading import Film
-from historynet.pictures import color, images
+from historynet.pictures import color, images, toning
 from historynet.pictures.options import NONE, SHOT
 
 # Colours are what is learned: each pixel has its own.
@@ -178,9 +178,10 @@ def _write_frames(film: Film, job: Job, record: Record, progress: Callable[[int]
             rgb = fit(analysis.crop(film.planes.rgb(*decoded)), job.options.frame_side, film.planes.aspect)
             rgb = analysis.adjustments[shot - 1](rgb)
             lab = color.rgb_to_lab(rgb).astype(np.float32) / np.float32(255)
-            mean, tint = float(lab[..., 0].mean(dtype=float)), color.tint(lab)
+            mean = float(lab[..., 0].mean(dtype=float))
+            tint, tone = toning.look(rgb)
             outcome = DARK if mean < job.options.darkest else KEPT
-            if outcome == KEPT and job.options.drop_colourless and tint < color.COLORED:
+            if outcome == KEPT and job.options.drop_colourless and tone != toning.COLORED:
                 outcome = COLOURLESS
             frame = Frame(shot, i, float(ticks * film.time_base), mean, tint, outcome)
             if outcome == KEPT:

@@ -55,7 +55,7 @@ class Frame:
         frame: its number among those of the shot, from 1.
         time: in seconds from the film's beginning.
         luminance: mean of L after the adjustment, 0..1.
-        tint: how far it is from one tone (`color.tint`).
+        tint: how far it is from one tone (`toning.tint`).
         outcome: KEPT, DARK or COLOURLESS.
     """
 
