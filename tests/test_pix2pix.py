@@ -468,12 +468,13 @@ def precision(request):
     keras.config.set_dtype_policy("float32")
 
 
+@pytest.mark.golden
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "precision"),
     [
-        *(pytest.param(name, "float32", marks=pytest.mark.slow) for name in RUNS),
-        *(("expt1", "float64"), ("sagan", "float64")),
-        *(pytest.param(name, "float64", marks=pytest.mark.slow) for name in ("expt4", "expt5")),
+        *((name, "float32") for name in RUNS),
+        *((name, "float64") for name in RUNS),
     ],
     indirect=["precision"],
 )
@@ -512,9 +513,10 @@ def test_three_updates_are_the_reference(golden, name, precision):
                     close(now[key.partition("/")[2]], data[key], 1e-5)
         for array, norm in zip(data[f"moved{i + 1}_name"], data[f"moved{i + 1}_norm"], strict=True):
             moved, relative = np.linalg.norm(now[array] - start[array]), 3e-2 if is_sagan else 1e-3
-            assert moved == pytest.approx(norm, rel=1e-5 if is_exact else relative, abs=1e-9), array
+            assert moved == pytest.approx(norm, rel=1e-4 if is_exact else relative, abs=1e-9), array
 
 
+@pytest.mark.golden
 @pytest.mark.slow
 @pytest.mark.parametrize("name", RUNS)
 def test_gradients_of_an_update_are_the_reference(golden, name):
