@@ -10,7 +10,7 @@ JAX_TESTS := tests/test_step.py tests/test_losses.py tests/test_strategy.py
 help:
 	@echo "make demo         colorize some photographs with the model that comes with the project"
 	@echo "make demo-train   train a small network on a few photographs and colorize their gray versions (minutes)"
-	@echo "make test         run the tests but for the following (up to ten minutes on two cores, 8 GB of memory)"
+	@echo "make test         run the tests but for the following (a quarter of an hour on two cores, 8 GB of memory)"
 	@echo "make test-engines compute the same with TensorFlow and with JAX (some minutes)"
 	@echo "make test-jax     run the tests of losses, updates and devices on JAX (many minutes)"
 	@echo "make test-golden  compare networks of full size with the released program (some minutes, 10 GB)"
