@@ -125,6 +125,7 @@ def test_it_is_trained_checkpointed_saved_inspected_loaded_and_colorizes(house, 
 
 
 def test_it_colorizes_films_and_decodes_again_without_another_pass(tmp_path, monkeypatch):
+    keras.utils.set_random_seed(0)
     network, architecture = build_painter(PainterArchitecture((24, 40))), PainterArchitecture((24, 40))
     loading.save(network, "Painter", architecture, tmp_path / "painter.keras")
     colorizer = Colorizer(tmp_path / "painter.keras")
