@@ -413,3 +413,42 @@ def test_the_picture_is_the_same_with_and_without(tmp_path, rgb):
         assert np.asarray(Image.open(full)).shape == values.shape
         full, _ = through(saved(tmp_path / "in.png", rgb, packet()), target)
         np.testing.assert_array_equal(np.asarray(Image.open(full)), values)
+
+
+@pytest.mark.parametrize("behind", ["", "\n ", "<!-- > -->"])
+def test_descriptions_of_attributes_alone_are_kept(tmp_path, rgb, behind):
+    text = "scanned with tiff:Orientation='6' and tiff:Make=\"x\""
+    value = text.replace('"', "&quot;")
+    given = f"""<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="{RDF}">{behind}
+ <rdf:Description rdf:about="" xmlns:dc="{DC}" xmlns:tiff="{TIFF}" dc:format="{value}" tiff:Orientation="6"/>{behind}
+ <rdf:Description rdf:about="" xmlns:dc="{DC}"><dc:source rdf:resource="a"/>{behind}<dc:type/></rdf:Description>{behind}
+</rdf:RDF></x:xmpmeta>""".encode()
+    result, picture = through(saved(tmp_path / "in.jpg", rgb, given), "jpg")
+    assert properties(xmp_of(result)) == {f"{{{DC}}}format": [text], f"{{{DC}}}source": [], f"{{{DC}}}type": []}
+    assert xmp_of(result).count(b"<rdf:Description") == 2
+    assert picture.notes == []
+
+
+def test_a_file_of_several_pictures_keeps_the_data_of_the_first(tmp_path, rgb):
+    # As telephones and cameras write them; Pillow has another name for these JPEG files.
+    file = io.BytesIO()
+    Image.fromarray(rgb).save(file, "MPO", save_all=True, append_images=[Image.fromarray(rgb)], xmp=packet())
+    data = file.getvalue()
+    path = tmp_path / "in.jpg"
+    path.write_bytes(data[:2] + app13(IPTC) + data[2:])
+    with Image.open(path) as image:
+        assert image.format == "MPO"
+    result, picture = through(path, "jpg")
+    assert iptc_of(result)[2, 5] == b"a title"
+    assert properties(xmp_of(result)) == properties(packet())
+    assert picture.notes == []
+
+
+def test_several_comments_of_a_jpeg_file_become_one(tmp_path, rgb):
+    long = b"x" * 65_533 + b"y" * 10
+    data = saved(tmp_path / "in.jpg", rgb, comment=b"the last\0").read_bytes()
+    parts = [b"the first\0", long[:65_533], long[65_533:]]
+    segments = b"".join(b"\xff\xfe" + struct.pack(">H", len(part) + 2) + part for part in parts)
+    (tmp_path / "in.jpg").write_bytes(data[:2] + segments + data[2:])
+    result, _ = through(tmp_path / "in.jpg", "jpg")
+    assert formats.read(result).captions.comment == b"the first\n" + long + b"\nthe last"

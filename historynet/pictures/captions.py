@@ -94,7 +94,8 @@ def of_image(image: Image.Image, data: bytes) -> Blocks:
     if image.format == "PNG":
         blocks.xmp, iptc = png.read_texts(data, xmp.LONGEST)
         blocks.iptc = _of_resources(iptc) or iptc
-    elif image.format == "JPEG":
+    elif image.format in ("JPEG", "MPO"):
+        blocks.comment = _joined([content for name, content in image.applist if name == "COM"])
         pieces_of_resources = []
         parts: dict[str, list[bytes]] = {}
         for name, content in image.applist:
@@ -110,6 +111,14 @@ def of_image(image: Image.Image, data: bytes) -> Blocks:
             for digest, pieces in parts.items()
         }
     return blocks
+
+
+def _joined(comments: Sequence[bytes]) -> bytes:
+    """The comments of a JPEG file as one, in lines; one that fills its segment goes on in the next."""
+    ends = (b"" if len(comment) == jpeg.ROOM else b"\n" for comment in comments)
+    return b"".join(comment.rstrip(b"\0") + end for comment, end in zip(comments, ends, strict=True)).removesuffix(
+        b"\n"
+    )
 
 
 def of_page(data: bytes, directory: Directory) -> Blocks:

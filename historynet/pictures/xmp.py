@@ -48,7 +48,7 @@ _REGIONS = frozenset(
 
 _TAG = re.compile(rb"""<(?:[^"'>]|"[^"]*"|'[^']*')*+>""")
 _TAG_NAME = re.compile(rb"<[^\s/>]+")
-_VALUE = rb"""\s*=\s*("[^"]*"|'[^']*')"""
+_ATTRIBUTE = re.compile(rb"""\s+([^\s=]+)\s*=\s*(?:"[^"]*"|'[^']*')""")
 _TEXT = 100
 """Letters of a property that are looked at."""
 
@@ -156,7 +156,7 @@ class _Reader:
         self._data = data
         self._outer: dict[str, str] = {}
         self._declared: dict[str, str] = {}
-        self._depth = self._rdf = 0
+        self._depth = self._rdf = self._empty_end = 0
         self._property: tuple[str, int] = ("", 0)
         self._text = ""
         parser = self._parser = expat.ParserCreate("UTF-8", namespace_separator=" ")
@@ -186,6 +186,8 @@ class _Reader:
         declared, self._declared = self._declared, {}
         self._depth += 1
         place = self._parser.CurrentByteIndex
+        end = _TAG.match(self._data, place).end()
+        self._empty_end = end if self._data.endswith(b"/>", place, end) else 0
         if not self._level:
             self._outer |= declared
             if name.startswith(f"{_RDF} RDF"):
@@ -193,14 +195,14 @@ class _Reader:
         elif self._level == 1:
             around = {prefix: uri for prefix, uri in self._outer.items() if prefix not in declared}
             self.descriptions.append(_Description(place, 0, around))
-            end = _TAG.match(self._data, place).end()
+            # One behind the other: a value may hold what looks like an attribute.
+            found = _ATTRIBUTE.finditer(self._data, _TAG_NAME.match(self._data, place).end(), end)
+            spans = {attribute[1].decode(): attribute.span() for attribute in found}
             for full, value in zip(attributes[::2], attributes[1::2], strict=True):
                 uri, _, rest = full.partition(" ")
                 local, _, prefix = rest.partition(" ")
                 if prefix and uri != _RDF and prefix != "xml":
-                    form = rb"\s+" + re.escape(f"{prefix}:{local}".encode()) + _VALUE
-                    span = re.compile(form).search(self._data, place, end).span()
-                    self.descriptions[-1].properties.append((f"{uri} {local}", value, span))
+                    self.descriptions[-1].properties.append((f"{uri} {local}", value, spans[f"{prefix}:{local}"]))
         elif self._level == 2:
             uri, _, rest = name.partition(" ")
             self._property, self._text = (f"{uri} {rest.partition(' ')[0]}", place), ""
@@ -210,8 +212,10 @@ class _Reader:
             self._text += text[:_TEXT]
 
     def _end(self, name: str) -> None:
+        # An empty tag, as <a/>, has no other one that ends it.
+        end, self._empty_end = self._empty_end, 0
         if self._level in (1, 2):
-            end = _TAG.match(self._data, self._parser.CurrentByteIndex).end()
+            end = end or _TAG.match(self._data, self._parser.CurrentByteIndex).end()
             if self._level == 1:
                 self.descriptions[-1].end = end
             else:
