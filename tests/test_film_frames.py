@@ -356,6 +356,30 @@ def test_films_are_never_split(made, tmp_path, run):
     assert code == 2 and "--test-films another" in text
 
 
+def test_a_move_that_was_stopped_goes_back(made, tmp_path, run):
+    out = tmp_path / "out"
+    assert run(SCRIPT, made, "--frames-dir", out)[0] == 0
+    before = contents(out)
+    # As a process leaves it that was killed on its way to the other part: the record is written last.
+    for name in sorted(pictures(out, "train"))[:4]:
+        (out / "train" / name).rename(out / "test" / name)
+    assert run(SCRIPT, made, "--frames-dir", out)[0] == 0
+    assert contents(out) == before
+
+
+def test_a_film_in_the_place_of_one_that_was_renamed_has_a_name_of_its_own(tmp_path, run):
+    folder, out = tmp_path / "films", tmp_path / "out"
+    make_film(folder / "film.mp4", [(painting(21), 12)])
+    assert run(SCRIPT, folder, "--frames-dir", out)[0] == 0
+    before = contents(out)
+    (folder / "film.mp4").rename(folder / "earlier.mp4")
+    make_film(folder / "film.mp4", [(painting(22), 12)])
+    assert run(SCRIPT, folder, "--frames-dir", out)[0] == 0
+    after = contents(out)
+    assert all(after[name] == data for name, data in before.items() if name.endswith(".jpg"))
+    assert len(pictures(out)) == 6 and {row["film"] for row in rows(out)} > {"film"}
+
+
 def test_two_films_of_one_name_and_one_film_of_two(made, tmp_path, run):
     for folder, seed in (("a", 21), ("b", 22)):
         make_film(tmp_path / folder / "film.mp4", [(painting(seed), 12)])

@@ -65,7 +65,7 @@ def take_frames(job: Job, progress: Callable[[int], object] = lambda count: None
     """Takes the frames of a film, in two readings; memory is bounded, whatever the film's length.
 
     What an earlier run has done with the same options is not done again: a film that is finished is passed over, of one
-    that is not its first reading is kept. One that is in the other part is moved.
+    that is not its first reading is kept. What is in the other part is moved.
 
     Args:
         job: what is to be done.
@@ -79,10 +79,10 @@ def take_frames(job: Job, progress: Callable[[int], object] = lambda count: None
         if record and (record.content, record.made_with) != (job.named.content, asdict(job.options)):
             record = None
         existing = record is not None and record.frames is not None
-        if not existing:
-            record = _take(job, record, progress)
-        elif record.part != job.part:
+        if existing:
             record.move(job.folder, job.part)
+        else:
+            record = _take(job, record, progress)
     except PictureError as error:
         return Result(job.named, None, skipped=str(error))
     except MemoryError:

@@ -110,7 +110,7 @@ class Record:
         files.write_json(_path(folder, self.film), asdict(self))
 
     def move(self, folder: Path, part: str) -> None:
-        """Moves the pictures to the other part; a move that was stopped goes on.
+        """Moves the pictures to a part, where most may be already: a move that was stopped goes on, or back.
 
         Raises:
             InputError: if that cannot be.
@@ -118,11 +118,13 @@ class Record:
         names = [self.picture(frame) for frame in self.frames or () if frame.outcome == KEPT]
         with files.writing(folder / part, "written to"):
             (folder / part).mkdir(parents=True, exist_ok=True)
-            for name in names:
-                if (folder / self.part / name).exists():
-                    (folder / self.part / name).rename(folder / part / name)
-        self.part = part
-        self.write(folder)
+            for other in {TRAINING, TEST} - {part}:
+                for name in names:
+                    if (folder / other / name).exists():
+                        (folder / other / name).rename(folder / part / name)
+        if self.part != part:
+            self.part = part
+            self.write(folder)
 
 
 def _path(folder: Path, film: str) -> Path:
@@ -205,7 +207,8 @@ def name_films(paths: Iterable[Path], records: Mapping[str, Record]) -> tuple[li
             found[content] = path
     stems = Counter(_stem(path).casefold() for path in found.values())
     owners = {record.content: record for record in records.values()}
-    places = {record.path: record for record in records.values()}
+    # One that lies elsewhere now keeps its name, whatever is in its place.
+    places = {record.path: record for record in records.values() if record.content not in found}
     taken = {film.casefold() for film in records}
     named = []
     for content, path in found.items():

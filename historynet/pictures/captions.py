@@ -115,10 +115,8 @@ def of_image(image: Image.Image, data: bytes) -> Blocks:
 
 def _joined(comments: Sequence[bytes]) -> bytes:
     """The comments of a JPEG file as one, in lines; one that fills its segment goes on in the next."""
-    ends = (b"" if len(comment) == jpeg.ROOM else b"\n" for comment in comments)
-    return b"".join(comment.rstrip(b"\0") + end for comment, end in zip(comments, ends, strict=True)).removesuffix(
-        b"\n"
-    )
+    lines = (text if len(text) == jpeg.ROOM else text.rstrip(b"\0") + b"\n" for text in comments)
+    return b"".join(lines).removesuffix(b"\n")
 
 
 def of_page(data: bytes, directory: Directory) -> Blocks:
