@@ -10,8 +10,10 @@ import pytest
 from conftest import write_picture
 from PIL import Image
 from test_films import make_film
+from test_print_area import gray_photograph
 from toy import PainterArchitecture, build_painter, mean_color
 
+from benchmarks.made_scans import make_scan
 from historynet import Colorizer
 from historynet.colorizing.folder import colorize_files
 from historynet.colorizing.options import Options
@@ -179,12 +181,9 @@ def test_each_region_is_drawn_from_its_own_distribution(monkeypatch):
 
 def test_the_nearest_bin_is_the_nearest():
     ab = np.random.default_rng(0).integers(-110, 110, (200, 2)).astype(np.float32)
-    expected = np.hypot(*np.moveaxis(ab[:, None] - bins.centres(), -1, 0)).argmin(axis=1)
-    found = bins.nearest(ab)
-    # Of bins that are equally near either will do.
-    apart = np.hypot(*(ab - bins.centres()[found]).T) - np.hypot(*(ab - bins.centres()[expected]).T)
-    np.testing.assert_allclose(apart, 0, atol=1e-4)
-    assert bins.nearest(np.float32([[1000, 1000]])).shape == (1,)
+    expected = np.square(ab[:, None] - bins.centres()).sum(axis=-1).argmin(axis=1)
+    np.testing.assert_array_equal(bins.nearest(ab + 0.4), expected)
+    assert bins.nearest(np.float32([[1000, -1000]])) == bins.nearest(np.float32([[127, -128]]))
 
 
 @pytest.mark.filterwarnings("ignore:You are using a softmax over axis -1")
@@ -432,6 +431,15 @@ def test_temperatures_that_cannot_be(colorize, film_model, tmp_path, temperature
     outputs = colorizer.predict(np.zeros((1, SIZE, SIZE, 1), np.float32))
     with pytest.raises(InputError, match="temperature .* will not do; it takes a number of at least 0"):
         colorizer.decode(outputs, temperature=temperature)
+
+
+def test_a_border_stays_as_it_is_in_alternatives_from_python_too(film_model):
+    scan, share = make_scan(gray_photograph(), 4, "cream", "plain")
+    border = cv2.erode((share == 0).astype(np.uint8), np.ones((9, 9))) == 1
+    colorizer = Colorizer(film_model)
+    (kept,), (coloured,) = colorizer.alternatives(scan, 1), colorizer.alternatives(scan, 1, borders=False)
+    np.testing.assert_array_equal(kept.rgb[border], scan[border])
+    assert (coloured.rgb != scan)[border].mean() > 0.5 < (kept.rgb != scan)[share == 1].mean()
 
 
 def test_one_pass_serves_all(film_model, monkeypatch):

@@ -290,7 +290,7 @@ def test_a_scaled_start_gives_each_convolution_mean_0_and_variance_1():
 
 
 def test_the_nearest_bin_is_the_first_of_the_nearest():
-    table = rebalancing.nearest_bins()
+    table = bins.nearest_of_all()
     assert table.shape == (256, 256)
     rng = np.random.default_rng(0)
     for a, b in [*rng.integers(-128, 128, (50, 2)), (5, 5), (0, 5), (-128, 127)]:

@@ -212,6 +212,7 @@ class Colorizer:
         seed: int = 0,
         strength: float = 1.0,
         upsampling: str = color.BILINEAR,
+        borders: bool = True,
     ) -> list[Colored]:
         """A picture in other colours that the network holds for possible, each a colouring as a whole.
 
@@ -221,6 +222,7 @@ class Colorizer:
             seed: what is drawn depends on it, and on the picture.
             strength: as of a call.
             upsampling: as of a call.
+            borders: as of a call.
 
         Raises:
             InputError: as of a call; or if the system has none.
@@ -229,12 +231,18 @@ class Colorizer:
         check_number("seed", seed, SEEDS, numbers.Integral)
         check_number("strength", strength, STRENGTHS)
         check_word("upsampling", upsampling, UPSAMPLINGS)
+        check_switch("borders", borders)
         self.check_beside(alternatives=True)
         rgb = _as_rgb(picture)
+        inside = print_area.find_print(rgb) if borders else None
         luminance = color.network_lab(rgb, self.size)[..., :1]
         found = self.alternatives_of(self._outputs_of(luminance), luminance, count, seed)
         return [
-            Colored(color.with_chrominance(rgb, one.ab, strength, upsampling), one.log_probability, one.distance)
+            Colored(
+                color.with_chrominance(rgb, one.ab, strength, upsampling, inside=inside),
+                one.log_probability,
+                one.distance,
+            )
             for one in found
         ]
 

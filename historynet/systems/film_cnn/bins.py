@@ -54,17 +54,19 @@ def soft_encoding(ab, neighbours: int = 5, sigma: float = 5.0):
 
 
 def nearest(ab: np.ndarray) -> np.ndarray:
-    """The bin nearest to each colour: ab in Lab units (..., 2), which is rounded and cut to -128..127 -> int (...)."""
+    """The bin nearest to each colour: ab in Lab units (..., 2), rounded and cut to -128..127 -> int32 (...)."""
     places = np.clip(np.rint(ab), -128, 127).astype(int) + 128
-    return _nearest_of_all()[places[..., 0], places[..., 1]]
+    return nearest_of_all()[places[..., 0], places[..., 1]]
 
 
 @functools.cache
-def _nearest_of_all() -> np.ndarray:
-    """The bin nearest to each of the whole colours, (256, 256), a and b from -128 to 127."""
-    whole = np.arange(-128, 128, dtype=np.float32)
-    a, b = (np.square(whole[:, None] - centre) for centre in centres().T)
-    return np.stack([(row + b).argmin(axis=1) for row in a])
+def nearest_of_all() -> np.ndarray:
+    """The bin nearest to each whole colour, the first of equals: int32 (256, 256), by a + 128 and b + 128."""
+    axis = np.arange(-128, 128)
+    bins = centres().astype(int)
+    # One a at a time: 20 million distances are a lot of memory.
+    rows = [np.argmin((a - bins[:, 0]) ** 2 + (axis[:, None] - bins[:, 1]) ** 2, axis=1) for a in axis]
+    return np.stack(rows).astype(np.int32)
 
 
 def distribution(indices, weights):

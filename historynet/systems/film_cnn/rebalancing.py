@@ -9,7 +9,7 @@ from keras import ops
 from historynet import files, streams
 from historynet.errors import InputError
 from historynet.parallel import CORES, map_ahead
-from historynet.systems.film_cnn.bins import COUNT, centres
+from historynet.systems.film_cnn.bins import COUNT, nearest, nearest_of_all
 
 UNIFORM = 0.5
 """Share of a uniform distribution that is mixed into that of the training pictures."""
@@ -19,19 +19,6 @@ COUNTS = "colours.json"
 
 SAVE_EVERY = 1000
 """Pictures that are counted between two saves."""
-
-_CENTRE, _LEVELS = 128, 256
-"""Of ab in 8 bits."""
-
-
-def nearest_bins() -> np.ndarray:
-    """The nearest bin of each colour of 8 bits, the first of equals: int32 (256, 256), by a + 128 and b + 128."""
-    axis = np.arange(_LEVELS) - _CENTRE
-    bins = centres().astype(np.int32)
-    # One a at a time: 20 million distances are a lot of memory.
-    return np.stack(
-        [np.argmin((a - bins[:, 0]) ** 2 + (axis[:, None] - bins[:, 1]) ** 2, axis=1) for a in axis]
-    ).astype(np.int32)
 
 
 def weights(counts: np.ndarray) -> np.ndarray:
@@ -55,9 +42,10 @@ def weight_of_pixels(lab, bin_weights):
     Returns:
         (batch, rows, columns).
     """
-    levels = ops.cast(ops.round(lab), "int32") + _CENTRE
-    nearest = ops.take(ops.convert_to_tensor(nearest_bins().ravel()), levels[..., 0] * _LEVELS + levels[..., 1])
-    return ops.take(ops.convert_to_tensor(bin_weights), nearest)
+    table = nearest_of_all()
+    places = ops.cast(ops.round(lab), "int32") + 128
+    nearest_bins = ops.take(ops.convert_to_tensor(table.ravel()), places[..., 0] * len(table) + places[..., 1])
+    return ops.take(ops.convert_to_tensor(bin_weights), nearest_bins)
 
 
 def count(read: Callable[[int], np.ndarray | None], number: int, pictures: str, path: Path) -> np.ndarray:
@@ -77,14 +65,12 @@ def count(read: Callable[[int], np.ndarray | None], number: int, pictures: str, 
     """
     counts, done = _read(path, pictures, number) if path.exists() else (np.zeros(COUNT, np.int64), 0)
     if done < number:
-        bins = nearest_bins()
 
         def count_one(index: int) -> np.ndarray:
             lab = read(index)
             if lab is None:
                 return np.zeros(COUNT, np.int64)
-            nearest = bins[lab[..., 0] + _CENTRE, lab[..., 1] + _CENTRE]
-            return np.bincount(nearest.ravel(), minlength=COUNT)
+            return np.bincount(nearest(lab).ravel(), minlength=COUNT)
 
         with streams.Progress(number, "picture", "counting colours") as bar:
             bar.update(done)
