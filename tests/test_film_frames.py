@@ -380,6 +380,16 @@ def test_a_film_in_the_place_of_one_that_was_renamed_has_a_name_of_its_own(tmp_p
     assert len(pictures(out)) == 6 and {row["film"] for row in rows(out)} > {"film"}
 
 
+def test_a_hidden_film_that_is_named_is_in_the_table(tmp_path, run):
+    out = tmp_path / "out"
+    make_film(tmp_path / "film.mp4", [(painting(21), 12)])
+    (tmp_path / "film.mp4").rename(tmp_path / ".film.mp4")
+    code, text, _ = run(SCRIPT, tmp_path / ".film.mp4", "--frames-dir", out)
+    assert code == 0 and "pictures: 3, films: 1" in text
+    assert [row["picture"] for row in rows(out)] == [f"train/{name}" for name in pictures(out)]
+    assert pictures(out)[0] == "film_s00001_f1.jpg"
+
+
 def test_two_films_of_one_name_and_one_film_of_two(made, tmp_path, run):
     for folder, seed in (("a", 21), ("b", 22)):
         make_film(tmp_path / folder / "film.mp4", [(painting(seed), 12)])

@@ -224,8 +224,8 @@ def name_films(paths: Iterable[Path], records: Mapping[str, Record]) -> tuple[li
 
 
 def _stem(path: Path) -> str:
-    # A name may hold bytes that are no text; a table may not.
-    return path.stem.encode("utf-8", "backslashreplace").decode()
+    # A name may hold bytes that are no text; a table may not. What begins with a dot is hidden, a record too.
+    return path.stem.encode("utf-8", "backslashreplace").decode().lstrip(".") or "film"
 
 
 def write_table(folder: Path, records: Iterable[Record]) -> None:
