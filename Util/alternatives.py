@@ -13,9 +13,9 @@ try:
     import numpy as np
 
     from historynet import backend, errors, settings
-    from historynet.colorizing.options import ALTERNATIVES
+    from historynet.colorizing.options import ALTERNATIVES, SEEDS
     from historynet.commands import running
-    from historynet.pictures import color, figures, images
+    from historynet.pictures import color, figures, formats, images
 except ModuleNotFoundError as error:
     print(f"error: {error}: `make setup`, then `. .venv/bin/activate` (README.md, Try it)", file=sys.stderr)
     sys.exit(2)
@@ -27,23 +27,28 @@ if TYPE_CHECKING:
 def main(argv: Sequence[str]) -> int:
     """The command line; its exit code."""
     parser = settings.Parser(description=__doc__.splitlines()[0], allow_abbrev=False)
-    parser.add_argument("pictures", nargs="+", type=Path, help="of any format that is colorized; a row each")
+    parser.add_argument("pictures", nargs="+", type=Path, help="pictures, or folders of them; a row each")
     parser.add_argument("--pretrained", required=True, type=Path, metavar="FILE", help="network to colorize with")
     parser.add_argument("--out", type=Path, default=Path("alternatives.jpg"), help="file to write (%(default)s)")
     parser.add_argument("--alternatives", type=running.between(int, *ALTERNATIVES), default=3, help="(%(default)s)")
-    parser.add_argument("--seed", type=int, default=0, help="of the alternatives (%(default)s)")
-    parser.add_argument("--height", type=int, default=200, help="pixels of a row (%(default)s)")
+    parser.add_argument(
+        "--seed", type=running.between(int, *SEEDS), default=0, help="of the alternatives (%(default)s)"
+    )
+    parser.add_argument(
+        "--height", type=running.between(int, 16, 4096), default=200, help="pixels of a row (%(default)s)"
+    )
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     running.add_backend(parser)
     arguments = parser.parse_args(argv)
     print(backend.start("0", engine=arguments.backend), flush=True)
     # Imported here: the engine has to be started quietly before.
     from historynet.colorizing.colorizer import Colorizer
+    from historynet.colorizing.inputs import list_inputs
 
     with backend.quiet():
         colorize = Colorizer(arguments.pretrained)
         colorize.check_beside(arguments.alternatives > 0, confidence=True)
-        rows = [_row(colorize, path, arguments) for path in arguments.pictures]
+        rows = [_row(colorize, path, arguments) for path in list_inputs(arguments.pictures)]
     alternatives = [f"alternative {i + 1}" for i in range(arguments.alternatives)]
     sheet = figures.grid(rows, ["gray", "result", *alternatives, "confidence"], arguments.height)
     images.write_rgb(arguments.out, sheet)
@@ -53,7 +58,7 @@ def main(argv: Sequence[str]) -> int:
 
 def _row(colorize: "Colorizer", path: Path, arguments: argparse.Namespace) -> list[np.ndarray]:
     """Of one picture, by one pass of the network."""
-    rgb = figures.scale(images.read_rgb(path), 2 * arguments.height)
+    rgb = figures.scale(color.to_8_bit(formats.read(path).rgb), 2 * arguments.height)
     luminance = color.network_lab(rgb, colorize.size)[..., :1]
     outputs = colorize.predict(luminance[None])
     of_one = {name: output[0] for name, output in outputs.items()}

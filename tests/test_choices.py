@@ -453,6 +453,22 @@ def test_one_pass_serves_all(film_model, monkeypatch):
     assert colorizer.decode(outputs, temperature=0).shape == (1, SIZE, SIZE, 2)
 
 
+def test_a_sheet_shows_pictures_of_all_formats(run, film_model, tmp_path):
+    script, out = "Util/alternatives.py", tmp_path / "sheet.png"
+    write_picture(tmp_path / "in/a.png", 1, (90, 70))
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (70, 90, 3), np.uint8)).save(tmp_path / "in/b.gif")
+    arguments = ("--pretrained", film_model, "--out", out, "--alternatives", 1, "--height", 50)
+    code, text, err = run(script, tmp_path / "in", *arguments)
+    assert code == 0, err
+    said = [line.partition(":")[0] for line in text.splitlines()[1:3]]
+    assert said == ["a.png, alternative 1", "b.gif, alternative 1"]
+    height, width = images.read_rgb(out).shape[:2]
+    assert height >= 100 and width >= 4 * 50 * 90 / 70
+    for wrong in (("--seed", -1), ("--height", 0)):
+        code, _, err = run(script, tmp_path / "in", *arguments, *wrong)
+        assert code == 2 and wrong[0] in err and "Traceback" not in err
+
+
 def test_films_have_none_and_that_is_said(colorize, tmp_path):
     make_film(tmp_path / "film.mp4")
     code, _, err = colorize(tmp_path / "film.mp4", "--alternatives", 1, "--confidence", "--dry-run")
