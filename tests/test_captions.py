@@ -429,6 +429,16 @@ def test_descriptions_of_attributes_alone_are_kept(tmp_path, rgb, behind):
     assert picture.notes == []
 
 
+def test_a_tag_of_spaces_takes_no_time(tmp_path, rgb):
+    spaces = " " * 1_000_000
+    attributes = f'{spaces}dc:format="x"{spaces}tiff:Orientation="6"{spaces}'
+    start = time.process_time()
+    result, picture = through(saved(tmp_path / "in.png", rgb, packet(attributes=attributes)), "png")
+    assert time.process_time() - start < 5
+    assert properties(xmp_of(result))[f"{{{DC}}}format"] == ["x"]
+    assert picture.notes == []
+
+
 def test_a_file_of_several_pictures_keeps_the_data_of_the_first(tmp_path, rgb):
     # As telephones and cameras write them; Pillow has another name for these JPEG files.
     file = io.BytesIO()

@@ -195,9 +195,7 @@ class _Reader:
         elif self._level == 1:
             around = {prefix: uri for prefix, uri in self._outer.items() if prefix not in declared}
             self.descriptions.append(_Description(place, 0, around))
-            # One behind the other: a value may hold what looks like an attribute.
-            found = _ATTRIBUTE.finditer(self._data, _TAG_NAME.match(self._data, place).end(), end)
-            spans = {attribute[1].decode(): attribute.span() for attribute in found}
+            spans = _attributes(self._data, place)
             for full, value in zip(attributes[::2], attributes[1::2], strict=True):
                 uri, _, rest = full.partition(" ")
                 local, _, prefix = rest.partition(" ")
@@ -222,6 +220,17 @@ class _Reader:
                 found, start = self._property
                 self.descriptions[-1].properties.append((found, self._text.strip(), (start, end)))
         self._depth -= 1
+
+
+def _attributes(data: bytes, place: int) -> dict[str, tuple[int, int]]:
+    """Where the attributes of the tag at a place are, by their names with prefixes, and the space before each."""
+    spans = {}
+    place = _TAG_NAME.match(data, place).end()
+    # One behind the other: a value may hold what looks like an attribute.
+    while found := _ATTRIBUTE.match(data, place):
+        place = found.end()
+        spans[found[1].decode()] = found.span()
+    return spans
 
 
 def joined(descriptions: Sequence[bytes]) -> bytes:
