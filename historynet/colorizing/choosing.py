@@ -112,8 +112,6 @@ def _best(model_dir: Path, run: list[Path]) -> Choice:
         scored = sorted(saved.keys() & scores.keys())
         if scored:
             epoch = max(scored, key=scores.__getitem__)
-            missing = f"epoch {best}, the best of {len(best_epochs)}, is not saved"
-            return Choice(
-                saved[epoch], f"epoch {epoch}, the best of the {len(scored)} that are saved, by {table}; {missing}"
-            )
+            remark = f"epoch {epoch}, the best of the {len(scored)} that are saved, by {table}"
+            return Choice(saved[epoch], f"{remark}; epoch {best}, the best of {len(best_epochs)}, is not saved")
     return Choice(run[-1], f"epoch {run_files.epoch_of(run[-1])}, the newest")
