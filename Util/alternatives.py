@@ -13,6 +13,7 @@ try:
     import numpy as np
 
     from historynet import backend, errors, settings
+    from historynet.colorizing.inputs import list_inputs
     from historynet.colorizing.options import ALTERNATIVES
     from historynet.commands import running
     from historynet.pictures import color, figures, images
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 def main(argv: Sequence[str]) -> int:
     """The command line; its exit code."""
     parser = settings.Parser(description=__doc__.splitlines()[0], allow_abbrev=False)
-    parser.add_argument("pictures", nargs="+", type=Path, help="of any format that is colorized; a row each")
+    parser.add_argument("pictures", nargs="+", type=Path, help="pictures, or folders of them; a row each")
     parser.add_argument("--pretrained", required=True, type=Path, metavar="FILE", help="network to colorize with")
     parser.add_argument("--out", type=Path, default=Path("alternatives.jpg"), help="file to write (%(default)s)")
     parser.add_argument("--alternatives", type=running.between(int, *ALTERNATIVES), default=3, help="(%(default)s)")
@@ -36,6 +37,7 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     running.add_backend(parser)
     arguments = parser.parse_args(argv)
+    paths = list_inputs(arguments.pictures)
     print(backend.start("0", engine=arguments.backend), flush=True)
     # Imported here: the engine has to be started quietly before.
     from historynet.colorizing.colorizer import Colorizer
@@ -43,7 +45,7 @@ def main(argv: Sequence[str]) -> int:
     with backend.quiet():
         colorize = Colorizer(arguments.pretrained)
         colorize.check_beside(arguments.alternatives > 0, confidence=True)
-        rows = [_row(colorize, path, arguments) for path in arguments.pictures]
+        rows = [_row(colorize, path, arguments) for path in paths]
     alternatives = [f"alternative {i + 1}" for i in range(arguments.alternatives)]
     sheet = figures.grid(rows, ["gray", "result", *alternatives, "confidence"], arguments.height)
     images.write_rgb(arguments.out, sheet)
