@@ -13,6 +13,7 @@ try:
     import numpy as np
 
     from historynet import backend, errors, settings
+    from historynet.colorizing.inputs import list_inputs
     from historynet.colorizing.options import ALTERNATIVES, SEEDS
     from historynet.commands import running
     from historynet.pictures import color, figures, formats, images
@@ -40,15 +41,15 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     running.add_backend(parser)
     arguments = parser.parse_args(argv)
+    paths = list_inputs(arguments.pictures)
     print(backend.start("0", engine=arguments.backend), flush=True)
     # Imported here: the engine has to be started quietly before.
     from historynet.colorizing.colorizer import Colorizer
-    from historynet.colorizing.inputs import list_inputs
 
     with backend.quiet():
         colorize = Colorizer(arguments.pretrained)
         colorize.check_beside(arguments.alternatives > 0, confidence=True)
-        rows = [_row(colorize, path, arguments) for path in list_inputs(arguments.pictures)]
+        rows = [_row(colorize, path, arguments) for path in paths]
     alternatives = [f"alternative {i + 1}" for i in range(arguments.alternatives)]
     sheet = figures.grid(rows, ["gray", "result", *alternatives, "confidence"], arguments.height)
     images.write_rgb(arguments.out, sheet)

@@ -139,6 +139,13 @@ def test_xmp_comes_from_any_format_to_any(tmp_path, rgb, source, target):
     assert given[given.index(b"<dc:description>") : given.index(b"</rdf:Description>")] in xmp_of(result)
 
 
+def test_a_wrapper_that_has_lost_its_first_character_costs_no_caption(tmp_path, rgb):
+    # As in JPEG files of the Library of Congress.
+    result, picture = through(saved(tmp_path / "in.jpg", rgb, packet().removeprefix(b"<")), "jpg")
+    assert properties(xmp_of(result)) == properties(packet())
+    assert picture.notes == []
+
+
 @pytest.mark.parametrize("form", ["attributes", "elements"])
 @pytest.mark.parametrize("target", TARGETS)
 def test_a_turned_picture_is_not_turned_again(tmp_path, rgb, form, target):

@@ -21,7 +21,7 @@ COLORIZE = "SOURCE_HistoryNet/colorization.py"
 NARROW = Architecture(image_size=24, width=1 / 16, features_width=1 / 32, dense_width=1 / 64)
 
 
-def make_run(folder, best_epochs, saved=None, steps=None, start=None, log_dir=None, scores="psnr"):
+def make_run(folder, best_epochs, saved=None, steps=None, start=None, log_dir=None, scores=None):
     """A run's folder as a training leaves it: empty files of networks, settings, the table of its epochs."""
     log_dir = log_dir or folder / "logs"
     for path in (folder, log_dir):
@@ -32,8 +32,9 @@ def make_run(folder, best_epochs, saved=None, steps=None, start=None, log_dir=No
     written = {"test_name": "mine", "log_dir": str(log_dir), "steps_per_epoch": steps, "batch_size": 4}
     (folder / "settings.json").write_text(json.dumps(written))
     (folder / "run.json").write_text(json.dumps([{"date": "x"} | ({"epoch": start} if start else {})]))
-    rows = [f"{epoch},{20 + epoch},{best}" for epoch, best in enumerate(best_epochs)]
-    (log_dir / "epochs.csv").write_text("\n".join([f"epoch,{scores},best_epoch", *rows]) + "\n")
+    scores = scores or [20 + epoch for epoch in range(len(best_epochs))]
+    rows = [f"{epoch},{scores[epoch]},{best}" for epoch, best in enumerate(best_epochs)]
+    (log_dir / "epochs.csv").write_text("\n".join(["epoch,psnr,best_epoch", *rows]) + "\n")
     return folder
 
 
@@ -66,8 +67,17 @@ def test_so_it_is_of_every_program(tmp_path, program):
     assert chosen(make_run(tmp_path / "M", [0, 1, 1]), program) == "my_model_colorizationEpoch1.keras"
 
 
-def test_a_best_epoch_whose_networks_are_not_saved_leaves_the_best_before_it(tmp_path):
-    assert chosen(make_run(tmp_path / "M", [0, 1, 1, 1, 4, 4], saved=[1, 3, 5])) == "my_model_colorizationEpoch1.keras"
+def test_where_the_best_epoch_is_not_saved_the_best_of_those_that_are_is_taken(tmp_path):
+    folder = make_run(tmp_path / "M", [0, 0, 2, 2, 4, 4], saved=[1, 3, 5], scores=[20, 19, 22, 21.5, 25, 21])
+    choice = choose_model("default", folder, "HistoryNet")
+    table = f"{tmp_path}/M/logs/epochs.csv"
+    remark = f"epoch 3, the best of the 3 that are saved, by {table}; epoch 4, the best of 6, is not saved"
+    assert str(choice) == f"{folder}/my_model_colorizationEpoch3.keras ({remark})"
+    # What is no number is not the best, and a run without any is taken as it ended.
+    folder = make_run(tmp_path / "N", [0, 0, 0], saved=[1, 2], scores=[20, 19, "nan"])
+    assert chosen(folder) == "my_model_colorizationEpoch1.keras"
+    folder = make_run(tmp_path / "O", [0, 0], saved=[1], scores=[20, "nan"])
+    assert "(epoch 1, the newest)" in str(choose_model("default", folder, "HistoryNet"))
 
 
 @pytest.mark.parametrize(

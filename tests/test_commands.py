@@ -508,6 +508,16 @@ def test_a_dry_run_of_colorizing_shows_each_file_and_writes_nothing(mhmd, model,
     assert sorted(tmp_path.rglob("*")) == before
 
 
+@pytest.mark.parametrize("times", [("--start", "1:00"), ("--start", 1, "--end", 0.5), ("--end", 0)])
+def test_a_dry_run_says_what_excerpts_a_film_does_not_have(mhmd, model, run, tmp_path, times):
+    make_film(tmp_path / "film.mp4", tone=False)
+    arguments = ("--pretrained", model, "--dry-run", tmp_path / "film.mp4", *times)
+    code, printed, err = run(COLORIZE, *colorize_arguments(mhmd, *arguments))
+    assert code == 3
+    assert printed.splitlines()[-1] == f"0 would be colorized into {tmp_path}/COLORIZED, 1 skipped"
+    assert f"skipped: {tmp_path}/film.mp4: no frame is between --start and --end" in err
+
+
 def test_a_dry_run_counts_the_pages_that_are_there_already(mhmd, model, run, tmp_path):
     pages = [Image.new("L", (9, 8), i) for i in range(3)]
     (tmp_path / "in").mkdir()

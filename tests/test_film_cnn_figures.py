@@ -108,3 +108,13 @@ def test_methods_side_by_side(originals, tmp_path, drawn, run, figure, truth):
     assert (tmp_path / "fig.png").is_file() and (tmp_path / "fig.pdf").is_file()
     code, _, err = run(SCRIPT, figure, originals, "--method", "Ours")
     assert code == 2 and "NAME=DIR" in err
+
+
+def test_a_sheet_of_alternatives_has_a_row_for_each_picture_of_a_folder(film_cnn, originals, tmp_path, run):
+    sheet = tmp_path / "sheet.png"
+    arguments = ("--pretrained", film_cnn, originals, "--alternatives", 1, "--height", 32, "--out", sheet)
+    code, printed, _ = run("Util/alternatives.py", *arguments)
+    assert code == 0
+    assert [line.split(",")[0] for line in printed.splitlines() if "alternative 1: " in line] == NAMES
+    assert images.read_rgb(sheet).shape[0] >= len(NAMES) * 32
+    assert run("Util/alternatives.py", "--pretrained", film_cnn, tmp_path / "none")[0] == 2

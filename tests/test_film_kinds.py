@@ -243,3 +243,10 @@ def test_sound_that_leaps_far_behind_the_last_picture_is_damage_and_no_silence_u
     report = colorize_film(Painter(), film, result, FilmOptions())
     assert [line for line in report.damage if "behind its last picture" in line]
     assert result.stat().st_size < 2 * (tmp_path / "plain.mkv").stat().st_size
+
+
+def test_the_zero_of_a_clock_is_no_time_of_making():
+    tags = {"title": "Moving shapes", "creation_time": "1970-01-01T00:00:00.000000Z"}
+    assert streams.of_the_film(tags) == {"title": "Moving shapes"}
+    tags["creation_time"] = "1998-05-06T07:08:09.000000Z"
+    assert streams.of_the_film(tags) == tags

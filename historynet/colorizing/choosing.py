@@ -17,6 +17,9 @@ _LAST_EPOCH = 7
 
 _NETWORK = "colorization"
 
+_SCORE = "psnr"
+"""By which every system that colorizes calls an epoch its best."""
+
 
 @dataclass(frozen=True)
 class Choice:
@@ -46,8 +49,8 @@ def choose_model(
     """The file that PRETRAINED means: a path, a name in MODEL_DIR with or without its extension, or one of two words.
 
     "shipped" is the model that comes with the project. "default" is, in this order, the authors' file in MODEL_DIR; the
-    best epoch of the run there, by its own evaluation, or its newest; the shipped model, if it is of the program and
-    nobody has put anything else there. A run that has not seen its pictures once is passed over.
+    best saved epoch of the run there, by its own evaluation, or its newest; the shipped model, if it is of the program
+    and nobody has put anything else there. A run that has not seen its pictures once is passed over.
 
     Args:
         pretrained: a path, a name, "default" or "shipped".
@@ -100,9 +103,15 @@ def _best(model_dir: Path, run: list[Path]) -> Choice:
     """The best of a run's models, or its newest."""
     table = run_files.find_table(model_dir)
     best_epochs = run_files.read_best_epochs(table) if table else []
-    for epoch in reversed(best_epochs):
-        path = run_files.model_path(model_dir, _NETWORK, epoch)
+    if best_epochs:
+        best, saved = best_epochs[-1], {run_files.epoch_of(path): path for path in run}
+        if best in saved:
+            return Choice(saved[best], f"epoch {best}, the best of {len(best_epochs)} by {table}")
         # Networks need not be saved after every epoch.
-        if path in run:
-            return Choice(path, f"epoch {epoch}, the best of {len(best_epochs)} by {table}")
+        scores = run_files.read_scores(table, _SCORE)
+        scored = sorted(saved.keys() & scores.keys())
+        if scored:
+            epoch = max(scored, key=scores.__getitem__)
+            remark = f"epoch {epoch}, the best of the {len(scored)} that are saved, by {table}"
+            return Choice(saved[epoch], f"{remark}; epoch {best}, the best of {len(best_epochs)}, is not saved")
     return Choice(run[-1], f"epoch {run_files.epoch_of(run[-1])}, the newest")

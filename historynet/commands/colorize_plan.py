@@ -13,7 +13,7 @@ from historynet.colorizing.records import Records
 from historynet.colorizing.reporting import Report, reason_to_skip
 from historynet.colorizing.results import PREVIEW_SUFFIX, check_results, name_excerpt, name_page, name_results
 from historynet.commands.running import one_line
-from historynet.errors import InputError
+from historynet.errors import InputError, PictureError
 from historynet.films.options import FilmOptions
 from historynet.pictures import formats
 from historynet.settings import option
@@ -114,7 +114,10 @@ def show(plan: Plan, arguments: argparse.Namespace, film_options: FilmOptions, r
         results = [result]
         try:
             if is_film:
-                size = f"about {films.count_frames(path, film_options) or 'an unknown number of'} frames"
+                frames = films.count_frames(path, film_options)
+                if frames == 0:
+                    raise PictureError(f"{path}: {films.NOTHING_BETWEEN}")
+                size = f"about {frames or 'an unknown number of'} frames"
             else:
                 header = formats.read_header(path, arguments.max_megapixels)
                 size = f"{header.width}x{header.height}"

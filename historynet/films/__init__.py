@@ -5,6 +5,7 @@ from typing import Any
 
 _MODULES = {
     "EXTENSIONS": "reading",
+    "NOTHING_BETWEEN": "colorizing",
     "same_container": "joining",
     "FilmOptions": "options",
     "FilmReport": "colorizing",

@@ -28,6 +28,9 @@ from historynet.films.steadying import LOOK_BACK, Steadier, find_cuts
 from historynet.parallel import CORES, batched, in_background, map_ahead
 from historynet.pictures import color
 
+NOTHING_BETWEEN = "no frame is between --start and --end"
+"""Why there is no film of an excerpt."""
+
 _FRAMES_AT_ONCE = 8
 """So many go through the network together, and wait before and behind it."""
 
@@ -131,12 +134,16 @@ def colorize_film(
 def count_frames(source: Path, options: FilmOptions | None = None) -> int | None:
     """About how many frames a film has between start and end by its header; None if that does not say.
 
+    It is 0 only if the film ends before start, or if end comes first.
+
     Raises:
         PictureError: if the film cannot be read.
     """
     options = options or FilmOptions()
     film = _open_film(source, options)
-    end = min((x for x in (film.duration, options.end) if x is not None), default=None)
+    end = min((x for x in (film.duration or None, options.end) if x is not None), default=None)
+    if end is not None and end <= options.start:
+        return 0
     return None if end is None or not film.rate else max(1, round((end - options.start) * film.rate))
 
 
@@ -171,7 +178,7 @@ def _make(
             work.add(partial(_encode, film, options, segment, progress))
     report.frames = work.place.frames
     if not report.frames:
-        missing = "no frame can be decoded" if film.is_whole else "no frame is between --start and --end"
+        missing = "no frame can be decoded" if film.is_whole else NOTHING_BETWEEN
         raise PictureError(f"{film.path}: {missing}")
     film.check_end()
     # The result, whole.

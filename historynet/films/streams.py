@@ -24,6 +24,9 @@ _OF_THE_FILE = re.compile(
 )
 """Metadata that speaks of how a file was written, not of the film; a timecode has a way of its own."""
 
+_NEVER = "1970-01-01T00:00:00"
+"""The creation_time of films that have none: older programs wrote the zero of their clock."""
+
 _LEAP = 60
 """Seconds; sound that goes on without a gap may last longer than the pictures."""
 
@@ -110,7 +113,10 @@ def shift_timecode(text: str, frames: int, rate: Fraction) -> str | None:
 
 def of_the_film(metadata: dict[str, str]) -> dict[str, str]:
     """The tags that speak of the film."""
-    return {name: text for name, text in metadata.items() if not _OF_THE_FILE.fullmatch(name.lower())}
+    tags = {name: text for name, text in metadata.items() if not _OF_THE_FILE.fullmatch(name.lower())}
+    if tags.get("creation_time", "").startswith(_NEVER):
+        del tags["creation_time"]
+    return tags
 
 
 def describe(stream: av.stream.Stream, original: av.stream.Stream, tags: bool = True) -> None:

@@ -89,7 +89,8 @@ def read(data: bytes, turned: bool) -> Packet:
     Raises:
         ValueError: if it is no packet, or a damaged one.
     """
-    data = data.strip(b"\0\t\n\r ")
+    # Some archives' wrapper has lost its first character, as in ?xpacket; nothing of it is kept in any case.
+    data = data[max(data.find(b"<"), 0) :].strip(b"\0\t\n\r ")
     found = _Reader(data).descriptions
     packet = Packet()
     for name, value, _ in (part for description in found for part in description.properties):

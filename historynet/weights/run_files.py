@@ -5,6 +5,7 @@ them say where the table of its epochs is, and how long an epoch was.
 """
 
 import csv
+import math
 import re
 from pathlib import Path
 from typing import Any
@@ -80,10 +81,27 @@ def read_best_epochs(table: Path) -> list[int]:
     Args:
         table: a run's epochs.csv.
     """
+    best_epochs = _column(table, "best_epoch")
+    return [int(best) for best in best_epochs] if all(map(math.isfinite, best_epochs)) else []
+
+
+def read_scores(table: Path, name: str) -> dict[int, float]:
+    """A score of each epoch that was evaluated; empty if the table does not have it, and without what is no number.
+
+    Args:
+        table: a run's epochs.csv.
+        name: of the score, "psnr" for example.
+    """
+    scores = zip(_column(table, "epoch"), _column(table, name), strict=False)
+    return {int(epoch): value for epoch, value in scores if math.isfinite(epoch) and math.isfinite(value)}
+
+
+def _column(table: Path, name: str) -> list[float]:
+    """A column of a run's table; empty if it is not there, or damaged. A line that was cut off does not count."""
     try:
         lines = [line for line in table.read_text(encoding="utf-8").splitlines(keepends=True) if line.endswith("\n")]
-        return [int(float(row["best_epoch"])) for row in csv.DictReader(lines)]
-    except (OSError, ValueError, KeyError, TypeError, csv.Error, OverflowError):
+        return [float(row[name]) for row in csv.DictReader(lines)]
+    except (OSError, ValueError, KeyError, TypeError, csv.Error):
         return []
 
 
