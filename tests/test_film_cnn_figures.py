@@ -108,6 +108,8 @@ def test_methods_side_by_side(originals, tmp_path, drawn, run, figure, truth):
     assert (tmp_path / "fig.png").is_file() and (tmp_path / "fig.pdf").is_file()
     code, _, err = run(SCRIPT, figure, originals, "--method", "Ours")
     assert code == 2 and "NAME=DIR" in err
+    code, _, err = run(SCRIPT, figure, originals, *given, *given[-2:])
+    assert code == 2 and "Ours is the label of" in err
 
 
 def test_a_sheet_of_alternatives_has_a_row_for_each_picture_of_a_folder(film_cnn, originals, tmp_path, run):
