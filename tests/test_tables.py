@@ -162,7 +162,11 @@ def test_an_original_without_a_part_in_the_mean_is_named(release, run, tmp_path)
         (["quantitative", "nowhere"], "nowhere: the folder cannot be read"),
         (["quantitative", "empty"], "empty: no folder is called originals; .*--originals"),
         (["ablation", "empty", "--originals", "empty"], "no folder of a known method; .*--method"),
-        (["ablation", "empty", "--method", "x"], "--method x: it takes NAME=DIR"),
+        (["ablation", "empty", "--method", "x"], "x: --method takes NAME=DIR"),
+        (
+            ["ablation", "empty", "--method", "Baseline=a", "--method", "chromagan=b"],
+            "chromagan=b: Baseline is the label of a, too; each folder has its own",
+        ),
         (["ablation", "two"], "Baseline and chromagan both look like Baseline; .*--method 'Baseline=DIR'"),
         (["tables", "empty"], "invalid choice"),
     ],

@@ -109,23 +109,9 @@ class HistoryNetSettings(OptimizerSettings):
         optional=True,
         fixed=RUN,
     )
-    vgg16_weights: str = setting(
-        text,
-        TRAIN,
-        "network",
-        "initial weights of G0",
-        "'imagenet' (downloaded by Keras), 'none' (random), a .h5 file, or a .npz of some layers' arrays "
-        "(block1_conv1_kernel, block1_conv1_bias, ...)",
-        path=vgg16_source.is_path,
-        fixed=RUN,
-    )
-    vgg16_preprocessing: bool = setting(
-        boolean,
-        TRAIN,
-        "network",
-        "let VGG16 see L as it was trained to",
-        "in 0..255 less ImageNet's mean, by a change of its first layer; no: in 0..1, as released",
-        fixed=RUN,
+    vgg16_weights: str = vgg16_source.weights_setting("initial weights of G0")
+    vgg16_preprocessing: bool = vgg16_source.preprocessing_setting(
+        "let VGG16 see L as it was trained to", more=", as released"
     )
     frozen_features: bool = setting(
         boolean,
