@@ -1,6 +1,7 @@
 """How frames are taken out of films; imports next to nothing, so that `--help` is quick."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 from historynet.pictures.options import EXTENTS, FILM, check_number, check_word
 
@@ -36,3 +37,8 @@ class FrameOptions:
         check_word("exposure", self.exposure, EXTENTS)
         check_number("darkest", self.darkest, (0, 1))
         check_number("frame_side", self.frame_side, SIDES)
+
+    @property
+    def made_with(self) -> dict[str, Any]:
+        """What the pictures depend on, by name."""
+        return asdict(self)
