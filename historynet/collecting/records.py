@@ -68,7 +68,7 @@ class Record:
             path: of its file.
 
         Raises:
-            LookupError, TypeError, ValueError, AttributeError: if it is none.
+            LookupError, TypeError, ValueError, ArithmeticError, AttributeError: if it is none.
             InputError: if a file beside it cannot be read.
         """
         raise NotImplementedError
@@ -192,7 +192,7 @@ def _read(path: Path, kind: type[Kind]) -> Kind:
         return kind.restore(content, path)
     except InputError:
         raise
-    except (LookupError, TypeError, ValueError, AttributeError) as error:
+    except (LookupError, TypeError, ValueError, ArithmeticError, AttributeError) as error:
         raise InputError(f"{path}: {NO_RECORD}") from error
 
 
