@@ -359,6 +359,53 @@ def test_a_full_disk_ends_the_run_and_the_next_goes_on_behind_the_last_frame(tmp
     assert contents(out) == contents(whole)
 
 
+def make_in(path, codec, options, damaged=False):
+    """A film of 60 frames, at 25 a second, in one of many ways to store it."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(codec, 25, options)
+        stream.width, stream.height, stream.pix_fmt = 96, 64, "yuv420p"
+        for number in range(60):
+            rgb = cv2.resize(np.roll(painting(number // 20), number, axis=1), (96, 64))
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(rgb, "rgb24").reformat(format="yuv420p")))
+        container.mux(stream.encode())
+    if damaged:
+        data = bytearray(path.read_bytes())
+        middle = len(data) // 2
+        data[middle : middle + 600] = bytes(range(200)) * 3
+        path.write_bytes(data)
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "options", "damaged"),
+    [
+        ("film.ts", "mpeg2video", {"g": "12", "bf": "2"}, False),
+        ("film.avi", "mpeg4", {"g": "20", "bf": "2"}, False),
+        ("film.mkv", "libx264", {"g": "24", "x264-params": "open-gop=1:bframes=3"}, False),
+        ("film.mkv", "libx264", {"g": "24", "x264-params": "open-gop=1:bframes=3"}, True),
+    ],
+)
+def test_films_of_many_kinds_are_gone_on_with(tmp_path, monkeypatch, run, name, codec, options, damaged):
+    make_in(tmp_path / name, codec, options, damaged)
+    arguments = (tmp_path / name, "--rate", 5, "--height", 32, "--width", 64, "--out")
+    code = run(SCRIPT, *arguments, tmp_path / "whole")[0]
+    whole, write = contents(tmp_path / "whole"), movies.write_picture
+    pictures = len(names(tmp_path / "whole", "movies_train"))
+    assert code == (3 if damaged else 0) and (pictures == 12 or damaged)
+    for stop in (1, 4, pictures - 1):
+        out, left = tmp_path / f"out{stop}", iter(range(stop))
+
+        def fail(path, rgb, left=left):
+            if next(left, None) is None:
+                raise InputError("stopped")
+            write(path, rgb)
+
+        monkeypatch.setattr(movies, "write_picture", fail)
+        assert run(SCRIPT, *arguments, out)[0] == 2
+        monkeypatch.setattr(movies, "write_picture", write)
+        assert run(SCRIPT, *arguments, out)[0] == code
+        assert contents(out) == whole
+
+
 def test_other_options_make_them_again(film, tmp_path, run):
     assert run(SCRIPT, film, "--out", tmp_path, "--rate", "5")[0] == 0
     assert len(names(tmp_path, "movies_train")) == 25
