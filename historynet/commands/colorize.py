@@ -256,6 +256,8 @@ def _seconds(text: str) -> float:
     parts = [float(part) for part in text.split(":")]
     if len(parts) > 3 or not all(0 <= part < math.inf for part in parts):
         raise ValueError
+    if any(part >= 60 for part in parts[1:]):
+        raise argparse.ArgumentTypeError(f"{text!r}: behind a colon there are fewer than 60 minutes or seconds")
     return sum(part * 60**place for place, part in enumerate(reversed(parts)))
 
 
