@@ -82,7 +82,7 @@ def test_the_real_trainers_take_the_settings(project, run):
         assert (code, "nowhere: no such folder" in err) == (2, True)
         folder = trainer.split("/")[0]
         code, _, err = run(f"{folder}/colorization.py", "--config", project / f"real/{name}/settings.json")
-        assert (code, "no model that is taken by default" in err) == (2, True)
+        assert (code, "no such model" in err) == (2, True)
     # What all of them refused is corrected.
     ablation.plan(ROOT, project / "real", [*OPTIONS, "--test-data", str(project / "test"), "--seed", "9"])
 

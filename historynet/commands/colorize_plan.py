@@ -2,7 +2,6 @@
 
 import argparse
 import dataclasses
-import os
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
@@ -66,12 +65,8 @@ def make_plan(arguments: argparse.Namespace, result_dir: Path) -> Plan:
     """Which files there are, and which result each has.
 
     Raises:
-        InputError: if there are none, no folder for the results can be, or a result would replace an input or, unasked,
-            an earlier result.
+        InputError: if there are none, or a result would replace an input or, unasked, an earlier result.
     """
-    nearest = next(path for path in (result_dir, *result_dir.parents) if os.path.lexists(path))
-    if not nearest.is_dir():
-        raise InputError(f"{nearest}: no folder; name another --result-dir")
     passed_over, extensions = PassedOver(), formats.EXTENSIONS | films.EXTENSIONS
     found = list_inputs(arguments.inputs, result_dir, arguments.recursive, extensions, passed_over)
     pictures = [path for path in found if path.suffix.lower() not in films.EXTENSIONS]
