@@ -253,6 +253,22 @@ def test_two_films_of_one_name_are_refused_and_one_film_twice_is_noted(film, tmp
     assert contents(out) == before
 
 
+def test_a_film_of_an_earlier_run_is_known_by_its_whole_name(tmp_path, run):
+    """With a dot in it; and where it lies now, not where it lay."""
+    first, moved, out = tmp_path / "Dr. No.mp4", tmp_path / "moved.mp4", tmp_path / "out"
+    make_film(first, [(painting(4), 6)])
+    assert run(SCRIPT, first, "--out", out)[0] == 0
+    make_film(tmp_path / "a/Dr. No.mkv", [(painting(5), 6)])
+    before = contents(out)
+    code, _, err = run(SCRIPT, tmp_path / "a", "--out", out)
+    assert code == 2 and f"{tmp_path / 'a/Dr. No.mkv'}: " in err and f"and {first} has the same name" in err
+    first.rename(moved)
+    make_film(first, [(painting(5), 6)])
+    code, _, err = run(SCRIPT, first, moved, "--out", out)
+    assert code == 2 and f"{first}: " in err and f"and {moved} has the same name" in err
+    assert contents(out) == before
+
+
 def test_a_black_and_white_film_is_noted(tmp_path, run):
     make_film(tmp_path / "gray.mp4", [(GRAY, 20), (painting(1), 5)])
     code, out, err = run(SCRIPT, tmp_path / "gray.mp4", "--out", tmp_path / "out")
