@@ -129,6 +129,35 @@ def test_table_42(tmp_path, pictures):
 EPOCHS = "epoch,psnr,ssim,psnr_gray,ssim_gray,colorfulness\n0,20,0.9,19,0.8,5\n"
 
 
+def test_what_means_leave_out_is_said(tmp_path, pictures):
+    """A damaged test picture costs the report nothing; another set of the same names is not measured by the old one."""
+    runs = pix2pix.plan(ROOT, tmp_path / "out", [1, 2], pictures)
+    (tmp_path / "test/damaged.png").write_bytes(b"no picture")
+    for run in runs.values():
+        for i in range(3 if run.name == "expt1" else 2):
+            made = np.repeat(images.read_rgb(tmp_path / f"test/{i}.png")[..., :1], 3, axis=-1)
+            images.write_rgb(run.colorized / f"{i}_reconstructed.png", made)
+        for table, row in (("losses", "epoch,step,L_L1\n0,0,2.5\n0,1,1.5\n"), ("epochs", EPOCHS)):
+            (run.folder / "logs").mkdir(exist_ok=True)
+            (run.folder / f"logs/{table}.csv").write_text(row)
+        run.record_file.write_text(json.dumps({"training_seconds": 1, "colorizing_seconds": 2}))
+    for seeds in ((0, 1, 2), (3, 4, 5)):
+        for i, seed in enumerate(seeds):
+            write_picture(tmp_path / f"test/{i}.png", seed)
+        text = pix2pix.report(runs, tmp_path / "report", CONVENTIONS["exact"], rows=1)
+        with (tmp_path / "report/table.csv").open() as file:
+            *_, gray = csv.reader(file)
+        true = [images.read_rgb(tmp_path / f"test/{i}.png") for i in range(3)]
+        scores = [metrics.psnr(rgb, color.to_gray(rgb)) for rgb in true]
+        assert gray[3] == f"{statistics.mean(scores):.3f} ± {statistics.stdev(scores):.3f}"
+    for words in (
+        "over 2 to 3 pictures",
+        "on different numbers of pairs: their means are not comparable",
+        "expt2: 2 results without any colour",
+    ):
+        assert words in text and words in (tmp_path / "report/report.md").read_text()
+
+
 def test_equal_means_share_a_rank():
     runs = {
         n: SimpleNamespace(name=f"expt{n}", settings=SimpleNamespace(attention=None, gan_loss="log")) for n in (1, 2)
@@ -168,7 +197,7 @@ def test_an_experiment_for_real_and_a_second_start(tmp_path, pictures, run):
     assert code == 0, err
     assert "expt4: training" in out and "expt4: colorizing" in out
     written = {path.name for path in (tmp_path / "out/report").iterdir()}
-    assert written == {"table.csv", "losses.png", "scores.png", "pictures.png", "report.md", "gray"}
+    assert written == {"table.csv", "losses.png", "scores.png", "pictures.png", "report.md"}
     models = {path: path.stat().st_mtime_ns for path in (tmp_path / "out").rglob("*.keras")}
     code, out, _ = run(*command)
     assert (code, "expt4: training is done" in out) == (0, True)

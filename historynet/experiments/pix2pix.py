@@ -1,5 +1,6 @@
 """The eight experiments of the Pix2Pix report (section 4.3): Table 4.1 trained, Table 4.2 measured, Fig. 4.4 drawn."""
 
+import contextlib
 import csv
 import io
 import tempfile
@@ -15,7 +16,7 @@ from historynet.comparing.comparison import PSNR, SSIM, Comparison
 from historynet.comparing.methods import Experiment
 from historynet.comparing.metrics import Convention
 from historynet.data.samples import steps_per_epoch
-from historynet.errors import InputError
+from historynet.errors import InputError, PictureError
 from historynet.experiments import trainings
 from historynet.experiments.processes import run_script
 from historynet.experiments.trainings import Run
@@ -156,11 +157,15 @@ def report(runs: Mapping[int, Run], folder: Path, convention: Convention, rows: 
     test_data = next(iter(runs.values())).settings.test_data
     results = {run.name: run.colorized for run in runs.values()}
     experiment = Experiment("Table 4.2", {}, ())
-    measured = tables.measure(experiment, test_data, results | {GRAY: _write_gray(test_data, folder)}, convention)
+    with tempfile.TemporaryDirectory() as gray:
+        _write_gray(test_data, Path(gray))
+        measured = tables.measure(experiment, test_data, results | {GRAY: Path(gray)}, convention)
     if missing := results.keys() - measured.rows.keys():
         raise InputError(f"{', '.join(sorted(missing))}: nothing to compare: {'; '.join(measured.left_out)}")
     lines = table_lines(runs, measured.rows)
-    protocol = f"Mean ± sample deviation over {len(measured.rows[GRAY].scores)} pictures; {convention}."
+    counts = sorted({len(row.scores) for row in measured.rows.values()})
+    said = "; ".join([str(convention), *measured.remarks()])
+    protocol = f"Mean ± sample deviation over {' to '.join(map(str, counts))} pictures; {said}."
     files.write_text(folder / "table.csv", _as_csv(lines))
     trainings.draw_curves(list(runs.values()), folder)
     columns = (rendering.GRAY, rendering.ORIGINAL, rendering.RESULTS)
@@ -194,14 +199,12 @@ def _rank(means: Mapping[int, float], number: int) -> str:
     return str(1 + sum(mean > means[number] for mean in means.values()))
 
 
-def _write_gray(test_data: Path, folder: Path) -> Path:
-    """The test pictures without their colours, in a folder of their own."""
-    gray = folder / GRAY
+def _write_gray(test_data: Path, folder: Path) -> None:
+    """The test pictures without their colours; those that cannot be read have no results either."""
     for name in images.list_pictures(test_data):
-        path = gray / f"{name}_reconstructed.png"
-        if not path.exists():
-            images.write_rgb(path, np.ascontiguousarray(color.to_gray(images.read_rgb(test_data / name))))
-    return gray
+        with contextlib.suppress(PictureError):
+            gray = color.to_gray(images.read_rgb(test_data / name))
+            images.write_rgb(folder / f"{name}_reconstructed.png", np.ascontiguousarray(gray))
 
 
 def _as_csv(lines: Sequence[Sequence[str]]) -> str:
