@@ -68,6 +68,13 @@ def test_wrong_options_leave_nothing(tmp_path, pictures, options, words):
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize("script", ["run_pix2pix", "run_ablation"])
+@pytest.mark.parametrize("rows", ["-1", "0"])
+def test_a_figure_has_rows(tmp_path, run, script, rows):
+    code, _, err = run(f"Util/{script}.py", "--out", tmp_path / "out", "--rows", rows)
+    assert code == 2 and "--rows" in err and not (tmp_path / "out").exists()
+
+
 def test_the_plan_says_how_long_it_takes(tmp_path, pictures, monkeypatch, capsys):
     out = tmp_path / "out"
     runs = pix2pix.plan(ROOT, out, [1, 4, 7, 8], [*pictures, "--batch-size", "2", "--num-epochs", "900"])
