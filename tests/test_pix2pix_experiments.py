@@ -13,7 +13,7 @@ from conftest import ROOT, write_picture
 
 from historynet.comparing import metrics
 from historynet.comparing.metrics import CONVENTIONS
-from historynet.errors import InputError
+from historynet.errors import InputError, StoppedError
 from historynet.experiments import pix2pix
 from historynet.pictures import color, images
 from historynet.training.tensorboard_log import TensorBoardLog, read_times
@@ -90,9 +90,25 @@ def test_the_plan_says_how_long_it_takes(tmp_path, pictures, monkeypatch, capsys
     assert f"4 to train, 1800 updates each: {hours:.1f} hours at most" in pix2pix.measure_plan(runs, out)
     assert pix2pix.measure_plan(runs, out).startswith("experiment 1: 0.50 seconds an update\nexperiment 7: 4.00")
     assert asked == ["expt1", "expt7"]
+    # Where nothing is trained yet the settings may be others the next time, and what was measured says nothing of them.
+    options = [*pictures, "--batch-size", "4", "--num-epochs", "900"]
+    assert "4 to train, 900 updates each" in pix2pix.measure_plan(pix2pix.plan(ROOT, out, [1, 4, 7, 8], options), out)
+    assert asked == ["expt1", "expt7"] * 2
     for run in runs.values():
         run.record_file.write_text('{"training": 0}')
     assert "to train" not in pix2pix.measure_plan(runs, out)
+
+
+def test_a_signal_ends_the_measuring_too(tmp_path, pictures, monkeypatch):
+    runs = pix2pix.plan(ROOT, tmp_path / "out", [1], pictures)
+    for code in (130, 143):
+        monkeypatch.setattr(pix2pix, "run_script", lambda *command, code=code: code)
+        with pytest.raises(StoppedError) as stopped:
+            pix2pix.measure_plan(runs, tmp_path / "out")
+        assert stopped.value.exit_code == code
+    monkeypatch.setattr(pix2pix, "run_script", lambda *command: 2)
+    with pytest.raises(InputError, match="expt1: an update could not be measured: .* exit code 2"):
+        pix2pix.measure_plan(runs, tmp_path / "out")
 
 
 def test_table_42(tmp_path, pictures):

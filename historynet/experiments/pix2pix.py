@@ -2,6 +2,7 @@
 
 import contextlib
 import csv
+import hashlib
 import io
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -16,7 +17,7 @@ from historynet.comparing.comparison import PSNR, SSIM, Comparison
 from historynet.comparing.methods import Experiment
 from historynet.comparing.metrics import Convention
 from historynet.data.samples import steps_per_epoch
-from historynet.errors import InputError, PictureError
+from historynet.errors import InputError, PictureError, StoppedError
 from historynet.experiments import trainings
 from historynet.experiments.processes import run_script
 from historynet.experiments.trainings import Run
@@ -97,25 +98,20 @@ def measure_plan(runs: Mapping[int, Run], out: Path) -> str:
 
     Raises:
         InputError: if a training of some steps fails; it has said why.
+        StoppedError: if a signal ended it.
     """
     sizes = {number: run.settings.attention or 0 for number, run in runs.items()}
     updates = {number: _updates(run) for number, run in runs.items()}
     left = [number for number, run in runs.items() if "training" not in trainings.read_record(run)]
-    kept = out / "seconds.json"
-    seconds = files.read_json(kept, dict, "damaged; remove it to measure again") if kept.exists() else {}
-    for number in dict.fromkeys([min(sizes, key=sizes.get), max(sizes, key=sizes.get)]) if left else ():
-        if str(number) not in seconds:
-            print(f"{runs[number].name}: measuring an update", flush=True)
-            if measured := _seconds_an_update(runs[number]):
-                seconds[str(number)] = measured
-                files.write_json(kept, seconds)
+    chosen = dict.fromkeys([min(sizes, key=sizes.get), max(sizes, key=sizes.get)]) if left else ()
+    measured = {number: _measured(runs[number], out / "seconds.json") for number in chosen}
+    seconds = {number: each for number, each in measured.items() if each is not None}
     lines = [f"experiment {number}: {each:.2f} seconds an update" for number, each in seconds.items()]
     # The size of attention decides: one between two that were measured takes at most as long as the next larger.
-    known = {sizes[int(number)]: each for number, each in seconds.items() if int(number) in sizes}
-    if left and known:
+    known = {sizes[number]: each for number, each in seconds.items()}
+    if max(sizes.values()) in known:
         total = sum(
-            updates[number] * min((each for size, each in known.items() if size >= sizes[number]), default=0)
-            for number in left
+            updates[number] * min(each for size, each in known.items() if size >= sizes[number]) for number in left
         )
         lines.append(f"{len(left)} to train, {updates[left[0]]} updates each: {total / 3600:.1f} hours at most")
     return "\n".join(lines)
@@ -126,6 +122,19 @@ def _updates(run: Run) -> int:
     return run.settings.num_epochs * steps_per_epoch(run.settings, images.list_pictures(run.settings.train_data))
 
 
+def _measured(run: Run, path: Path) -> float | None:
+    """The seconds of an update with the run's settings, of a file, or measured for it; None: too few pictures."""
+    known = files.read_json(path, dict, "damaged; remove it to measure again") if path.exists() else {}
+    # Nothing may have been trained yet, and the settings be others now.
+    key = f"{run.name} {hashlib.sha256(run.settings_file.read_bytes()).hexdigest()}"
+    if key not in known:
+        print(f"{run.name}: measuring an update", flush=True)
+        known[key] = _seconds_an_update(run)
+        if known[key] is not None:
+            files.write_json(path, known)
+    return known[key]
+
+
 def _seconds_an_update(run: Run) -> float | None:
     """Measured by a training of some steps that is thrown away; None if there are too few pictures for it."""
     with tempfile.TemporaryDirectory() as folder:
@@ -133,6 +142,8 @@ def _seconds_an_update(run: Run) -> float | None:
         paths = ["--model-dir", Path(folder, "models"), "--out-dir", Path(folder, "out"), "--log-dir", logs]
         few = ["--num-epochs", 1, "--steps-per-epoch", _MEASURED_STEPS, "--num-test-images", 1]
         code = run_script(run.trainer, "--config", run.settings_file, *paths, *few)
+        if code in (errors.INTERRUPTED, errors.TERMINATED):
+            raise StoppedError("stopped; the same command measures again", code - 128)
         if code not in (errors.DONE, errors.SKIPPED):
             raise InputError(f"{run.name}: an update could not be measured: its training ended with exit code {code}")
         times = read_times(logs)
