@@ -87,7 +87,8 @@ def test_the_plan_says_how_long_it_takes(tmp_path, pictures, monkeypatch, capsys
     monkeypatch.setattr(pix2pix, "_seconds_an_update", measured)
     # 4 pictures are 2 updates an epoch. 1 at 0.5 s; the others are taken as slow as 7.
     hours = 1800 * (0.5 + 3 * 4.0) / 3600
-    assert f"4 to train, 1800 updates each: {hours:.1f} hours at most" in pix2pix.measure_plan(runs, out)
+    said = f"4 to train, 1800 updates each: {hours:.1f} hours at most, without evaluations and colorizing"
+    assert said in pix2pix.measure_plan(runs, out)
     assert pix2pix.measure_plan(runs, out).startswith("experiment 1: 0.50 seconds an update\nexperiment 7: 4.00")
     assert asked == ["expt1", "expt7"]
     # Where nothing is trained yet the settings may be others the next time, and what was measured says nothing of them.

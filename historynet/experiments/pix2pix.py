@@ -113,7 +113,10 @@ def measure_plan(runs: Mapping[int, Run], out: Path) -> str:
         total = sum(
             updates[number] * min(each for size, each in known.items() if size >= sizes[number]) for number in left
         )
-        lines.append(f"{len(left)} to train, {updates[left[0]]} updates each: {total / 3600:.1f} hours at most")
+        lines.append(
+            f"{len(left)} to train, {updates[left[0]]} updates each: {total / 3600:.1f} hours at most, without "
+            "evaluations and colorizing"
+        )
     return "\n".join(lines)
 
 
