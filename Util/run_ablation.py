@@ -32,7 +32,9 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument(
         "--out", type=Path, default=ROOT / "RESULT/ablation", metavar="DIR", help="for everything (%(default)s)"
     )
-    parser.add_argument("--rows", type=int, default=6, help="test pictures in the picture grid (%(default)s)")
+    parser.add_argument(
+        "--rows", type=running.between(int, 1, 100), default=6, help="test pictures in the picture grid (%(default)s)"
+    )
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     arguments, options = parser.parse_known_args(argv)
     out = arguments.out.absolute()

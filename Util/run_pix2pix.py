@@ -40,7 +40,9 @@ def main(argv: Sequence[str]) -> int:
         metavar="N",
         help="which ones, of 1 to 8 (all)",
     )
-    parser.add_argument("--rows", type=int, default=6, help="test pictures in the figure (%(default)s)")
+    parser.add_argument(
+        "--rows", type=running.between(int, 1, 100), default=6, help="test pictures in the figure (%(default)s)"
+    )
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     arguments, options = parser.parse_known_args(argv)
     out = arguments.out.absolute()

@@ -23,7 +23,7 @@ from historynet.settings import Parser
 
 SIDE, NEAR = 128, 3
 STEP = 12
-"""Gray levels between two parts: what JPEG adds to one part is less."""
+"""Gray levels between two parts: what JPEG adds to one part is less. Parts that are nearer to each other are one."""
 
 
 def near_edges(parsing: np.ndarray) -> np.ndarray:

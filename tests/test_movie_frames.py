@@ -253,6 +253,22 @@ def test_two_films_of_one_name_are_refused_and_one_film_twice_is_noted(film, tmp
     assert contents(out) == before
 
 
+def test_a_film_of_an_earlier_run_is_known_by_its_whole_name(tmp_path, run):
+    """With a dot in it; and where it lies now, not where it lay."""
+    first, moved, out = tmp_path / "Dr. No.mp4", tmp_path / "moved.mp4", tmp_path / "out"
+    make_film(first, [(painting(4), 6)])
+    assert run(SCRIPT, first, "--out", out)[0] == 0
+    make_film(tmp_path / "a/Dr. No.mkv", [(painting(5), 6)])
+    before = contents(out)
+    code, _, err = run(SCRIPT, tmp_path / "a", "--out", out)
+    assert code == 2 and f"{tmp_path / 'a/Dr. No.mkv'}: " in err and f"and {first} has the same name" in err
+    first.rename(moved)
+    make_film(first, [(painting(5), 6)])
+    code, _, err = run(SCRIPT, first, moved, "--out", out)
+    assert code == 2 and f"{first}: " in err and f"and {moved} has the same name" in err
+    assert contents(out) == before
+
+
 def test_a_black_and_white_film_is_noted(tmp_path, run):
     make_film(tmp_path / "gray.mp4", [(GRAY, 20), (painting(1), 5)])
     code, out, err = run(SCRIPT, tmp_path / "gray.mp4", "--out", tmp_path / "out")
@@ -359,13 +375,13 @@ def test_a_full_disk_ends_the_run_and_the_next_goes_on_behind_the_last_frame(tmp
     assert contents(out) == contents(whole)
 
 
-def make_in(path, codec, options, damaged=False):
+def make_in(path, codec, options, damaged=False, size=(96, 64)):
     """A film of 60 frames, at 25 a second, in one of many ways to store it."""
     with av.open(str(path), "w") as container:
         stream = container.add_stream(codec, 25, options)
-        stream.width, stream.height, stream.pix_fmt = 96, 64, "yuv420p"
+        stream.width, stream.height, stream.pix_fmt = *size, "yuv420p"
         for number in range(60):
-            rgb = cv2.resize(np.roll(painting(number // 20), number, axis=1), (96, 64))
+            rgb = cv2.resize(np.roll(painting(number // 20), number, axis=1), size)
             container.mux(stream.encode(av.VideoFrame.from_ndarray(rgb, "rgb24").reformat(format="yuv420p")))
         container.mux(stream.encode())
     if damaged:
@@ -404,6 +420,32 @@ def test_films_of_many_kinds_are_gone_on_with(tmp_path, monkeypatch, run, name, 
         monkeypatch.setattr(movies, "write_picture", write)
         assert run(SCRIPT, *arguments, out)[0] == code
         assert contents(out) == whole
+
+
+def test_a_change_of_size_is_said_once_also_when_a_run_goes_on_behind_it(tmp_path, monkeypatch, run):
+    parts = [tmp_path / "a.m2v", tmp_path / "b.m2v"]
+    for path, size in zip(parts, ((96, 64), (128, 64)), strict=True):
+        make_in(path, "mpeg2video", {"g": "12"}, size=size)
+    film, write = tmp_path / "films/film.m2v", movies.write_picture
+    film.parent.mkdir()
+    film.write_bytes(b"".join(path.read_bytes() for path in parts))
+    arguments = (film, "--rate", 5, "--height", 32, "--width", 64, "--out")
+    _, _, err = run(SCRIPT, *arguments, tmp_path / "whole")
+    said = [line for line in err.splitlines() if "frames changes at" in line]
+    assert len(said) == 1 and "changes at 2.4 s, to 128x64" in said[0]
+    left = iter(range(18))
+
+    def fail(path, rgb):
+        if next(left, None) is None:
+            raise InputError("stopped")
+        write(path, rgb)
+
+    monkeypatch.setattr(movies, "write_picture", fail)
+    assert run(SCRIPT, *arguments, tmp_path / "out")[0] == 2
+    monkeypatch.setattr(movies, "write_picture", write)
+    _, _, err = run(SCRIPT, *arguments, tmp_path / "out")
+    assert [line for line in err.splitlines() if "frames changes at" in line] == said
+    assert contents(tmp_path / "out") == contents(tmp_path / "whole")
 
 
 def test_other_options_make_them_again(film, tmp_path, run):

@@ -134,10 +134,11 @@ def test_attention_and_its_gradients_are_the_reference(golden, case, gamma, chun
         close(gradient, data[f"{case}_gamma{gamma}_d{name}"], 1e-5)
 
 
+@pytest.mark.parametrize("channels", [1, 5])
 @pytest.mark.parametrize("chunk", [1, 60, 7 * 60, 60 * 60])
-def test_chunked_attention_is_the_plain_one(chunk):
-    """Also where the rows do not divide the places."""
-    query, key, value, weight = np.random.default_rng(0).standard_normal((4, 3, 60, 5))
+def test_chunked_attention_is_the_plain_one(chunk, channels):
+    """Also where the rows do not divide the places. The gradients of one channel are computed in a way of their own."""
+    query, key, value, weight = np.random.default_rng(0).standard_normal((4, 3, 60, channels))
 
     def weighted(chunk):
         return lambda *a: ops.sum(attention.attend(*a, chunk=chunk) * weight)

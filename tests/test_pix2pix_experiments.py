@@ -13,7 +13,7 @@ from conftest import ROOT, write_picture
 
 from historynet.comparing import metrics
 from historynet.comparing.metrics import CONVENTIONS
-from historynet.errors import InputError
+from historynet.errors import InputError, StoppedError
 from historynet.experiments import pix2pix
 from historynet.pictures import color, images
 from historynet.training.tensorboard_log import TensorBoardLog, read_times
@@ -68,6 +68,13 @@ def test_wrong_options_leave_nothing(tmp_path, pictures, options, words):
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize("script", ["run_pix2pix", "run_ablation"])
+@pytest.mark.parametrize("rows", ["-1", "0"])
+def test_a_figure_has_rows(tmp_path, run, script, rows):
+    code, _, err = run(f"Util/{script}.py", "--out", tmp_path / "out", "--rows", rows)
+    assert code == 2 and "--rows" in err and not (tmp_path / "out").exists()
+
+
 def test_the_plan_says_how_long_it_takes(tmp_path, pictures, monkeypatch, capsys):
     out = tmp_path / "out"
     runs = pix2pix.plan(ROOT, out, [1, 4, 7, 8], [*pictures, "--batch-size", "2", "--num-epochs", "900"])
@@ -80,12 +87,29 @@ def test_the_plan_says_how_long_it_takes(tmp_path, pictures, monkeypatch, capsys
     monkeypatch.setattr(pix2pix, "_seconds_an_update", measured)
     # 4 pictures are 2 updates an epoch. 1 at 0.5 s; the others are taken as slow as 7.
     hours = 1800 * (0.5 + 3 * 4.0) / 3600
-    assert f"4 to train, 1800 updates each: {hours:.1f} hours at most" in pix2pix.measure_plan(runs, out)
+    said = f"4 to train, 1800 updates each: {hours:.1f} hours at most, without evaluations and colorizing"
+    assert said in pix2pix.measure_plan(runs, out)
     assert pix2pix.measure_plan(runs, out).startswith("experiment 1: 0.50 seconds an update\nexperiment 7: 4.00")
     assert asked == ["expt1", "expt7"]
+    # Where nothing is trained yet the settings may be others the next time, and what was measured says nothing of them.
+    options = [*pictures, "--batch-size", "4", "--num-epochs", "900"]
+    assert "4 to train, 900 updates each" in pix2pix.measure_plan(pix2pix.plan(ROOT, out, [1, 4, 7, 8], options), out)
+    assert asked == ["expt1", "expt7"] * 2
     for run in runs.values():
         run.record_file.write_text('{"training": 0}')
     assert "to train" not in pix2pix.measure_plan(runs, out)
+
+
+def test_a_signal_ends_the_measuring_too(tmp_path, pictures, monkeypatch):
+    runs = pix2pix.plan(ROOT, tmp_path / "out", [1], pictures)
+    for code in (130, 143):
+        monkeypatch.setattr(pix2pix, "run_script", lambda *command, code=code: code)
+        with pytest.raises(StoppedError) as stopped:
+            pix2pix.measure_plan(runs, tmp_path / "out")
+        assert stopped.value.exit_code == code
+    monkeypatch.setattr(pix2pix, "run_script", lambda *command: 2)
+    with pytest.raises(InputError, match="expt1: an update could not be measured: .* exit code 2"):
+        pix2pix.measure_plan(runs, tmp_path / "out")
 
 
 def test_table_42(tmp_path, pictures):
@@ -129,6 +153,35 @@ def test_table_42(tmp_path, pictures):
 EPOCHS = "epoch,psnr,ssim,psnr_gray,ssim_gray,colorfulness\n0,20,0.9,19,0.8,5\n"
 
 
+def test_what_means_leave_out_is_said(tmp_path, pictures):
+    """A damaged test picture costs the report nothing; another set of the same names is not measured by the old one."""
+    runs = pix2pix.plan(ROOT, tmp_path / "out", [1, 2], pictures)
+    (tmp_path / "test/damaged.png").write_bytes(b"no picture")
+    for run in runs.values():
+        for i in range(3 if run.name == "expt1" else 2):
+            made = np.repeat(images.read_rgb(tmp_path / f"test/{i}.png")[..., :1], 3, axis=-1)
+            images.write_rgb(run.colorized / f"{i}_reconstructed.png", made)
+        for table, row in (("losses", "epoch,step,L_L1\n0,0,2.5\n0,1,1.5\n"), ("epochs", EPOCHS)):
+            (run.folder / "logs").mkdir(exist_ok=True)
+            (run.folder / f"logs/{table}.csv").write_text(row)
+        run.record_file.write_text(json.dumps({"training_seconds": 1, "colorizing_seconds": 2}))
+    for seeds in ((0, 1, 2), (3, 4, 5)):
+        for i, seed in enumerate(seeds):
+            write_picture(tmp_path / f"test/{i}.png", seed)
+        text = pix2pix.report(runs, tmp_path / "report", CONVENTIONS["exact"], rows=1)
+        with (tmp_path / "report/table.csv").open() as file:
+            *_, gray = csv.reader(file)
+        true = [images.read_rgb(tmp_path / f"test/{i}.png") for i in range(3)]
+        scores = [metrics.psnr(rgb, color.to_gray(rgb)) for rgb in true]
+        assert gray[3] == f"{statistics.mean(scores):.3f} ± {statistics.stdev(scores):.3f}"
+    for words in (
+        "over 2 to 3 pictures",
+        "on different numbers of pairs: their means are not comparable",
+        "expt2: 2 results without any colour",
+    ):
+        assert words in text and words in (tmp_path / "report/report.md").read_text()
+
+
 def test_equal_means_share_a_rank():
     runs = {
         n: SimpleNamespace(name=f"expt{n}", settings=SimpleNamespace(attention=None, gan_loss="log")) for n in (1, 2)
@@ -168,7 +221,7 @@ def test_an_experiment_for_real_and_a_second_start(tmp_path, pictures, run):
     assert code == 0, err
     assert "expt4: training" in out and "expt4: colorizing" in out
     written = {path.name for path in (tmp_path / "out/report").iterdir()}
-    assert written == {"table.csv", "losses.png", "scores.png", "pictures.png", "report.md", "gray"}
+    assert written == {"table.csv", "losses.png", "scores.png", "pictures.png", "report.md"}
     models = {path: path.stat().st_mtime_ns for path in (tmp_path / "out").rglob("*.keras")}
     code, out, _ = run(*command)
     assert (code, "expt4: training is done" in out) == (0, True)

@@ -1,6 +1,7 @@
 """The house keeps its order: who may use whom, and how long files and functions may be (docs/design.md)."""
 
 import ast
+import re
 
 import pytest
 from conftest import ROOT
@@ -22,6 +23,19 @@ ENTRANCE = "historynet.weights.__main__"
 def test_every_room_is_in_the_order():
     rooms = {room(module) for module in imports(ROOT) if "." in module}
     assert rooms == set(ROOMS)
+
+
+def test_the_documented_modules_are_in_their_rooms():
+    room_path, documented, missing = ROOT / "historynet", 0, []
+    for line in (ROOT / "docs/design.md").read_text(encoding="utf-8").splitlines():
+        where = line.split("|")[1] if line.startswith("| ") else ""
+        if heading := re.search(r"\*\*`([a-z0-9_/]+)/`\*\*", where):
+            room_path = ROOT / "historynet" / heading[1]
+        for name in re.findall(r"`(?:\*/)?(\w+\.py)`", where):
+            documented += 1
+            if not any(room_path.rglob(name)):
+                missing.append(f"{name} in {room_path.name}")
+    assert documented > 100 and not missing, missing
 
 
 def test_a_room_uses_rooms_below_it_only():

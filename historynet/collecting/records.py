@@ -245,8 +245,11 @@ def name_films(
             film = record.film
         elif stems[film.casefold()] > 1 or film.casefold() in taken:
             if not distinguish:
-                others = [other for other in found.values() if other != path and _same_stem(other, path)]
-                others += [Path(record.path) for record in records.values() if _same_stem(Path(record.film), path)]
+                name = film.casefold()
+                others = [other for other in found.values() if other != path and _stem(other).casefold() == name]
+                # What was recorded may lie elsewhere now.
+                of_name = [record for record in records.values() if record.film.casefold() == name]
+                others += [found.get(record.content, Path(record.path)) for record in of_name]
                 raise InputError(
                     f"{path}: pictures are named after their film, and {others[0]} has the same name; rename one of "
                     "them, or name another folder with --out"
@@ -254,10 +257,6 @@ def name_films(
             film = f"{film}-{content[:8]}"
         named.append(Named(path, film, content))
     return named, same
-
-
-def _same_stem(one: Path, other: Path) -> bool:
-    return _stem(one).casefold() == _stem(other).casefold()
 
 
 def _stem(path: Path) -> str:

@@ -52,6 +52,11 @@ class Table:
         notes = [self.protocol, "; ".join([best, *sources, *brackets])]
         if LPIPS not in self.metrics:
             notes.append("LPIPS was not measured")
+        return notes + self.remarks()
+
+    def remarks(self) -> list[str]:
+        """What is to be said of the results and their means, a sentence each."""
+        notes = []
         counts = {len(row.scores) for row in self.rows.values()}
         if len(counts) > 1:
             notes.append("the methods were compared on different numbers of pairs: their means are not comparable")

@@ -1,6 +1,8 @@
 """The eight experiments of the Pix2Pix report (section 4.3): Table 4.1 trained, Table 4.2 measured, Fig. 4.4 drawn."""
 
+import contextlib
 import csv
+import hashlib
 import io
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -15,7 +17,7 @@ from historynet.comparing.comparison import PSNR, SSIM, Comparison
 from historynet.comparing.methods import Experiment
 from historynet.comparing.metrics import Convention
 from historynet.data.samples import steps_per_epoch
-from historynet.errors import InputError
+from historynet.errors import InputError, PictureError, StoppedError
 from historynet.experiments import trainings
 from historynet.experiments.processes import run_script
 from historynet.experiments.trainings import Run
@@ -96,33 +98,44 @@ def measure_plan(runs: Mapping[int, Run], out: Path) -> str:
 
     Raises:
         InputError: if a training of some steps fails; it has said why.
+        StoppedError: if a signal ended it.
     """
     sizes = {number: run.settings.attention or 0 for number, run in runs.items()}
     updates = {number: _updates(run) for number, run in runs.items()}
     left = [number for number, run in runs.items() if "training" not in trainings.read_record(run)]
-    kept = out / "seconds.json"
-    seconds = files.read_json(kept, dict, "damaged; remove it to measure again") if kept.exists() else {}
-    for number in dict.fromkeys([min(sizes, key=sizes.get), max(sizes, key=sizes.get)]) if left else ():
-        if str(number) not in seconds:
-            print(f"{runs[number].name}: measuring an update", flush=True)
-            if measured := _seconds_an_update(runs[number]):
-                seconds[str(number)] = measured
-                files.write_json(kept, seconds)
+    chosen = dict.fromkeys([min(sizes, key=sizes.get), max(sizes, key=sizes.get)]) if left else ()
+    measured = {number: _measured(runs[number], out / "seconds.json") for number in chosen}
+    seconds = {number: each for number, each in measured.items() if each is not None}
     lines = [f"experiment {number}: {each:.2f} seconds an update" for number, each in seconds.items()]
     # The size of attention decides: one between two that were measured takes at most as long as the next larger.
-    known = {sizes[int(number)]: each for number, each in seconds.items() if int(number) in sizes}
-    if left and known:
+    known = {sizes[number]: each for number, each in seconds.items()}
+    if max(sizes.values()) in known:
         total = sum(
-            updates[number] * min((each for size, each in known.items() if size >= sizes[number]), default=0)
-            for number in left
+            updates[number] * min(each for size, each in known.items() if size >= sizes[number]) for number in left
         )
-        lines.append(f"{len(left)} to train, {updates[left[0]]} updates each: {total / 3600:.1f} hours at most")
+        lines.append(
+            f"{len(left)} to train, {updates[left[0]]} updates each: {total / 3600:.1f} hours at most, without "
+            "evaluations and colorizing"
+        )
     return "\n".join(lines)
 
 
 def _updates(run: Run) -> int:
     """Of a whole training."""
     return run.settings.num_epochs * steps_per_epoch(run.settings, images.list_pictures(run.settings.train_data))
+
+
+def _measured(run: Run, path: Path) -> float | None:
+    """The seconds of an update with the run's settings, of a file, or measured for it; None: too few pictures."""
+    known = files.read_json(path, dict, "damaged; remove it to measure again") if path.exists() else {}
+    # Nothing may have been trained yet, and the settings be others now.
+    key = f"{run.name} {hashlib.sha256(run.settings_file.read_bytes()).hexdigest()}"
+    if key not in known:
+        print(f"{run.name}: measuring an update", flush=True)
+        known[key] = _seconds_an_update(run)
+        if known[key] is not None:
+            files.write_json(path, known)
+    return known[key]
 
 
 def _seconds_an_update(run: Run) -> float | None:
@@ -132,6 +145,8 @@ def _seconds_an_update(run: Run) -> float | None:
         paths = ["--model-dir", Path(folder, "models"), "--out-dir", Path(folder, "out"), "--log-dir", logs]
         few = ["--num-epochs", 1, "--steps-per-epoch", _MEASURED_STEPS, "--num-test-images", 1]
         code = run_script(run.trainer, "--config", run.settings_file, *paths, *few)
+        if code in (errors.INTERRUPTED, errors.TERMINATED):
+            raise StoppedError("stopped; the same command measures again", code - 128)
         if code not in (errors.DONE, errors.SKIPPED):
             raise InputError(f"{run.name}: an update could not be measured: its training ended with exit code {code}")
         times = read_times(logs)
@@ -156,11 +171,15 @@ def report(runs: Mapping[int, Run], folder: Path, convention: Convention, rows: 
     test_data = next(iter(runs.values())).settings.test_data
     results = {run.name: run.colorized for run in runs.values()}
     experiment = Experiment("Table 4.2", {}, ())
-    measured = tables.measure(experiment, test_data, results | {GRAY: _write_gray(test_data, folder)}, convention)
+    with tempfile.TemporaryDirectory() as gray:
+        _write_gray(test_data, Path(gray))
+        measured = tables.measure(experiment, test_data, results | {GRAY: Path(gray)}, convention)
     if missing := results.keys() - measured.rows.keys():
         raise InputError(f"{', '.join(sorted(missing))}: nothing to compare: {'; '.join(measured.left_out)}")
     lines = table_lines(runs, measured.rows)
-    protocol = f"Mean ± sample deviation over {len(measured.rows[GRAY].scores)} pictures; {convention}."
+    counts = sorted({len(row.scores) for row in measured.rows.values()})
+    said = "; ".join([str(convention), *measured.remarks()])
+    protocol = f"Mean ± sample deviation over {' to '.join(map(str, counts))} pictures; {said}."
     files.write_text(folder / "table.csv", _as_csv(lines))
     trainings.draw_curves(list(runs.values()), folder)
     columns = (rendering.GRAY, rendering.ORIGINAL, rendering.RESULTS)
@@ -194,14 +213,12 @@ def _rank(means: Mapping[int, float], number: int) -> str:
     return str(1 + sum(mean > means[number] for mean in means.values()))
 
 
-def _write_gray(test_data: Path, folder: Path) -> Path:
-    """The test pictures without their colours, in a folder of their own."""
-    gray = folder / GRAY
+def _write_gray(test_data: Path, folder: Path) -> None:
+    """The test pictures without their colours; those that cannot be read have no results either."""
     for name in images.list_pictures(test_data):
-        path = gray / f"{name}_reconstructed.png"
-        if not path.exists():
-            images.write_rgb(path, np.ascontiguousarray(color.to_gray(images.read_rgb(test_data / name))))
-    return gray
+        with contextlib.suppress(PictureError):
+            gray = color.to_gray(images.read_rgb(test_data / name))
+            images.write_rgb(folder / f"{name}_reconstructed.png", np.ascontiguousarray(gray))
 
 
 def _as_csv(lines: Sequence[Sequence[str]]) -> str:

@@ -37,6 +37,8 @@ _LOOKED_AT = 16
 
 _LOOKED_AT_FOR_PULLDOWN = 60
 
+_CHANGE = "the size or aspect of its frames changes at"
+
 
 class Film:
     """A film file, as its header and first frame say.
@@ -75,7 +77,6 @@ class Film:
         self._cut_at_start, self._cut_at_end = bool(options.start), options.end is not None
         self._most_pixels = options.max_megapixels * 1e6
         self._last_end: float | None = None
-        self._is_changed = False
         self._sources: list[Source] = []
         with self.open() as container:
             stream = find_video(container)
@@ -250,10 +251,10 @@ class Film:
 
     def _aspect(self, frame: av.VideoFrame, stream: av.VideoStream, seconds: float) -> Fraction | None:
         aspect = stream.codec_context.sample_aspect_ratio
-        if not self._is_changed and self.planes.differs(frame, aspect):
-            self._is_changed = True
+        # Once: also where somebody goes on behind a change, and has put the earlier notes here.
+        if not any(note.startswith(_CHANGE) for note in self.notes) and self.planes.differs(frame, aspect):
             self.note(
-                f"the size or aspect of its frames changes at {seconds:.1f} s, to {frame.width}x{frame.height}; what "
+                f"{_CHANGE} {seconds:.1f} s, to {frame.width}x{frame.height}; what "
                 "differs from the beginning is fitted into it with black borders"
             )
         return aspect
