@@ -1,6 +1,7 @@
 """What persons answered: tables of (picture, label, by, when), a line an answer, the last one of a person counts."""
 
 import contextlib
+import errno
 import os
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
@@ -130,7 +131,7 @@ class Notebook:
         before = os.fstat(self._file.fileno()).st_size
         try:
             if self._file.write(line) != len(line):
-                raise OSError(28, os.strerror(28))
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             os.fsync(self._file.fileno())
         except OSError:
             with contextlib.suppress(OSError):
