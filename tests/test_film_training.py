@@ -12,11 +12,10 @@ from keras import ops
 
 from historynet.data import classes, colours, mhmd
 from historynet.errors import InputError
-from historynet.systems import loading, vgg16
+from historynet.systems import classification, loading, vgg16
 from historynet.systems.film_cnn import bins, losses, rebalancing, scaled_start
 from historynet.systems.film_cnn.architecture import Architecture
 from historynet.systems.film_cnn.network import build_network
-from historynet.systems import classification
 from historynet.systems.gray_vgg16.architecture import Architecture as GrayArchitecture
 from historynet.systems.gray_vgg16.network import build_network as build_gray
 

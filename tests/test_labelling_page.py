@@ -110,7 +110,11 @@ def test_nobody_else_gets_in(serving):
     "content",
     [
         *(b"", b"x", b"[]", b"{}", b'{"place": 0}', b'{"place": 9, "label": "outside"}', b'{"place": 0, "label": 1}'),
-        *(b'{"place": 0, "label": "before-japan-formal"}', b'{"place": 2, "label": "before-usa-formal"}', b" " * 20_000),
+        *(
+            b'{"place": 0, "label": "before-japan-formal"}',
+            b'{"place": 2, "label": "before-usa-formal"}',
+            b" " * 20_000,
+        ),
     ],
 )
 def test_what_is_no_answer_is_refused(serving, content):

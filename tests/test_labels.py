@@ -38,8 +38,12 @@ def test_the_table_is_the_papers(reference):
         (
             "nationality",
             {
-                **{"china": 753_473, "usa": 338_184, "japan": 110_562, "germany": 59_015},
-                **{"britain-france": 46_641, "russia": 45_291},
+                "china": 753_473,
+                "usa": 338_184,
+                "japan": 110_562,
+                "germany": 59_015,
+                "britain-france": 46_641,
+                "russia": 45_291,
             },
         ),
     ],
@@ -166,11 +170,14 @@ def test_of_two_persons_the_first_counts():
     given = [("a", "x", "Ann"), ("a", "y", "Bo"), ("b", UNSURE, "Ann"), ("b", "y", "Bo"), ("a", "z", "Ann")]
     settled = answers.settled([Answer(*one, "") for one in given])
     assert {name: (answer.label, answer.by) for name, answer in settled.items()} == {
-        **{"a": ("z", "Ann"), "b": ("y", "Bo")}
+        "a": ("z", "Ann"),
+        "b": ("y", "Bo"),
     }
 
 
-@pytest.mark.parametrize("torn", ["b", "b,before-ch", "b,before-china-formal,An", "b,before-china-formal,Ann,2026-11-2"])
+@pytest.mark.parametrize(
+    "torn", ["b", "b,before-ch", "b,before-china-formal,An", "b,before-china-formal,Ann,2026-11-2"]
+)
 def test_a_torn_last_line_is_cut(tmp_path, torn):
     path = tmp_path / "hand.csv"
     Notebook(path, "Ann").add("a", NAMES[0])

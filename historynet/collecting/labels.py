@@ -1,6 +1,6 @@
 """The labels: 42 combinations of era, nationality and garment (Figure 3 and Table 1 of the paper)."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,11 +48,12 @@ class Label:
         return f"{self.era}-{self.nationality}-{self.garment}"
 
 
-def table(file: Path | None = None) -> list[Label]:
+def table(file: Path | None = None, places: int = NUM_CLASSES) -> list[Label]:
     """The labels in their order.
 
     Args:
         file: a table with the columns index, era, nationality and garment; None: the paper's 42.
+        places: of a line of sign.txt, which is how many labels there can be.
 
     Raises:
         InputError: naming the line, if it cannot be read, has another word than those above, a label twice, too many
@@ -73,8 +74,8 @@ def table(file: Path | None = None) -> list[Label]:
                 f"{where}: {label.name} and {other.name} of line {other.index + 2} cannot be told apart by the keys"
             )
         found.append(label)
-    if not 1 <= len(found) <= NUM_CLASSES:
-        raise InputError(f"{path}: {len(found)} labels; there can be 1 to {NUM_CLASSES}")
+    if not 1 <= len(found) <= places:
+        raise InputError(f"{path}: {len(found)} labels; there can be 1 to {places}")
     return found
 
 
@@ -118,24 +119,25 @@ def allowed(
     ]
 
 
-def ordered(labels: Sequence[Label], order: Path) -> list[Label]:
+def ordered(labels: Sequence[Label], order: Path, places: int = NUM_CLASSES) -> list[Label]:
     """The labels in another order, for a sign.txt whose places a program expects so.
 
     Args:
         labels: all of them.
         order: a table as of `table`, with the same labels.
+        places: the same.
 
     Raises:
         InputError: if it is none, or has others.
     """
-    wanted = table(order)
+    wanted = table(order, places)
     if {label.name for label in wanted} != {label.name for label in labels}:
         odd = sorted({label.name for label in wanted} ^ {label.name for label in labels})
         raise InputError(f"{order}: has to have the same labels in another order; {odd[0]} is in one of the two only")
     return wanted
 
 
-def sign_lines(named: dict[str, str], labels: Sequence[Label]) -> str:
+def sign_lines(named: Mapping[str, str], labels: Sequence[Label], places: int = NUM_CLASSES) -> str:
     """The text of sign.txt: for each picture, by name, a line with one 1 among zeros, a space behind each integer.
 
     The released program drops the last field of a line, which is the empty one behind the last space.
@@ -143,23 +145,24 @@ def sign_lines(named: dict[str, str], labels: Sequence[Label]) -> str:
     Args:
         named: the name of each picture's label, by the picture's.
         labels: in the order of the places.
+        places: of a line; a table of fewer labels leaves the last ones empty.
 
     Raises:
         InputError: if a picture has a label that is not among them.
     """
-    places = {label.name: i for i, label in enumerate(labels)}
-    # A table of fewer labels leaves the last places empty: readers expect so many integers.
-    ends = {name: "".join("1 " if i == place else "0 " for i in range(NUM_CLASSES)) for name, place in places.items()}
+    ends = {
+        label.name: "".join("1 " if i == place else "0 " for i in range(places)) for place, label in enumerate(labels)
+    }
     for picture, name in named.items():
         if name not in ends:
             raise InputError(f"{picture}: there is no label {name!r}")
     return "".join(f"{picture} {ends[named[picture]]}\n" for picture in sorted(named))
 
 
-def write_sign(path: Path, named: dict[str, str], labels: Sequence[Label]) -> None:
-    """Writes sign.txt, whole or not at all.
+def write_sign(path: Path, named: Mapping[str, str], labels: Sequence[Label], places: int = NUM_CLASSES) -> None:
+    """Writes sign.txt, whole or not at all; arguments as of `sign_lines`.
 
     Raises:
         InputError: if it cannot be written, or a picture has a label that there is not.
     """
-    files.write_text(path, sign_lines(named, labels))
+    files.write_text(path, sign_lines(named, labels, places))

@@ -43,9 +43,7 @@ def build_network(architecture: Architecture) -> keras.Model:
     return keras.Model(rgb, x, name=NAME)
 
 
-def _block(
-    x: keras.KerasTensor, narrow: int, wide: int, stride: int, changes: bool, name: str
-) -> keras.KerasTensor:
+def _block(x: keras.KerasTensor, narrow: int, wide: int, stride: int, changes: bool, name: str) -> keras.KerasTensor:
     """A bottleneck: 1x1, 3x3 and 1x1 convolutions beside a shortcut, which is one itself where the shape changes."""
     shortcut = x
     if changes:

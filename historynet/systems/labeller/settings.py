@@ -69,6 +69,8 @@ class LabellerSettings(Settings):
         number(above=True), TRAIN, "optimiser", "first step size of Adam", "it falls to 0 along half a cosine"
     )
 
+    out_dir: Path = setting(text, TRAIN, "results", "folder of what the evaluations give", path=True)
+
     # It does not colorize, and what happens to its pictures is its own.
     test_data: None = _unused()
     num_test_images: None = _unused()

@@ -45,7 +45,9 @@ def initial_network(settings: LabellerSettings, labels: Sequence[str]) -> tuple[
     path = weights_file(settings)
     if path is not None:
         arrays = _arrays(path)
-        check_names(arrays, [layer.name for layer in network.layers if layer.weights and layer.name != HEAD], NAME, path)
+        check_names(
+            arrays, [layer.name for layer in network.layers if layer.weights and layer.name != HEAD], NAME, path
+        )
         assign(network, arrays, path, complete=False)
     for layer in network.layers:
         layer.trainable = layer.name == HEAD or not settings.frozen
