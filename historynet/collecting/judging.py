@@ -58,7 +58,7 @@ class Judge:
         return sum(map(len, self._parts.values()))
 
     def __call__(self, system: Any, out_dir: Path) -> Evaluation:
-        """Scores: recall, the mean over the labels; accuracy; of titles, too; cross-entropy; temperature; calibration error.
+        """Scores: recall, the mean over the labels, and accuracy, of both; what calibrates confidence, and its error.
 
         Raises:
             InputError: if no picture can be read, or nothing be written.

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from historynet.collecting import answers, labels, manifest
+from historynet.collecting import final, labels, manifest
 from historynet.collecting.answers import OUTSIDE
 from historynet.collecting.drawing import unit
 from historynet.collecting.features import FeatureTable
@@ -16,9 +16,6 @@ from historynet.collecting.looking import look
 from historynet.data.samples import Crop, OpenReader, Samples, open_named, steps_per_epoch
 from historynet.errors import InputError
 from historynet.systems.labeller.settings import LabellerSettings
-
-HAND = "labels/hand.csv"
-"""What persons answered, in WORK."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +58,7 @@ def read(settings: LabellerSettings) -> Labelled:
     work = settings.train_data
     pictures = {picture.picture: picture for picture in manifest.read(work)}
     places = {label.name: label.index for label in table}
-    settled = answers.settled(answers.read(work / HAND, pictures, places))
+    settled = final.settled(work, final.HAND, pictures, places)
     numbers = {name: places[settled[name].label] for name in sorted(settled) if settled[name].label != OUTSIDE}
     training, held_pictures, held_titles = [], [], []
     for name in numbers:
@@ -71,11 +68,12 @@ def read(settings: LabellerSettings) -> Labelled:
             held_pictures.append(name)
         else:
             training.append(name)
+    path = work / final.FOLDER / final.HAND
     if not numbers:
-        raise InputError(f"{work / HAND}: no picture has a label; `label.py draw`, then `label.py by-hand` give some")
+        raise InputError(f"{path}: no picture has a label; `label.py draw`, then `label.py by-hand` give some")
     if not training:
         raise InputError(
-            f"{work / HAND}: all {len(numbers)} labelled pictures are held out; label more of them, give another "
+            f"{path}: all {len(numbers)} labelled pictures are held out; label more of them, give another "
             "--seed or a lower --holdout"
         )
     paths = {name: manifest.path_of(work, pictures[name]) for name in numbers}
