@@ -22,7 +22,7 @@ ROOMS = (
 
 CHECKED = (
     *(PACKAGE, "Util", "benchmarks", "Baseline", "SOURCE_HistoryNet", "SOURCE_Parsing", "SOURCE_Classifier"),
-    *("SOURCE_FilmCNN", "SOURCE_GrayVGG16", "SOURCE_Pix2Pix"),
+    *("SOURCE_FilmCNN", "SOURCE_GrayVGG16", "SOURCE_Pix2Pix", "SOURCE_MHMD"),
 )
 
 
