@@ -129,15 +129,19 @@ def vary(
 ) -> tuple[np.ndarray, np.ndarray]:
     """A person, or a part of one, as an epoch sees it: of (height, width) `size`.
 
+    A quarter are whole pictures, a quarter persons with little around them, half parts of persons.
+
     Args:
         rgb: the picture, uint8.
         classes: numbers of its parts, uint8.
         size: (height, width) of the result.
         rng: what is drawn from.
     """
-    mirrored, is_part, height, begin, margin, blurred, sigma, saturation, contrast, brightness = rng.random(10)
+    mirrored, kind, height, begin, margin, blurred, sigma, saturation, contrast, brightness = rng.random(10)
     box = _box(classes)
-    if is_part < 0.5:
+    if kind < 0.25:
+        box = 0, 0, classes.shape[1], classes.shape[0]
+    elif kind < 0.75:
         share = _between(_PART_HEIGHT, height) * (box[3] - box[1])
         first = box[1] + begin * (box[3] - box[1] - share)
         rows = slice(int(first), max(int(first) + 1, round(first + share)))
