@@ -2,7 +2,6 @@
 
 import functools
 import hashlib
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -104,9 +103,7 @@ class YOLOX:
         try:
             import onnxruntime
         except ImportError as error:
-            raise InputError(
-                f"{path}: needs onnxruntime, which is not installed: pip install -e '.[mhmd]'"
-            ) from error
+            raise InputError(f"{path}: needs onnxruntime, which is not installed: pip install -e '.[mhmd]'") from error
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         options.log_severity_level = 3
