@@ -4,7 +4,6 @@ The record is written last. Where it is there and says the same film, settings a
 """
 
 import importlib.metadata
-import os
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -129,8 +128,7 @@ def _collect(job: Job, folder: Path, progress: Callable[[int], object]) -> Resul
             notes = ("made by other versions of the libraries, so it is made again; --keep-versions takes it as it is",)
     _empty(folder)
     begun = time.monotonic()
-    record = {"film": {"key": job.film.key, "part": job.film.part, "path": os.fspath(job.film.path)}}
-    record |= {"fingerprint": fingerprint, **_make(job, folder, progress)}
+    record = {"fingerprint": fingerprint, **_make(job, folder, progress)}
     took = {"seconds": time.monotonic() - begun, "frames": record["frames"], "candidates": record["candidates"]}
     files.write_json(folder / TIMING, took)
     files.write_json(folder / RECORD, record)
