@@ -1,5 +1,6 @@
 """Candidates -> the pictures that are kept, and why the others are not."""
 
+from array import array
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -111,18 +112,18 @@ class Hashes:
         self._most = most
         self._hashes = np.empty(0, np.uint64)
         self._names: list[str] = []
-        self._bands: list[dict[int, list[int]]] = [defaultdict(list) for _ in _BANDS]
+        self._bands: list[dict[int, array]] = [defaultdict(lambda: array("I")) for _ in _BANDS]
 
     def find(self, value: int) -> tuple[str, int] | None:
         """(name, bits that differ) of the nearest picture that a hash is a duplicate's of, the first of equals."""
-        places = [place for band, part in zip(self._bands, _parts(value), strict=True) for place in band.get(part, ())]
-        if not places:
+        parts = zip(self._bands, _parts(value), strict=True)
+        places = np.concatenate([np.array(band.get(part, ()), np.uint32) for band, part in parts])
+        if not len(places):
             return None
-        places = np.unique(places)
         distances = np.bitwise_count(self._hashes[places] ^ np.uint64(value))
-        nearest = int(np.argmin(distances))
-        distance = int(distances[nearest])
-        return (self._names[places[nearest]], distance) if distance <= self._most else None
+        distance = int(distances.min())
+        first = int(places[distances == distance].min())
+        return (self._names[first], distance) if distance <= self._most else None
 
     def add(self, names: Sequence[str], values: Sequence[int]) -> None:
         """Adds a title's."""
