@@ -4,46 +4,13 @@ import json
 
 import cv2
 import numpy as np
-import onnx_files
 import pytest
+from painted import CLASSES, INDICES, PAINT, describe, painted
 
 from historynet.collecting import parser_files, parsers, parts
 from historynet.errors import InputError
 
 pytest.importorskip("onnxruntime")
-
-PAINT = np.array([(20, 40, 200), (240, 30, 20), (30, 220, 40), (250, 250, 60)], np.uint8)
-CLASSES = ("background", "face", "coat", "left-shoe")
-INDICES = np.array([parts.NAMES.index(name) for name in CLASSES])
-
-
-def describe(folder, colours=PAINT, model=None, name="tiny.json", **changes):
-    """A description beside its model, which tells the paints apart by what the description makes of them."""
-    said = {
-        "model": "tiny.onnx",
-        "input": [64, 48],
-        "layout": "NCHW",
-        "order": "RGB",
-        "unit": "picture",
-        "activation": "logits",
-        "classes": list(CLASSES),
-        "licence": "none",
-    } | changes
-    said = {key: value for key, value in said.items() if value is not None}
-    order = colours[:, ::-1] if said["order"] == "BGR" else colours
-    mean, std = said.get("mean", (0, 0, 0)), said.get("std", (1, 1, 1))
-    seen = (order.astype(float) * said.get("scale", 1) - mean) / std
-    options = {"channels_first": said["layout"] == "NCHW", "argmax": said["activation"] == "argmax"}
-    onnx_files.write_nearest_colour(folder / "tiny.onnx", seen, **options, **(model or {}))
-    (folder / name).write_text(json.dumps(said))
-    return folder / name
-
-
-def painted(seed=0, shape=(96, 72)):
-    """The numbers of paints in blobs, and the picture."""
-    rng = np.random.default_rng(seed)
-    found = cv2.resize(rng.integers(0, 4, (6, 4), np.uint8), shape[::-1], interpolation=cv2.INTER_NEAREST)
-    return found, PAINT[found]
 
 
 def parse(path, rgb, boxes=()):

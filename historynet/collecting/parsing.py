@@ -123,6 +123,8 @@ class Masks:
             shards.remove()
             return False
         shards.begin()
+        for key in {picture.file_key for picture in self._pictures}:
+            files.remove_unfinished(manifest.frames_of(self._work, key) / manifest.MASKS)
         self._redraw()
         missing = []
         for shard in self._shards(shards):
