@@ -92,7 +92,9 @@ class Killed(BaseException):
     """What nothing catches, as nothing catches a kill."""
 
 
-def test_twenty_kills_change_no_byte(work, parser, monkeypatch):
+def test_twenty_kills_change_no_byte(tmp_path, parser, monkeypatch):
+    work = tmp_path / "work"
+    make_work(work, count=10)
     monkeypatch.setattr(parsing, "SHARD", 4)
     said = parser_files.read(parser)
     whole = work.parent / "whole"
