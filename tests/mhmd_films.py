@@ -5,6 +5,8 @@ import cv2
 import numpy as np
 from skimage import data
 
+from historynet.collecting import film_list
+
 RATE = 25
 SIZE = 320, 240
 """(width, height) of the picture; bars come on top."""
@@ -72,7 +74,7 @@ def make_film(path, shots=None, bars=0, options=None, colours=None, rate=RATE):
 
 def write_list(path, *films):
     """Writes a list of films, each a mapping of columns; the others are empty, but for licence and source."""
-    columns = "key part path name year era nationality garment licence source start end".split()
+    columns = list(film_list.COLUMNS)
     rows = [{"licence": "CC0", "source": "made", **film} for film in films]
     columns += sorted({column for row in rows for column in row} - set(columns))
     lines = [",".join(str(row.get(column, "")) for column in columns) for row in rows]

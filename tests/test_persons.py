@@ -28,7 +28,7 @@ def test_the_shipped_one_finds_a_woman_and_no_cup():
     assert len(boxes) == 1 and scores[0] > 0.8
     left, top, right, bottom = boxes[0]
     # By eye: her hair begins at 10 pixels, her arms fill the width up to the helmet.
-    assert top < 20 and bottom > 490 and left < 60 and 300 < right <= 512
+    assert top < 25 and bottom > 490 and left < 60 and 300 < right <= 512
     assert len(persons.open_detector(SHIPPED)(things()).scores) == 0
 
 
@@ -91,14 +91,14 @@ def test_main_persons_are_tall_and_sure():
 def test_what_is_no_detector_is_named(tmp_path, monkeypatch):
     def refuse(name, data, said):
         (tmp_path / name).write_bytes(data)
-        with pytest.raises(InputError, match=f"{name}: .*{said}"):
+        with pytest.raises(InputError, match=said):
             persons.open_detector(str(tmp_path / name))
 
-    refuse("model.pt", b"x", "not a detector that can be read")
-    refuse("model.onnx", b"no model", "not an ONNX model")
-    refuse("net.cfg", b"[net]\nwidth=32\nheight=32\n", "net.weights")
+    refuse("model.pt", b"x", "model.pt: not a detector that can be read")
+    refuse("model.onnx", b"no model", "model.onnx: not an ONNX model")
+    refuse("net.cfg", b"[net]\nwidth=32\nheight=32\n", r"net\.weights: cannot be read")
     (tmp_path / "net.weights").write_bytes(bytes(40))
-    refuse("net.cfg", b"nonsense", "not a Darknet network that finds persons")
+    refuse("net.cfg", b"nonsense", "net.cfg: with net.weights not a Darknet network that finds persons")
     refuse(
         "net.cfg", b"[net]\nwidth=32\nheight=32\nchannels=3\n[convolutional]\nfilters=2\nsize=1\nstride=1\n", "Darknet"
     )
