@@ -2,10 +2,10 @@
 
 import csv
 import json
-import os
 import signal
 import time
 from fractions import Fraction
+from pathlib import Path
 from subprocess import PIPE, Popen
 from sys import executable
 
@@ -48,7 +48,7 @@ def test_bars_are_dark_in_every_frame_that_is_light_enough():
     assert finder.bars() == sampling.Crop(10, 0, 0, 10) and finder.count == 2
     # In one frame there is something in the bar below: it is none.
     frame = np.full((100, 200), 10, np.uint8)
-    frame[:20, :] = 200
+    frame[:20, :190] = 200
     finder.add(frame)
     assert finder.bars() == sampling.Crop(0, 0, 0, 10)
 
@@ -153,7 +153,7 @@ def collected(made, tmp_path_factory):
 def contents(folder, but=("timing.json",)):
     found = {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     assert not [name for name in found if "unfinished" in name]
-    return {name: data for name, data in found.items() if os.path.basename(name) not in but}
+    return {name: data for name, data in found.items() if Path(name).name not in but}
 
 
 def outcomes(work):
