@@ -6,6 +6,7 @@ import shutil
 
 import numpy as np
 import pytest
+from conftest import ROOT
 from kept_pictures import COLORS, answer, make_labeller, make_work
 
 from historynet import files
@@ -39,7 +40,7 @@ def kept(work, **changes):
     from historynet.collecting.settings import LABEL as STEP
     from historynet.collecting.settings import MHMDSettings
 
-    config = selecting.Path(__file__).resolve().parent.parent / "SOURCE_MHMD/config.py"
+    config = ROOT / "SOURCE_MHMD/config.py"
     parser = settings.make_parser("", STEP, config, MHMDSettings)
     options = [text for name, value in changes.items() for text in (f"--{name.replace('_', '-')}", str(value))]
     return Kept(settings.resolve(parser.parse_args(["--work", str(work), *options]), config, MHMDSettings)[0])
@@ -136,7 +137,7 @@ def test_bad_input_is_named_and_nothing_made(tmp_path, work, run):
 
 def test_a_row_that_rules_out_all_labels_is_named(work, run):
     film_list.write(work / film_list.NAME, [Film(key, "", work / key) for key in ("long-march", "midway")])
-    with pytest.raises(InputError, match=r"films\.csv: there is no film paris, of which paris-00000000.jpg is kept"):
+    with pytest.raises(InputError, match=r"films\.csv: there is no film paris, whose pictures are kept"):
         kept(work).item("paris-00000000.jpg")
     rows = [Film("paris", "", work / "p.mp4", eras=("before",), nationalities=("japan",))]
     film_list.write(work / film_list.NAME, rows)
