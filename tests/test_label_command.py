@@ -162,12 +162,11 @@ def test_the_rest_gets_its_likeliest_label(work, labeller, run):
     found = read_rows(work / "labels/predicted.csv")
     assert [row["picture"] for row in found] == sorted(path.name for path in work.glob("frames/*/*.jpg"))
     rows = {"long-march": ("during-china-",), "midway": ("during-usa-", "during-japan-"), "paris": ("",)}
-    logits = []
-    for row in found:
-        key = row["picture"].rsplit("-", 1)[0]
-        seen = look(work / "frames" / key / row["picture"], (32, 32))
-        logits.append(np.asarray(network(seen[None], training=False))[0].astype(float))
-        likely = np.exp(logits[-1] / 1.5)
+    keys = [row["picture"].rsplit("-", 1)[0] for row in found]
+    seen = [look(work / "frames" / key / row["picture"], (32, 32)) for key, row in zip(keys, found, strict=True)]
+    logits = np.asarray(network(np.stack(seen), training=False)).astype(float)
+    for row, key, own in zip(found, keys, logits, strict=True):
+        likely = np.exp(own / 1.5)
         likely /= likely.sum()
         likely *= [name.startswith(rows[key]) for name in NAMES]
         likely /= likely.sum()

@@ -205,6 +205,7 @@ class Labels:
         Raises:
             InputError: if something cannot be written.
         """
+        files.remove_unfinished(self._folder)
         record, done, shards = self._record(), self._folder / f"{_SHARDS}.json", self._folder / _SHARDS
         if _read(done) == record and (self._folder / PREDICTED).exists():
             _remove(shards)
