@@ -179,7 +179,7 @@ def write(path: Path, listed: Sequence[Film]) -> None:
     for film in listed:
         place = film.path.relative_to(folder) if film.path.is_relative_to(folder) else film.path
         words = (" ".join(several) for several in (film.eras, film.nationalities, film.garments))
-        times = ("" if time is None else f"{time:g}" for time in (film.start, film.end))
+        times = ("" if time is None else f"{time!r}" for time in (film.start, film.end))
         own = [film.key, film.part, place, film.name, film.year or "", *words, film.licence, film.source, *times]
         rows.writerow([*own, *(dict(film.more).get(column, "") for column in more)])
     files.write_text(path, text.getvalue())
@@ -221,23 +221,31 @@ def check_licences(path: Path, listed: Sequence[Film], written: bool = False) ->
         InputError: naming the first that lacks one of them.
     """
     lacking = [film for film in listed if not (film.licence and film.source)]
+    otherwise = "fill in licence and source, or pass --private for a data set that is not passed on"
+    if lacking and written:
+        raise InputError(f"{path}: now lists the folder's {len(listed)} films; {otherwise}")
     if lacking:
         column = "source" if lacking[0].licence else "licence"
         raise InputError(
-            f"{path}, line {lacking[0].line}, column {column}: {'is written, and ' if written else ''}nothing stands "
-            f"there, so at {len(lacking)} of {len(listed)} films; fill in licence and source, or pass --private for a "
-            "data set that is not passed on"
+            f"{path}, line {lacking[0].line}, column {column}: nothing stands there; {len(lacking)} of {len(listed)} "
+            f"films lack one of both; {otherwise}"
         )
 
 
 def name_films(paths: Sequence[Path]) -> list[Film]:
-    """A row for each file, with a key made of its name; the films of one name are told apart by numbers."""
+    """A row for each file, with a key made of its name; the films of one name are told apart by numbers.
+
+    Raises:
+        InputError: if a file's name is no text.
+    """
     listed, taken = [], set()
     for path in paths:
+        if path.name != path.name.encode("utf-8", "replace").decode():
+            raise InputError(f"{path}: a name that is no text cannot stand in a list; rename it")
         stem = re.sub("[^a-z0-9]+", "-", path.stem.lower()).strip("-")[:36].strip("-") or "film"
         key = next(key for key in _numbered(stem) if key not in taken)
         taken.add(key)
-        listed.append(Film(key, "", path.absolute(), path.stem.encode("utf-8", "backslashreplace").decode()))
+        listed.append(Film(key, "", path.absolute(), path.stem))
     return listed
 
 
