@@ -193,7 +193,7 @@ class Killed(BaseException):
     """What nothing catches, as nothing catches a kill."""
 
 
-def test_twenty_kills_change_no_byte(work, labeller, monkeypatch):
+def test_a_kill_anywhere_changes_no_byte(work, labeller, monkeypatch):
     monkeypatch.setattr(predicting, "SHARD", 4)
     whole = work.parent / "whole"
     shutil.copytree(work, whole)
