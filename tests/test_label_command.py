@@ -152,7 +152,7 @@ def rest(work, path, masked=True, temperature=1.5):
     pictures = kept(work)
     paths = {name: manifest.path_of(work, picture) for name, picture in pictures.pictures.items()}
     possible = selecting.possible_places(pictures, pictures.pictures.values()) if masked else None
-    return predicting.Labels(work, predicting.Trained(path, temperature, ""), NAMES, paths, possible)
+    return predicting.Rest(work, predicting.Trained(path, temperature, ""), NAMES, paths, possible)
 
 
 def test_the_rest_gets_its_likeliest_label(work, labeller, run):

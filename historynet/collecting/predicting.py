@@ -1,7 +1,6 @@
 """The trained labeller -> labels of all pictures, in shards, so that a stopped run goes on."""
 
 import hashlib
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -161,7 +160,7 @@ def _best(likely: np.ndarray, labels: Sequence[str]) -> tuple[str, str, str, str
     return labels[first], f"{likely[first]:.4f}", second, f"{margin:.4f}"
 
 
-class Labels:
+class Rest:
     """The labels of all kept pictures, of which some shards may be there already.
 
     Args:
@@ -229,13 +228,14 @@ class Labels:
 
         with files.reading(self._trained.path), self._trained.path.open("rb") as file:
             network = hashlib.file_digest(file, "sha256").hexdigest()
-        possible = [None if one is None else list(one) for one in self._possible]
-        asked = json.dumps([list(self._pictures), possible], separators=(",", ":"))
+        asked = hashlib.sha256()
+        for name, possible in zip(self._pictures, self._possible, strict=True):
+            asked.update(f"{name} {possible}\n".encode(errors="surrogateescape"))
         return {
             "version": __version__,
             "network": network,
             "temperature": self._trained.temperature,
-            "pictures": hashlib.sha256(asked.encode(errors="surrogateescape")).hexdigest(),
+            "pictures": asked.hexdigest(),
         }
 
     def _shards(self, folder: Path) -> Iterator[Shard]:
