@@ -68,12 +68,12 @@ def _train(
     if note := note_on_gray(samples):
         print(running.one_line(f"note: {note}"), file=sys.stderr)
     device = device or _start(run_settings, strategy)
-    from historynet.systems import vgg16
+    from historynet.systems import keras_files
     from historynet.training.session import Session
 
     session = Session(program, run_settings, samples, fields, build)
     if arguments.dry_run:
-        with vgg16.without_download():
+        with keras_files.without_download():
             session.show()
         return errors.DONE
     return errors.SKIPPED if session.train(written, device, arguments.fresh) else errors.DONE

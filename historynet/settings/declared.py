@@ -288,6 +288,11 @@ class Settings(Parameters):
         return None if self.crop_from is None else accepting.sides(self.crop_from)
 
     @property
+    def varies(self) -> bool:
+        """Whether a reader of the system's own varies the samples of each epoch: mirrors, blurs or crops them."""
+        return False
+
+    @property
     def onednn(self) -> bool:
         """Whether a CPU may sum in any order; a system that repeats an older program's arithmetic may say no."""
         return True
