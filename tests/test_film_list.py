@@ -66,12 +66,12 @@ def test_two_rows_of_one_file_key_are_refused(tmp_path):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("", "line 1: the column key is missing"),
-        ("key,path\n", "the column part is missing"),
-        ("key,part,path,path\n", "twice"),
+        ("", "has to name the columns key,part,path; key is missing"),
+        ("key,path\n", "part is missing"),
+        ("key,part,path,path\n", "names the column path twice"),
         ("key,part,path\n", "there is no film in it"),
-        ("key,part,path\na,,b,c\n", "line 2: 4 fields, but the header has 3"),
-        ('key,part,path\na,,"b\n', "not a table in UTF-8"),
+        ("key,part,path\na,,b,c\n", "line 2: 4 cells, and the first line has 3"),
+        ('key,part,path\na,,"b\n', "no table in UTF-8"),
     ],
 )
 def test_what_is_no_list_is_named(tmp_path, text, said):
@@ -82,7 +82,7 @@ def test_what_is_no_list_is_named(tmp_path, text, said):
 
 def test_bytes_that_are_no_text_and_a_missing_list(tmp_path):
     (tmp_path / "films.csv").write_bytes(b"key,part,path\na,,\xff\n")
-    with pytest.raises(InputError, match="not a table in UTF-8"):
+    with pytest.raises(InputError, match="no table in UTF-8"):
         film_list.read(tmp_path / "films.csv")
     with pytest.raises(InputError, match="cannot be read"):
         film_list.read(tmp_path / "none.csv")
