@@ -1,176 +1,279 @@
-"""What becomes of candidates: each limit by hand, duplicates by comparing all with all."""
+"""Which model colorizes where none is named: the best of a real training, else the one that is shipped."""
 
-import dataclasses
+import json
+import re
 
-import numpy as np
 import pytest
-from conftest import ROOT
+from conftest import GENERATOR_ALONE, ROOT, train_arguments, write_picture
 
 from historynet import settings
-from historynet.collecting import choosing
-from historynet.collecting.candidates import Candidate
-from historynet.collecting.choosing import Chosen, Funnel, Hashes, judge
-from historynet.collecting.film_list import Film
-from historynet.collecting.settings import CHOOSE, MHMDSettings
+from historynet.colorizing import choosing
+from historynet.colorizing.choosing import choose_model, find_model
+from historynet.errors import InputError
+from historynet.systems import loading
+from historynet.systems.historynet import shipped
+from historynet.systems.historynet.generator import build_generator
+from historynet.systems.historynet.settings import HistoryNetSettings
+from historynet.systems.historynet.variants import Architecture
+
+TRAIN = "SOURCE_HistoryNet/HistoryNet.py"
+COLORIZE = "SOURCE_HistoryNet/colorization.py"
+NARROW = Architecture(image_size=24, width=1 / 16, features_width=1 / 32, dense_width=1 / 64)
 
 
-@pytest.fixture(scope="module")
-def limits():
-    config = ROOT / "SOURCE_MHMD/config.py"
-    arguments = settings.make_parser("", CHOOSE, config, MHMDSettings).parse_args([])
-    return settings.resolve(arguments, config, MHMDSettings)[0]
+def make_run(folder, best_epochs, saved=None, steps=None, start=None, log_dir=None, scores=None):
+    """A run's folder as a training leaves it: empty files of networks, settings, the table of its epochs."""
+    log_dir = log_dir or folder / "logs"
+    for path in (folder, log_dir):
+        path.mkdir(parents=True, exist_ok=True)
+    for epoch in range(len(best_epochs)) if saved is None else saved:
+        (folder / f"my_model_colorizationEpoch{epoch}.keras").touch()
+        (folder / f"my_model_discriminatorEpoch{epoch}.keras").touch()
+    written = {"test_name": "mine", "log_dir": str(log_dir), "steps_per_epoch": steps, "batch_size": 4}
+    (folder / "settings.json").write_text(json.dumps(written))
+    (folder / "run.json").write_text(json.dumps([{"date": "x"} | ({"epoch": start} if start else {})]))
+    scores = scores or [20 + epoch for epoch in range(len(best_epochs))]
+    rows = [f"{epoch},{scores[epoch]},{best}" for epoch, best in enumerate(best_epochs)]
+    (log_dir / "epochs.csv").write_text("\n".join(["epoch,psnr,best_epoch", *rows]) + "\n")
+    return folder
 
 
-GOOD = Candidate(
-    *("film", 0, 0, 0, 40.0, 2.8, 30.0, 0.01, "0" * 16),
-    boxes=[[0, 0, 9, 100.0], [0, 0, 9, 41.0]],
-    scores=[0.9, 0.4],
-    person_sharpness=[0.02, None],
-    person_blur=[0.55, None],
-    stored=True,
-    height=200,
-)
-"""At each limit, on the right side of it."""
+def chosen(folder, program="HistoryNet"):
+    return find_model("default", folder, program).name
+
+
+@pytest.fixture
+def small(tmp_path, monkeypatch):
+    """A narrow network in the place of the one that is shipped."""
+    path = tmp_path / "shipped/small.keras"
+    path.parent.mkdir()
+    loading.save(build_generator(NARROW), "HistoryNet", NARROW, path)
+    monkeypatch.setattr(choosing, "SHIPPED", path)
+    monkeypatch.setattr(shipped, "SHIPPED", path)
+    return path
+
+
+def test_the_best_epoch_by_the_runs_own_table_is_taken(tmp_path):
+    folder = make_run(tmp_path / "M", [0, 1, 1, 3, 3, 3])
+    assert chosen(folder) == "my_model_colorizationEpoch3.keras"
+    choice = choose_model("default", folder, "HistoryNet")
+    assert str(choice) == f"{choice.path} (epoch 3, the best of 6 by {tmp_path}/M/logs/epochs.csv)"
+    # Of the paper's eight epochs, too, the last is not the best by itself.
+    assert chosen(make_run(tmp_path / "M8", [0, 1, 2, 3, 4, 4, 4, 4])) == "my_model_colorizationEpoch4.keras"
+
+
+@pytest.mark.parametrize("program", ["Baseline", "HistoryNet_Parsing", None])
+def test_so_it_is_of_every_program(tmp_path, program):
+    assert chosen(make_run(tmp_path / "M", [0, 1, 1]), program) == "my_model_colorizationEpoch1.keras"
+
+
+def test_where_the_best_epoch_is_not_saved_the_best_of_those_that_are_is_taken(tmp_path):
+    folder = make_run(tmp_path / "M", [0, 0, 2, 2, 4, 4], saved=[1, 3, 5], scores=[20, 19, 22, 21.5, 25, 21])
+    choice = choose_model("default", folder, "HistoryNet")
+    table = f"{tmp_path}/M/logs/epochs.csv"
+    remark = f"epoch 3, the best of the 3 that are saved, by {table}; epoch 4, the best of 6, is not saved"
+    assert str(choice) == f"{folder}/my_model_colorizationEpoch3.keras ({remark})"
+    # What is no number is not the best, and a run without any is taken as it ended.
+    folder = make_run(tmp_path / "N", [0, 0, 0], saved=[1, 2], scores=[20, 19, "nan"])
+    assert chosen(folder) == "my_model_colorizationEpoch1.keras"
+    folder = make_run(tmp_path / "O", [0, 0], saved=[1], scores=[20, "nan"])
+    assert "(epoch 1, the newest)" in str(choose_model("default", folder, "HistoryNet"))
 
 
 @pytest.mark.parametrize(
-    ("changes", "outcome"),
-    [
-        ({}, "kept"),
-        ({"range": 39.9}, "flat"),
-        ({"tone": 1.99, "cast": 0}, "gray"),
-        ({"tone": 2.79, "cast": 5.6}, "gray"),
-        ({"tone": 2.79, "cast": 5.5}, "kept"),
-        ({"tone": 2.0, "cast": 4.0}, "kept"),
-        ({"sharpness": 0.0099}, "blurred"),
-        ({"scores": [0.39, 0.3]}, "nobody"),
-        ({"height": 501}, "nobody"),
-        ({"boxes": [], "scores": [], "person_sharpness": [], "person_blur": [], "stored": False}, "nobody"),
-        ({"boxes": [[0, 0, 9, 100]] * 4, "scores": [0.9] * 4}, "kept"),
-        ({"boxes": [[0, 0, 9, 100]] * 5, "scores": [0.9] * 5}, "crowd"),
-        ({"person_sharpness": [0.0199, None]}, "person blurred"),
-        ({"person_blur": [0.551, None]}, "person blurred"),
-        # The first that is so counts.
-        ({"range": 0, "tone": 0, "sharpness": 0}, "flat"),
-        ({"tone": 0, "sharpness": 0, "boxes": [], "scores": []}, "gray"),
-        ({"sharpness": 0, "boxes": [], "scores": []}, "blurred"),
-    ],
+    "table", [None, "", "epoch,psnr,best_epoch\n", "a,b\n1,2\n", "epoch,best_epoch\n0,x\n", "\xff\0"]
 )
-def test_each_limit_by_itself(limits, changes, outcome):
-    assert judge(dataclasses.replace(GOOD, **changes), limits)[0] == outcome
+def test_without_a_table_of_its_epochs_the_newest_is_taken(tmp_path, table):
+    folder = make_run(tmp_path / "M", [0] * 11)
+    path = folder / "logs/epochs.csv"
+    path.unlink() if table is None else path.write_text(table, encoding="latin-1")
+    assert chosen(folder) == "my_model_colorizationEpoch10.keras"
+    assert "(epoch 10, the newest)" in str(choose_model("default", folder, "HistoryNet"))
 
 
-def test_the_tallest_that_is_sure_enough_has_to_be_sharp(limits):
-    one = dataclasses.replace(
-        GOOD,
-        boxes=[[0, 0, 9, 80], [0, 0, 9, 100]],
-        scores=[0.9, 0.35],
-        person_sharpness=[0.03, 0.001],
-        person_blur=[0.3, 0.9],
-    )
-    assert judge(one, limits) == ("kept", [0])
-    assert judge(one, dataclasses.replace(limits, person_score=0.3)) == ("person blurred", [1, 0])
+def test_a_line_that_was_cut_off_does_not_count(tmp_path):
+    folder = make_run(tmp_path / "M", [0, 1, 2])
+    with (folder / "logs/epochs.csv").open("a") as file:
+        file.write("3,25,")
+    assert chosen(folder) == "my_model_colorizationEpoch2.keras"
 
 
-def title(key, hashes, part=""):
-    film = Film(key, part, ROOT)
-    return [
-        Chosen(film, dataclasses.replace(GOOD, file_key=film.file_key, ms=number, hash=f"{value:016x}"), "kept")
-        for number, value in enumerate(hashes)
+def test_the_table_is_found_where_a_relative_setting_says(tmp_path, monkeypatch):
+    project = tmp_path / "project"
+    folder = make_run(project / "MODEL/mine", [0, 0, 0], log_dir=project / "RESULT/mine/logs")
+    written = json.loads((folder / "settings.json").read_text()) | {"log_dir": "RESULT/{TEST_NAME}/logs"}
+    (folder / "settings.json").write_text(json.dumps(written))
+    monkeypatch.chdir("/")
+    assert chosen(folder) == "my_model_colorizationEpoch0.keras"
+    # Moved as a whole.
+    project.rename(tmp_path / "moved")
+    assert chosen(tmp_path / "moved/MODEL/mine") == "my_model_colorizationEpoch0.keras"
+
+
+@pytest.mark.parametrize("broken", [b"", b"[]", b"{", b'{"log_dir": 3, "test_name": null}'])
+def test_settings_that_cannot_be_used_do_not_keep_anybody_from_colorizing(tmp_path, broken):
+    folder = make_run(tmp_path / "M", [0, 0, 0])
+    (folder / "settings.json").write_bytes(broken)
+    assert chosen(folder) == "my_model_colorizationEpoch2.keras"
+
+
+EPOCH = {"steps": 5, "pictures": 400, "batch_size": 4}
+
+
+def test_a_run_shorter_than_one_epoch_is_never_the_default(tmp_path, small):
+    folder = make_run(tmp_path / "M", [0], steps=5, start=EPOCH)
+    choice = choose_model("default", folder, "HistoryNet")
+    assert choice.path == small
+    assert str(choice).startswith(f"the shipped model, {small} (")
+    assert re.search(r"M holds a run shorter than one pass .*--pretrained my_model_colorizationEpoch0", str(choice))
+    with pytest.raises(InputError, match=r"Epoch7: no such model.*my_model_colorizationEpoch0.keras"):
+        find_model("default", folder, "Baseline")
+    # By its name it is to be had.
+    assert find_model("my_model_colorizationEpoch0", folder).parent == folder
+
+
+def test_many_short_epochs_may_be_a_whole_one(tmp_path, small):
+    for epochs, whole in ((19, False), (20, True)):
+        folder = make_run(tmp_path / f"M{epochs}", [2] * epochs, steps=5, start=EPOCH)
+        assert (find_model("default", folder, "HistoryNet") == small) is not whole
+        assert whole is (chosen(folder) == "my_model_colorizationEpoch2.keras")
+
+
+def test_of_a_run_of_an_earlier_version_a_limited_epoch_counts_as_short(tmp_path, small):
+    assert find_model("default", make_run(tmp_path / "M", [0, 1], steps=20), "HistoryNet") == small
+
+
+def test_a_run_without_a_finished_epoch_leaves_the_shipped_model(tmp_path, small):
+    folder = make_run(tmp_path / "M", [], start=EPOCH)
+    assert find_model("default", folder, "HistoryNet") == small
+
+
+@pytest.mark.parametrize("name", ["my_model_colorizationEpoch7.h5", "my_model_colorizationEpoch7.weights.h5"])
+def test_released_files_keep_working(tmp_path, small, name):
+    (tmp_path / "M").mkdir()
+    (tmp_path / "M" / name).touch()
+    assert chosen(tmp_path / "M") == name
+    # One's own short training beside them changes nothing.
+    make_run(tmp_path / "M", [0, 1], steps=5, start=EPOCH)
+    assert chosen(tmp_path / "M") == name
+    # A converted file has no run beside it.
+    (tmp_path / "N").mkdir()
+    (tmp_path / "N/my_model_colorizationEpoch7.keras").touch()
+    assert chosen(tmp_path / "N") == "my_model_colorizationEpoch7.keras"
+
+
+def test_a_released_file_of_another_name_is_asked_for(tmp_path, small):
+    """Somebody has put it there to be used, and it would not be."""
+    (tmp_path / "my_model_colorizationEpoch5.h5").touch()
+    with pytest.raises(InputError, match=r"--pretrained can be my_model_colorizationEpoch5.h5, or shipped"):
+        find_model("default", tmp_path, "HistoryNet")
+
+
+def test_shipped_always_works(tmp_path, small, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "shipped.keras").touch()
+    folder = make_run(tmp_path / "M", [0, 1])
+    for program in ("HistoryNet", None):
+        assert find_model("shipped", folder, program) == small
+    with pytest.raises(InputError, match="shipped: .*of HistoryNet, not of Baseline"):
+        find_model("shipped", folder, "Baseline")
+    monkeypatch.setattr(choosing, "SHIPPED", tmp_path / "gone.keras")
+    with pytest.raises(InputError, match=r"gone.keras: the shipped model is not there"):
+        find_model("shipped", folder, "HistoryNet")
+
+
+def test_colorizing_after_a_training(mhmd, run, tmp_path, small):
+    """As a new user does it: a short try in the default's folder, then a training of two epochs."""
+    (tmp_path / "photos").mkdir()
+    write_picture(tmp_path / "photos/a.png")
+    places = ("--model-dir", tmp_path / "MODEL", "--result-dir", tmp_path / "out", "--overwrite", tmp_path / "photos")
+    code, _, err = run(TRAIN, *train_arguments(mhmd, "--steps-per-epoch", 1, *GENERATOR_ALONE))
+    assert code == 0, err
+    code, out, err = run(COLORIZE, *places)
+    assert code == 0, err
+    assert f"colorizing with the shipped model, {small} (" in out
+    code, _, err = run(TRAIN, *train_arguments(mhmd, "--fresh", "--num-epochs", 2, *GENERATOR_ALONE))
+    assert code == 0, err
+    best = int((tmp_path / "LOG/epochs.csv").read_text().split()[-1].split(",")[-1].removesuffix(".0"))
+    code, out, err = run(COLORIZE, *places)
+    assert code == 0, err
+    assert f"my_model_colorizationEpoch{best}.keras (epoch {best}, the best of 2 by {tmp_path}/LOG/epochs.csv)" in out
+    code, out, err = run(COLORIZE, "--pretrained", "shipped", *places)
+    assert code == 0, err
+    assert f"the shipped model, {small}" in out
+
+
+def resolve(config, *arguments):
+    parser = settings.make_parser("", settings.TRAIN, config, HistoryNetSettings)
+    return settings.resolve(parser.parse_args([str(x) for x in arguments]), config, HistoryNetSettings)
+
+
+@pytest.fixture
+def config():
+    return ROOT / "SOURCE_HistoryNet/config.py"
+
+
+def test_widths_and_size_follow_from_the_file_that_a_training_goes_on_from(small, config, tmp_path):
+    for given in ("shipped", small):
+        resolved, written = resolve(config, "--init-generator", given)
+        assert resolved.init_generator == small
+        found = (resolved.image_size, resolved.width, resolved.features_width, resolved.dense_width)
+        assert found == (24, 1 / 16, 1 / 32, 1 / 64)
+    # What is said on the command line wins.
+    resolved, written = resolve(config, "--init-generator", "shipped", "--image-size", 48, "--dense-width", "none")
+    assert (resolved.image_size, resolved.width, resolved.dense_width) == (48, 1 / 16, None)
+    assert written["init_generator"] == "shipped"
+    # A saved run is repeated as it was.
+    (tmp_path / "settings.json").write_text(json.dumps(written))
+    again, _ = resolve(config, "--config", tmp_path / "settings.json")
+    assert again == resolved
+
+
+def test_files_that_do_not_say_their_widths_leave_them_as_they_are(config, tmp_path):
+    for arguments in ((), ("--init-generator", "none")):
+        resolved, _ = resolve(config, *arguments)
+        assert (resolved.image_size, resolved.width, resolved.init_generator) == (224, 1.0, None)
+    with pytest.raises(InputError, match=r"nowhere.keras: cannot be read \(No such file"):
+        resolve(config, "--init-generator", tmp_path / "nowhere.keras")
+
+
+def test_fine_tuning_is_one_command(mhmd, run, tmp_path, small):
+    (mhmd / "dataset_train/sign.txt").unlink()
+    arguments = [
+        *("--train-data", mhmd / "dataset_train", "--test-data", mhmd / "dataset_second"),
+        *("--model-dir", tmp_path / "MODEL", "--out-dir", tmp_path / "OUT", "--log-dir", tmp_path / "LOG"),
+        *("--init-generator", "shipped", "--allow-missing-labels", "--allow-missing-parsing"),
+        *("--num-epochs", 1, "--batch-size", 2, "--learning-rate", 1e-30, *GENERATOR_ALONE),
     ]
+    code, out, err = run(TRAIN, *arguments)
+    assert code == 0, err
+    assert f"G starts from {small}: image size 24, width 0.0625, features width 0.03125, dense width 0.015625" in out
+    before, _ = loading.load(small, "HistoryNet", "generator")
+    after, architecture = loading.load(tmp_path / "MODEL/my_model_colorizationEpoch0.keras", "HistoryNet", "generator")
+    assert architecture == NARROW
+    for a, b in zip(before.trainable_variables, after.trainable_variables, strict=True):
+        assert abs(a.numpy() - b.numpy()).max() < 1e-12
+    # The same command again.
+    code, out, err = run(TRAIN, *arguments)
+    assert code == 0, err
+    assert "is finished" in out
 
 
-def drawn(count, seed, bits):
-    """Hashes of which many lie near each other."""
-    rng = np.random.default_rng(seed)
-    centres = np.random.default_rng(0).integers(0, 1 << 64, 12, np.uint64)
-    values = centres[rng.integers(0, 12, count)]
-    for _ in range(bits):
-        values ^= np.uint64(1) << rng.integers(0, 64, count, np.uint64)
-    return values.tolist()
+def test_another_variant_says_that_the_shipped_model_is_none_of_its_own(mhmd, run, small, tmp_path):
+    arguments = train_arguments(mhmd, "--init-generator", "shipped")
+    for option in ("--width", "--image-size"):
+        place = arguments.index(option)
+        del arguments[place : place + 2]
+    code, _, err = run("SOURCE_Classifier/HistoryNet_Classifier.py", *arguments)
+    assert code == 2
+    assert "this is a HistoryNet model; SOURCE_Classifier needs a HistoryNet_Classifier model" in err
 
 
-def test_duplicates_within_a_title_are_those_of_what_is_kept_before():
-    hashes = drawn(300, 1, 6)
-    some = title("a", hashes)
-    choosing._drop_duplicates(some, 8)
-    kept = []
-    for one, value in zip(some, hashes, strict=True):
-        near = [(value ^ hashes[number]).bit_count() for number in kept]
-        if near and min(near) <= 8:
-            first = kept[near.index(min(near))]
-            assert (one.outcome, one.like, one.distance) == ("duplicate", some[first].candidate.picture, min(near))
-        else:
-            assert (one.outcome, one.like, one.distance) == ("kept", "", None)
-            kept.append(one.candidate.ms)
-    assert 20 < len(kept) < 250
-
-
-def test_duplicates_in_other_titles_are_found_by_their_bands():
-    known, all_before, found = Hashes(4), [], 0
-    for seed, key in enumerate("abc"):
-        values = drawn(200, seed + 5, 3)
-        for value in values:
-            near = [(value ^ other).bit_count() for _, other in all_before]
-            expected = None
-            if near and min(near) <= 4:
-                expected = (all_before[near.index(min(near))][0], min(near))
-                found += 1
-            assert known.find(value) == expected
-        names = [f"{key}{number}" for number in range(len(values))]
-        known.add(names, values)
-        all_before += zip(names, values, strict=True)
-    assert 50 < found < 400
-
-
-@pytest.mark.parametrize("seed", range(5))
-def test_four_bits_leave_one_band_as_it_is(seed):
-    rng = np.random.default_rng(seed)
-    value = int(rng.integers(0, 1 << 64, dtype=np.uint64))
-    known = Hashes(4)
-    known.add(["a"], [value])
-    for _ in range(200):
-        places = rng.choice(64, 5, replace=False)
-        other = value
-        for place in places[:4].tolist():
-            other ^= 1 << place
-        assert known.find(other) == ("a", 4)
-        assert known.find(other ^ (1 << int(places[4]))) is None
-
-
-def test_the_later_title_loses_and_what_is_dropped_drops_nothing():
-    first, second = title("a", [0, 0b11111]), title("b", [0b1, 0b111111111 << 20])
-    known = Hashes(4)
-    choosing._drop_known(first, known)
-    choosing._drop_known(second, known)
-    assert [one.outcome for one in first + second] == ["kept", "kept", "duplicate", "kept"]
-    assert (second[0].like, second[0].distance) == ("a-00000000.jpg", 1)
-    third = title("c", [0b10001 << 40, 0b1])
-    third[0].outcome = "gray"
-    choosing._drop_known(third, known)
-    assert [one.outcome for one in third] == ["gray", "duplicate"] and third[1].like == "a-00000000.jpg"
-
-
-def test_the_cap_takes_the_middles_of_equal_parts():
-    some = title("a", range(10))
-    some[0].outcome = "gray"
-    choosing._cap(some, 4)
-    kept = [one.candidate.ms for one in some if one.outcome == "kept"]
-    # Of nine, floor((i + 0.5) 9 / 4): 1, 3, 5, 7, one further since the first is no longer among them.
-    assert kept == [2, 4, 6, 8] and [one.outcome for one in some].count("over the cap") == 5
-    for count, most in ((100, 7), (7, 7), (3, 7)):
-        some = title("a", range(count))
-        choosing._cap(some, most)
-        places = [int((i + 0.5) * count / most) for i in range(most)] if count > most else list(range(count))
-        assert [one.candidate.ms for one in some if one.outcome == "kept"] == places
-
-
-def test_what_is_odd_about_a_film_is_said():
-    def remarks(**outcomes):
-        return list(Funnel("a", 1000, choosing.Counter(outcomes)).remarks())
-
-    assert remarks(gray=90, kept=10) == []
-    assert remarks(gray=91, kept=9) == ["91 of 100 candidates are gray; a black-and-white film?"]
-    assert remarks(nobody=99, kept=1) == []
-    assert remarks(nobody=199, kept=1) == ["1 of 200 candidates are kept"]
-    assert remarks() == ["0 of 0 candidates are kept"]
+def test_the_documented_command_has_a_name_of_its_own():
+    text = (ROOT / "docs/training.md").read_text(encoding="utf-8")
+    own = text.split("## Your own photographs")[1].split("\n## ")[0]
+    commands = re.findall(r"^python SOURCE_HistoryNet/HistoryNet.py(?:.*\\\n)*.*$", own, re.MULTILINE)
+    assert len(commands) >= 2
+    assert all("--test-name mine" in command for command in commands)
+    assert any("--init-generator shipped" in command for command in commands)
+    assert "colorization.py --test-name mine" in own
