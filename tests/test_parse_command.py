@@ -38,7 +38,7 @@ def masks_of(work):
 
 
 def table(work):
-    with (work / "masks.csv").open() as file:
+    with (work / "parsing/masks.csv").open() as file:
         return {row["picture"]: row for row in csv.DictReader(file)}
 
 
@@ -72,7 +72,7 @@ def test_several_processes_make_the_same(work, parser, monkeypatch):
     for folder, workers in ((work, 1), (other, 2)):
         parsing.Masks(folder, parser_files.read(parser), "levels", manifest.read(folder)).make(workers)
     assert masks_of(work) == masks_of(other)
-    assert (work / "masks.csv").read_bytes() == (other / "masks.csv").read_bytes()
+    assert (work / "parsing/masks.csv").read_bytes() == (other / "parsing/masks.csv").read_bytes()
 
 
 def test_some_are_drawn(work, parser, run):
@@ -125,9 +125,9 @@ def test_twenty_kills_change_no_byte(tmp_path, parser, monkeypatch):
     assert kills >= 20
     assert masks_of(work) == masks_of(whole)
     assert {path.name for path in work.glob("frames/*/masks/.*")} == set()
-    for name in ("masks.csv", "parsing/shards.json"):
+    for name in ("parsing/masks.csv", "parsing/shards.json"):
         assert (work / name).read_bytes() == (whole / name).read_bytes()
-    assert {path.name for path in (work / "parsing").iterdir()} == {"shards.json"}
+    assert {path.name for path in (work / "parsing").iterdir()} == {"masks.csv", "shards.json"}
 
 
 def test_out_to_an_editor_and_back(work, parser, run, tmp_path):

@@ -54,9 +54,10 @@ def read(path: Path, pictures: Collection[str], labels: Collection[str]) -> list
     if not path.exists():
         return []
     with files.reading(path):
-        content = path.read_bytes()
+        content = _whole(path.read_bytes())
     found, wrong, known = [], [], {*labels, OUTSIDE, UNSURE}
-    for line, cells in rows.parse(_whole(content), path, COLUMNS):
+    # Whoever was stopped while the first line was written has answered nothing.
+    for line, cells in rows.parse(content, path, COLUMNS) if content else ():
         answer = Answer(*(cells[column] for column in COLUMNS))
         found.append(answer)
         for is_wrong, what in (
@@ -108,13 +109,14 @@ class Notebook:
             self._file = path.open("a+b", buffering=0)
             self._file.seek(0)
             content = self._file.read()
-            whole = _whole(content) or (",".join(COLUMNS) + "\n").encode()
-            if whole != content:
-                if len(whole) < len(content):
-                    self.cut = content[len(whole) :].decode(errors="replace")
-                    self._file.truncate(len(whole))
-                else:
-                    self._append(whole[len(content) :])
+            whole = _whole(content)
+            if len(whole) < len(content):
+                self.cut = content[len(whole) :].decode(errors="replace")
+                self._file.truncate(len(whole))
+            else:
+                self._append(whole[len(content) :])
+            if not whole:
+                self._append(rows.text([COLUMNS]).encode())
 
     def add(self, picture: str, label: str) -> Answer:
         """Adds an answer, of now.
