@@ -147,22 +147,21 @@ def accuracies(labels: Sequence[Label], matrices: Mapping[str, np.ndarray]) -> l
         matrices: as of `measuring.confusion`, by what was held out.
     """
     lines: list[tuple[object, ...]] = [("of", "held out", "pictures", "right", "accuracy")]
+    groupings = {
+        "era": [label.era for label in labels],
+        "nationality": [label.nationality for label in labels],
+        "garment": [label.garment for label in labels],
+        "label": [label.name for label in labels],
+    }
     for part, matrix in matrices.items():
-        groupings = {
-            "all": ["" for _ in labels],
-            "era": [label.era for label in labels],
-            "nationality": [label.nationality for label in labels],
-            "garment": [label.garment for label in labels],
-            "label": [label.name for label in labels],
-        }
+        total = matrix.sum(axis=1)
         for kind, words in groupings.items():
             same = np.array([[word == other for other in words] for word in words])
-            right, total = (matrix * same).sum(axis=1), matrix.sum(axis=1)
-            if kind in ("era", "nationality", "garment"):
-                lines.append(_line(f"{kind}, all", part, right, total))
+            right = (matrix * same).sum(axis=1)
+            lines.append(_line(f"{kind}, all", part, right, total))
             for word in dict.fromkeys(words):
                 own = np.array([word == other for other in words])
-                lines.append(_line(word or kind, part, right[own], total[own]))
+                lines.append(_line(word, part, right[own], total[own]))
     return lines
 
 
