@@ -472,7 +472,7 @@ def test_hdr_is_refused(made, tmp_path, monkeypatch, run):
 def test_a_full_disk_ends_the_run_and_the_next_goes_on(made, tmp_path, monkeypatch, run):
     whole, out = tmp_path / "whole", tmp_path / "out"
     assert run(SCRIPT, made, "--frames-dir", whole)[0] == 0
-    written, write = [], frames._write
+    written, write = [], frames.write_picture
 
     def fail(path, rgb):
         written.append(path)
@@ -481,11 +481,11 @@ def test_a_full_disk_ends_the_run_and_the_next_goes_on(made, tmp_path, monkeypat
                 raise OSError(28, "No space left on device")
         write(path, rgb)
 
-    monkeypatch.setattr(frames, "_write", fail)
+    monkeypatch.setattr(frames, "write_picture", fail)
     code, _, err = run(SCRIPT, made, "--frames-dir", out)
     assert code == 2 and "cannot be written (No space left on device)" in err
     assert len(pictures(out)) == 3
-    monkeypatch.setattr(frames, "_write", write)
+    monkeypatch.setattr(frames, "write_picture", write)
     # Of the film that was stopped only the second reading is done again.
     monkeypatch.setattr(frames, "_analyse", None)
     assert run(SCRIPT, made, "--frames-dir", out)[0] == 0

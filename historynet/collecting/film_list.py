@@ -221,12 +221,14 @@ def check_licences(path: Path, listed: Sequence[Film], written: bool = False) ->
         InputError: naming the first that lacks one of them.
     """
     lacking = [film for film in listed if not (film.licence and film.source)]
+    otherwise = "fill in licence and source, or pass --private for a data set that is not passed on"
+    if lacking and written:
+        raise InputError(f"{path}: now lists the folder's {len(listed)} films; {otherwise}")
     if lacking:
         column = "source" if lacking[0].licence else "licence"
         raise InputError(
-            f"{path}, line {lacking[0].line}, column {column}: {'is written, and ' if written else ''}nothing stands "
-            f"there, so at {len(lacking)} of {len(listed)} films; fill in licence and source, or pass --private for a "
-            "data set that is not passed on"
+            f"{path}, line {lacking[0].line}, column {column}: nothing stands there; {len(lacking)} of {len(listed)} "
+            f"films lack one of both; {otherwise}"
         )
 
 

@@ -7,22 +7,27 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 
-from historynet import files
 from historynet.collecting import records
 from historynet.collecting.adjusting import Adjustment, exposure, gray_world
 from historynet.collecting.options import FrameOptions
 from historynet.collecting.records import COLOURLESS, DARK, KEPT, Analysis, Frame, Named, Record
-from historynet.collecting.sampling import BorderFinder, Crop, Samples, Shot, find_shots, fit, open_film, places
+from historynet.collecting.sampling import (
+    BorderFinder,
+    Crop,
+    Samples,
+    Shot,
+    find_shots,
+    fit,
+    open_film,
+    places,
+    write_picture,
+)
 from historynet.errors import PictureError
 from historynet.films.reading import Film
-from historynet.pictures import color, images, toning
+from historynet.pictures import color, toning
 from historynet.pictures.options import NONE, SHOT
-
-# Colours are what is learned: each pixel has its own.
-_JPEG = (cv2.IMWRITE_JPEG_QUALITY, 95, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444)
 
 
 @dataclass(frozen=True)
@@ -185,13 +190,8 @@ def _write_frames(film: Film, job: Job, record: Record, progress: Callable[[int]
                 outcome = COLOURLESS
             frame = Frame(shot, i, float(ticks * film.time_base), mean, tint, outcome)
             if outcome == KEPT:
-                _write(job.folder / job.part / record.picture(frame), rgb)
+                write_picture(job.folder / job.part / record.picture(frame), rgb)
             yield frame
         progress(1)
         if number == last:
             return
-
-
-def _write(path: Path, rgb: np.ndarray) -> None:
-    data = images.encode(path, rgb, _JPEG)
-    files.write_atomically(path, lambda temporary: temporary.write_bytes(data))

@@ -1,5 +1,6 @@
 """What data sets of films begin with: a film's shots, its black bars, a frame a second, and pictures of its frames."""
 
+import dataclasses
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -16,6 +17,10 @@ from historynet.films.options import FilmOptions
 from historynet.films.planes import HIGH_DYNAMIC_RANGE
 from historynet.films.reading import Film
 from historynet.films.steadying import find_cuts
+from historynet.pictures import images
+
+# Colours are what is learned: each pixel has its own.
+_JPEG = (cv2.IMWRITE_JPEG_QUALITY, 95, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444)
 
 CUT_SIZE = 224, 224
 """(height, width) of the luminance that cuts are found on."""
@@ -26,19 +31,24 @@ _LEAST_LEFT = 0.2
 """Share of a side that is left at least: bars that leave less are none, but a dark film."""
 
 
-def open_film(path: Path) -> Film:
+def open_film(path: Path, options: FilmOptions | None = None) -> Film:
     """A film whose frames are to become pictures: without fields, and in colours of ordinary range.
+
+    Args:
+        path: of the film.
+        options: what of it is read.
 
     Raises:
         PictureError: if it cannot be read, or is HDR.
         MemoryError: if there is not enough memory to.
     """
-    film = Film(path, FilmOptions())
+    options = options or FilmOptions()
+    film = Film(path, options)
     curve = HIGH_DYNAMIC_RANGE.get(film.planes.tags[3])
     if curve:
         raise PictureError(f"{path}: it is HDR ({curve}), whose colours would come out wrong; convert it to SDR first")
     if film.first_field != fields.PROGRESSIVE:
-        film = Film(path, FilmOptions(deinterlace=True))
+        film = Film(path, dataclasses.replace(options, deinterlace=True))
     # So far they speak of films as results.
     film.notes.clear()
     return film
@@ -219,3 +229,13 @@ def fit(rgb: np.ndarray, side: int, aspect: Fraction | None = None) -> np.ndarra
     size = max(1, round(shown * factor)), max(1, round(height * factor))
     down = size[0] <= width and size[1] <= height
     return cv2.resize(rgb, size, interpolation=cv2.INTER_AREA if down else cv2.INTER_LINEAR)
+
+
+def write_picture(path: Path, rgb: np.ndarray) -> None:
+    """Writes a picture to train on, uint8 RGB (h, w, 3), as a JPEG file.
+
+    Raises:
+        InputError: if it cannot be written.
+    """
+    data = images.encode(path, rgb, _JPEG)
+    files.write_atomically(path, lambda temporary: temporary.write_bytes(data))

@@ -108,7 +108,7 @@ def person_sharpness(gray: np.ndarray, box: np.ndarray) -> tuple[float, float]:
 
 def _interval(begin: float, end: float, length: int) -> tuple[int, int]:
     """Whole pixels from begin to end, `_LEAST_BOX` at least where there are so many."""
-    first, last = max(int(np.floor(begin)), 0), min(int(np.ceil(end)), length)
+    first, last = max(round(begin), 0), min(round(end), length)
     lacking = max(_LEAST_BOX - (last - first), 0)
     first = max(min(first - lacking // 2, length - _LEAST_BOX), 0)
     return first, min(max(last, first + _LEAST_BOX), length)
