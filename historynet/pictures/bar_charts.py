@@ -31,7 +31,7 @@ def plot_groups(panels: Mapping[str, Mapping[str, Mapping[str, float]]], path: P
                 axes.bar_label(drawn, [f"{value:,.0f}"], rotation=90, padding=3, fontsize=7)
         axes.set_xticks(range(len(panel)), panel, fontsize=8)
         axes.set_title(title)
-        axes.margins(y=0.16)
+        axes.margins(y=0.25)
         axes.spines[["top", "right"]].set_visible(False)
     all_axes[0].set_ylabel(label)
     handles = {}
