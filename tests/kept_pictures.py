@@ -3,9 +3,12 @@
 import cv2
 import numpy as np
 
-from historynet.collecting import film_list, manifest
+from historynet.collecting import film_list, labels, manifest
 from historynet.collecting.answers import Notebook
 from historynet.collecting.film_list import Film
+
+TINY = {"image_size": 32, "width": 1 / 32}
+"""A network of the labeller that costs next to nothing."""
 
 ROWS = {
     "long-march": {"eras": ("during",), "nationalities": ("china",)},
@@ -49,3 +52,19 @@ def answer(folder, named, person="Ann", file="hand.csv"):
     for picture, label in named.items():
         book.add(picture, label)
     book.close()
+
+
+def make_labeller(path, seed=0):
+    """A labeller's network of random weights, written to a file."""
+    import keras
+
+    from historynet.systems import loading
+    from historynet.systems.labeller.architecture import Architecture
+    from historynet.systems.labeller.network import build_network
+    from historynet.systems.labeller.registration import NAME
+
+    keras.utils.set_random_seed(seed)
+    architecture = Architecture(**TINY, labels=tuple(label.name for label in labels.table()))
+    network = build_network(architecture)
+    loading.save(network, NAME, architecture, path)
+    return network
