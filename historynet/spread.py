@@ -111,7 +111,7 @@ def spread_with_ray(
         context.enable_progress_bars = False
         rows = [{"item": pickle.dumps(item)} for item in items]
         done = ray.data.from_items(rows, override_num_blocks=len(rows)).map(
-            functools.partial(_call, function), num_cpus=1, max_retries=-1
+            functools.partial(_call, function), num_cpus=1
         )
         for row in done.iter_rows():
             result, error = pickle.loads(row["result"])
@@ -124,7 +124,6 @@ def spread_with_ray(
 
 def _start_ray(address: str, workers: int) -> Any:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    # Where a process has no memory left it is to die alone, which Ray sees.
     try:
         import ray
         import ray.data
