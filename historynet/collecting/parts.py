@@ -132,7 +132,9 @@ def read_drawn(rgb: np.ndarray, colours: np.ndarray) -> np.ndarray:
     exact = find_exactly(rgb, colours)
     if (exact >= 0).all():
         return exact.astype(np.uint8)
-    nearest, distance = (table[tuple(rgb[..., i] >> _DROPPED for i in range(3))] for table in _tables(colours.tobytes()))
+    nearest, distance = (
+        table[tuple(rgb[..., i] >> _DROPPED for i in range(3))] for table in _tables(colours.tobytes())
+    )
     kernel = np.ones((3, 3), np.uint8)
     within = (cv2.erode(nearest, kernel) == cv2.dilate(nearest, kernel)) & (distance <= _PURE)
     counts = np.bincount(nearest[within], minlength=len(colours))

@@ -40,9 +40,15 @@ def _run(config: Path, argv: Sequence[str]) -> int:
     return collect_films(listed, resolved, arguments.workers, arguments.keep_versions, arguments.ray)
 
 
-def add_options(parser: settings.Parser) -> None:
-    """Adds what `collect.py` takes besides the constants of config.py."""
-    parser.add_argument("films", type=Path, help="the list films.csv, or a folder of films, in which one is written")
+def add_options(parser: settings.Parser, optional: bool = False) -> None:
+    """Adds what `collect.py` takes besides the constants of config.py.
+
+    Args:
+        parser: to which it is added.
+        optional: whether FILMS may be left out.
+    """
+    listed = "the list films.csv, or a folder of films, in which one is written"
+    parser.add_argument("films", type=Path, nargs="?" if optional else None, metavar="FILMS", help=listed)
     parser.add_argument(
         "--private", action="store_true", help="take films without licence and source; the set must stay here"
     )

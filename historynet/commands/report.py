@@ -23,8 +23,21 @@ def _run(config: Path, argv: Sequence[str]) -> int:
     parser.add_argument("--compare", type=Path, metavar="DIR", help="a folder of pictures, to compare hues with")
     arguments = parser.parse_args(argv)
     resolved, _ = settings.resolve(arguments, config, MHMDSettings)
+    return write(resolved, arguments.compare)
+
+
+def write(resolved: MHMDSettings, compare: Path | None = None) -> int:
+    """Writes and prints the report; the exit code.
+
+    Args:
+        resolved: the settings of the run.
+        compare: a folder of pictures, to compare hues with.
+
+    Raises:
+        InputError: if something cannot be read or written.
+    """
     from historynet.collecting import reporting
 
-    print(reporting.write_report(resolved, arguments.compare))
+    print(reporting.write_report(resolved, compare))
     print(f"\nwritten: {resolved.out / reporting.FOLDER / 'report.md'}")
     return errors.DONE
