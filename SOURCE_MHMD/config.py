@@ -49,7 +49,7 @@ AUDITED = 400  # pictures whose final label is checked
 LABEL_ORDER = None  # another order of the labels in sign.txt
 
 # Parsing
-PARSER = "MODEL/MHMD_Parser"  # parser, a JSON file or a training's folder
+PARSER = "default"  # parser, a JSON file or a training's folder
 PARSE_COUNT = None  # pictures that are parsed
 PALETTE = "levels"  # drawing of the parts
 SEG_FORMAT = "png"  # format of the parsing's files

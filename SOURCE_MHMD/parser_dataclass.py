@@ -11,5 +11,5 @@ A batch holds the fields with the sample as first axis, all float32.
 
 from historynet.collecting import parsed
 
-FIELDS = {"rgb": parsed.Persons, "classes": parsed.Persons}
+FIELDS = {"rgb": parsed.Varied, "classes": parsed.Varied}
 """What a batch holds, and who reads it."""

@@ -74,22 +74,21 @@ def decoder(drawing: str) -> Callable[[np.ndarray], np.ndarray]:
 
 
 class Persons:
-    """Reads "rgb", a person in 0..255, (height, width, 3), and "classes", the numbers of its parts, (height, width).
+    """The pictures of a folder with their parsing.
 
-    Half of the samples are whole persons, half parts of them, since films show upper bodies; colours, contrast,
-    brightness and sharpness vary, as the epoch's key of the sample says.
+    Args:
+        folder: of the pictures.
+        drawn: of their parsing; None: the folder with _seg behind its name.
+        drawing: how it is drawn, one of `systems.parser.settings.DRAWINGS`.
+        names: of the pictures.
+
+    Raises:
+        InputError: if a picture has no parsing.
     """
 
-    fields = ("rgb", "classes")
-    noun = "parsing picture"
-    present = None
-    remarks = ""
-
-    def __init__(self, settings: ParserSettings, folder: Path, names: Sequence[str], required: bool):
+    def __init__(self, folder: Path, drawn: Path | None, drawing: str, names: Sequence[str]):
         self._folder, self._names = folder, names
-        self._drawn = folder.with_name(folder.name + mhmd.PARSING_SUFFIX)
-        if settings.train_parsing:
-            self._drawn = settings.train_parsing
+        self._drawn = drawn or folder.with_name(folder.name + mhmd.PARSING_SUFFIX)
         self._found = mhmd.find_parsing(self._drawn, names)
         missing = [name for name, found in zip(names, self._found, strict=True) if found is None]
         if missing:
@@ -97,21 +96,17 @@ class Persons:
                 f"{self._drawn / (Path(missing[0]).stem + mhmd.PARSING_SUFFIX)}.*: no parsing picture for {missing[0]} "
                 f"({len(missing)} of {len(names)} pictures have none); add it, or remove the picture"
             )
-        self._decode = decoder(settings.drawing)
+        self._decode = decoder(drawing)
 
-    def shape(self, field: str, size: tuple[int, int]) -> tuple[int, ...]:
-        return (*size, 3) if field == "rgb" else size
-
-    def read(self, index: int, crop: Crop) -> dict[str, np.ndarray]:
-        rgb, classes = self.whole(index)
-        rgb, classes = vary(rgb, classes, crop.size, np.random.default_rng((*(crop.key or ()), 3)))
-        return {"rgb": rgb.astype(np.float32), "classes": classes.astype(np.float32)}
+    def __len__(self) -> int:
+        return len(self._names)
 
     def picture(self, index: int) -> Path:
+        """The file of a picture."""
         return self._folder / self._names[index]
 
     def whole(self, index: int) -> tuple[np.ndarray, np.ndarray]:
-        """The picture as it is, uint8 RGB, and the numbers of its classes, uint8.
+        """A picture as it is, uint8 RGB, and the numbers of its classes, uint8.
 
         Raises:
             PictureError: if one of them cannot be read, or they are not of one size.
@@ -122,6 +117,42 @@ class Persons:
             (height, width), (rows, columns) = rgb.shape[:2], parsing.shape[:2]
             raise PictureError(f"{drawn}: {columns}x{rows} pixels, but its picture has {width}x{height}")
         return rgb, self._decode(parsing)
+
+
+def open_persons(settings: ParserSettings, names: Sequence[str]) -> Persons:
+    """Some of TRAIN_DATA's pictures with their parsing.
+
+    Raises:
+        InputError: if one has none.
+    """
+    return Persons(settings.train_data, settings.train_parsing, settings.drawing, names)
+
+
+class Varied:
+    """Reads "rgb", a person in 0..255, (height, width, 3), and "classes", the numbers of its parts, (height, width).
+
+    A quarter of the samples are whole pictures, a quarter persons, half parts of them, since films show upper bodies;
+    colours, contrast, brightness and sharpness vary, as the epoch's key of the sample says.
+    """
+
+    fields = ("rgb", "classes")
+    noun = "parsing picture"
+    present = None
+    remarks = ""
+
+    def __init__(self, settings: ParserSettings, folder: Path, names: Sequence[str], required: bool):
+        self._persons = open_persons(settings, names)
+
+    def shape(self, field: str, size: tuple[int, int]) -> tuple[int, ...]:
+        return (*size, 3) if field == "rgb" else size
+
+    def read(self, index: int, crop: Crop) -> dict[str, np.ndarray]:
+        rng = np.random.default_rng((*(crop.key or ()), 3))
+        rgb, classes = vary(*self._persons.whole(index), crop.size, rng)
+        return {"rgb": rgb.astype(np.float32), "classes": classes.astype(np.float32)}
+
+    def picture(self, index: int) -> Path:
+        return self._persons.picture(index)
 
 
 def vary(
@@ -182,7 +213,7 @@ def shares(settings: ParserSettings) -> np.ndarray:
         InputError: if none can be read.
     """
     names = split(settings)[0]
-    persons = Persons(settings, settings.train_data, names, True)
+    persons = open_persons(settings, names)
 
     def count(index: int) -> np.ndarray:
         try:

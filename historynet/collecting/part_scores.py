@@ -1,15 +1,17 @@
 """How a parser does: shares of pixels, and of what is found and there, by class."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from historynet.collecting import crops, measuring, parsed, parts, rows
+from historynet.collecting.parsed import Persons
+from historynet.collecting.parsers import Parser
 from historynet.errors import InputError, PictureError
 from historynet.parallel import batched, map_ahead
-from historynet.pictures import figures
+from historynet.pictures import figures, images
 from historynet.systems.parser.architecture import CLASSES
 from historynet.systems.parser.settings import ParserSettings
 from historynet.systems.system import Evaluation
@@ -49,6 +51,50 @@ def table(confusion: np.ndarray, names: Sequence[str]) -> list[tuple[object, ...
     return lines
 
 
+_COMPACT_OF = np.array([CLASSES.index(parts.TO_COMPACT[name]) for name in parts.NAMES], np.uint8)
+
+
+def measure(
+    parser: Parser, folder: Path, drawing: str, progress: Callable[[int], object] = lambda count: None
+) -> tuple[np.ndarray, list[str]]:
+    """How a parser does on pictures with parsing, each taken for one person, by the classes of the compact parser.
+
+    Args:
+        parser: that tells parts apart.
+        folder: of the pictures; their parsing is in FOLDER_seg.
+        drawing: how it is drawn, one of `systems.parser.settings.DRAWINGS`.
+        progress: told how many pictures are done.
+
+    Returns:
+        Pixels by true and found class, (classes, classes), and why pictures were left out.
+
+    Raises:
+        InputError: if there is no such folder, a picture has no parsing, none can be read, or the parser fails.
+    """
+    if parts.PERSON in parser.description.indices:
+        raise InputError(f"{parser.description.path}: tells persons but no parts; there is nothing to compare")
+    persons = Persons(folder, None, drawing, images.list_pictures(folder))
+    confusion, left_out = np.zeros((len(CLASSES),) * 2, int), []
+
+    def see(index: int) -> tuple[np.ndarray, np.ndarray] | PictureError:
+        try:
+            return persons.whole(index)
+        except PictureError as error:
+            return error
+
+    for batch in batched(map_ahead(see, range(len(persons)), 32), 16):
+        left_out += [str(one) for one in batch if isinstance(one, PictureError)]
+        readable = [one for one in batch if not isinstance(one, PictureError)]
+        boxes = [[(0.0, 0.0, float(rgb.shape[1]), float(rgb.shape[0]))] for rgb, _ in readable]
+        for (_, classes), parsing in zip(readable, parser([rgb for rgb, _ in readable], boxes), strict=True):
+            found = _COMPACT_OF[parsing.indices]
+            confusion += measuring.confusion(classes.ravel().astype(int), found.ravel(), len(CLASSES))
+        progress(len(batch))
+    if not confusion.any():
+        raise InputError(f"{folder}: none of the pictures can be read with its parsing")
+    return confusion, left_out
+
+
 class Judge:
     """Evaluates a compact parser on pictures that are held out; writes iou.csv and confusion.csv into the epoch's folder.
 
@@ -66,12 +112,11 @@ class Judge:
         names = parsed.split(settings)[1]
         if not names:
             raise InputError("--holdout: no picture is held out to choose the epoch by; give a higher one")
-        self._persons = parsed.Persons(settings, settings.train_data, names, True)
-        self._length = len(names)
+        self._persons = parsed.open_persons(settings, names)
         self.left_out: dict[str, None] = {}
 
     def __len__(self) -> int:
-        return self._length
+        return len(self._persons)
 
     def __call__(self, system: Any, out_dir: Path) -> Evaluation:
         """Scores: mean IoU of the classes, and the share of pixels that is right.
@@ -81,7 +126,7 @@ class Judge:
         """
         size, batch_size = self._settings.size, self._settings.batch_size
         confusion, grid = np.zeros((len(CLASSES),) * 2, int), []
-        readable = (one for one in map_ahead(self._see, range(self._length), 2 * batch_size) if one is not None)
+        readable = (one for one in map_ahead(self._see, range(len(self._persons)), 2 * batch_size) if one is not None)
         for batch in batched(readable, batch_size):
             seen = np.stack([crops.fit(place.cut(rgb), size) for rgb, _, place in batch]).astype(np.float32)
             logits = np.asarray(system.logits(seen), np.float32)

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 
 from historynet import files
+from historynet.collecting import onnx_models
 from historynet.collecting.settings import SCORE_FLOOR, SHIPPED
 from historynet.errors import InputError, reason, translated
 
@@ -100,16 +101,7 @@ class YOLOX:
     """
 
     def __init__(self, path: Path):
-        try:
-            import onnxruntime
-        except ImportError as error:
-            raise InputError(f"{path}: needs onnxruntime, which is not installed: pip install -e '.[mhmd]'") from error
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
-        options.log_severity_level = 3
-        # Its errors have no class in common but Exception.
-        with translated(Exception, lambda error: InputError(f"{path}: not an ONNX model ({reason(error)})")):
-            self._session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+        self._session = onnx_models.open_session(path)
         inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
         shape = outputs[0].shape
         side = _YOLOX_SIDES.get(shape[1]) if len(shape) == 3 and shape[2] == _YOLOX_COLUMNS else None

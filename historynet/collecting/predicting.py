@@ -1,7 +1,5 @@
 """The trained labeller -> labels of all pictures, in shards, so that a stopped run goes on."""
 
-import hashlib
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -15,6 +13,7 @@ from historynet.collecting import measuring, rows
 from historynet.collecting.final import COLUMNS, FOLDER, PREDICTED
 from historynet.collecting.judging import TEMPERATURE
 from historynet.collecting.looking import look
+from historynet.collecting.shards import SHARD, Shards, digest_of, digest_of_file
 from historynet.colorizing.choosing import Choice, best_epoch
 from historynet.errors import InputError, PictureError
 from historynet.parallel import batched, map_ahead
@@ -23,12 +22,9 @@ from historynet.systems.labeller.network import NAME as NETWORK
 from historynet.systems.labeller.registration import NAME as SYSTEM
 from historynet.weights import run_files
 
-SHARD = 4096
-"""Pictures that are labelled before they are on the disk."""
-
 _BATCH = 32
-_SHARDS, _RECORD = "predicted", "record.json"
-"""The folder of shards beside PREDICTED, and what they are made of; the record stays as predicted.json."""
+_SHARDS = "predicted"
+"""The folder of shards beside PREDICTED."""
 
 _SCORE = "recall"
 
@@ -205,39 +201,32 @@ class Labels:
         Raises:
             InputError: if something cannot be written.
         """
-        record, done, shards = self._record(), self._folder / f"{_SHARDS}.json", self._folder / _SHARDS
-        if _read(done) == record and (self._folder / PREDICTED).exists():
-            _remove(shards)
+        shards = Shards(self._folder / _SHARDS, self._record())
+        if shards.are_done and (self._folder / PREDICTED).exists():
+            shards.remove()
             return False
-        if _read(shards / _RECORD) != record:
-            _remove(shards)
-            files.write_json(shards / _RECORD, record)
-        files.remove_unfinished(shards)
+        shards.begin()
         for shard in self._shards(shards):
             if shard.result.exists():
                 progress(len(shard.pictures))
             else:
                 self.left_out += label_shard(shard, progress)
-        self._join(shards)
-        files.write_json(done, record)
-        _remove(shards)
+        self._join(shards.paths())
+        shards.end()
         return True
 
     def _record(self) -> dict[str, object]:
         from historynet import __version__
 
-        with files.reading(self._trained.path), self._trained.path.open("rb") as file:
-            network = hashlib.file_digest(file, "sha256").hexdigest()
         possible = [None if one is None else list(one) for one in self._possible]
-        asked = json.dumps([list(self._pictures), possible], separators=(",", ":"))
         return {
             "version": __version__,
-            "network": network,
+            "network": digest_of_file(self._trained.path),
             "temperature": self._trained.temperature,
-            "pictures": hashlib.sha256(asked.encode(errors="surrogateescape")).hexdigest(),
+            "pictures": digest_of([list(self._pictures), possible]),
         }
 
-    def _shards(self, folder: Path) -> Iterator[Shard]:
+    def _shards(self, shards: Shards) -> Iterator[Shard]:
         everything = zip(self._pictures.items(), self._possible, strict=True)
         for number, several in enumerate(batched(everything, SHARD)):
             yield Shard(
@@ -247,12 +236,10 @@ class Labels:
                 tuple(name for (name, _), _ in several),
                 tuple(path for (_, path), _ in several),
                 tuple(possible for _, possible in several),
-                folder / f"{number:05}.csv",
+                shards.path(number),
             )
 
-    def _join(self, shards: Path) -> None:
-        paths = sorted(path for path in files.list_folder(shards) if path.suffix == ".csv")
-
+    def _join(self, paths: Sequence[Path]) -> None:
         def write(temporary: Path) -> None:
             with temporary.open("wb") as file:
                 file.write(rows.text([COLUMNS]).encode())
@@ -261,21 +248,3 @@ class Labels:
                         file.write(path.read_bytes())
 
         files.write_atomically(self._folder / PREDICTED, write)
-
-
-def _read(path: Path) -> dict[str, object] | None:
-    """A record; None if there is none, or it is damaged: what it is of is made anew."""
-    try:
-        return files.read_json(path, dict, "no record") if path.exists() else None
-    except InputError:
-        return None
-
-
-def _remove(folder: Path) -> None:
-    """Removes a folder of shards: the record first, since what is left without it is not taken for whole."""
-    for path in [folder / _RECORD, *files.list_folder(folder)]:
-        with files.writing(path, "removed"):
-            path.unlink(missing_ok=True)
-    if folder.exists():
-        with files.writing(folder, "removed"):
-            folder.rmdir()

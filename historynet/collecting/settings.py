@@ -16,7 +16,7 @@ _OF_COLLECT, _OF_CHOOSE, _OF_LABEL, _OF_PARSE = (f"{step} {BUILD}" for step in (
 _OF_REPORT = f"{REPORT} {BUILD}"
 
 SHIPPED = "default"
-"""What DETECTOR can be besides a file: the detector that comes with the project."""
+"""What DETECTOR and PARSER can be besides a file: what comes with the project."""
 
 RANGE_FLOOR, TONE_FLOOR, SHARPNESS_FLOOR, SCORE_FLOOR = 20, 1.5, 0.005, 0.3
 """Pictures below are not stored: limits may be chosen anew from here up without reading the films again."""
@@ -173,7 +173,15 @@ class MHMDSettings(Parameters):
         optional=True,
     )
 
-    parser: Path = setting(text, _OF_PARSE, "parsing", "parser, a JSON file or a training's folder", path=True)
+    parser: str = setting(
+        text,
+        _OF_PARSE,
+        "parsing",
+        "parser, a JSON file or a training's folder",
+        "'default' (the compact parser that comes with the project), a JSON file beside a model, or the folder or a "
+        ".keras file of a training by MHMD_Parser.py",
+        path=lambda value, folder: value != SHIPPED,
+    )
     parse_count: int | None = setting(
         integer(1), _OF_PARSE, "parsing", "pictures that are parsed", "drawn by SEED + 1; none: all", optional=True
     )
