@@ -181,7 +181,7 @@ def _compare_machines(ray: Any, folder: Path, versions: Callable[[], Mapping[str
     for node, (seen, there) in zip(nodes, found, strict=True):
         if seen != text:
             raise InputError(
-                f"{folder}: the machine {node['NodeManagerHostname']} sees no such folder, or another one; all machines "
+                f"{folder}: the machine {node['NodeManagerHostname']} sees no such folder, or another; all machines "
                 "must see it under one path"
             )
         if there != here:

@@ -15,7 +15,7 @@ from kept_pictures import answer, make_work
 from PIL import Image
 
 from historynet import settings
-from historynet.collecting import assembling, building, film_list, labels, manifest, provenance
+from historynet.collecting import assembling, film_list, labels, manifest, provenance
 from historynet.collecting.assembling import assemble
 from historynet.collecting.building import Builder
 from historynet.collecting.settings import BUILD, MHMDSettings
@@ -126,7 +126,7 @@ def test_films_without_a_licence(ready):
 
 
 def test_another_data_set_is_not_touched(ready):
-    out, truth = ready
+    out, _ = ready
     build(out)
     before = contents(out)
     assert build(out)[0] is False

@@ -34,7 +34,7 @@ def take(kept: Kept, path: Path) -> tuple[int, int]:
         How many labels the file has; how many of them are new.
 
     Raises:
-        InputError: naming the lines, if it has unknown pictures or labels, or cannot be read; if nothing can be written.
+        InputError: naming the lines, if it has unknown pictures or labels; if something cannot be read or written.
     """
     found = [
         (line, Answer(cells["picture"], cells["label"], cells.get("by") or path.name, cells.get("when", "")))
