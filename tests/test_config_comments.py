@@ -1,11 +1,14 @@
 """Behind each constant of a config.py stands what it means, in the words with which --help begins."""
 
+import dataclasses
 import io
 import re
 import tokenize
 
 import pytest
 from conftest import ROOT
+
+from historynet.collecting.settings import MHMDSettings
 
 CONFIGS = sorted(
     f"{path.parent.name}/{path.name.removesuffix('dataclass.py')}config.py" for path in ROOT.glob("*/*dataclass.py")
@@ -73,3 +76,11 @@ def test_a_comment_of_a_few_words_stands_behind_each_constant_and_is_the_helps(c
         elif not any(shown.search(text) for text in helps):
             wrong.append(f"{name}: --help does not begin with {words!r}")
     assert not wrong, "\n".join(wrong)
+
+
+def test_the_comments_of_what_builds_data_sets_are_what_its_settings_mean():
+    """Its constants are options of several programs, each of which reads some."""
+    comments = constants_and_comments((ROOT / "SOURCE_MHMD/config.py").read_text(encoding="utf-8"))
+    meanings = {field.name.upper(): field.metadata["meaning"] for field in dataclasses.fields(MHMDSettings)}
+    assert {name: (comment or "").removeprefix("# ") for name, comment in comments.items()} == meanings
+    assert all(2 <= len(meaning.split()) <= 12 for meaning in meanings.values())

@@ -6,6 +6,7 @@ import shutil
 
 import numpy as np
 import pytest
+from conftest import ROOT
 from kept_pictures import COLORS, answer, make_labeller, make_work
 
 from historynet import files
@@ -39,7 +40,7 @@ def kept(work, **changes):
     from historynet.collecting.settings import LABEL as STEP
     from historynet.collecting.settings import MHMDSettings
 
-    config = selecting.Path(__file__).resolve().parent.parent / "SOURCE_MHMD/config.py"
+    config = ROOT / "SOURCE_MHMD/config.py"
     parser = settings.make_parser("", STEP, config, MHMDSettings)
     options = [text for name, value in changes.items() for text in (f"--{name.replace('_', '-')}", str(value))]
     return Kept(settings.resolve(parser.parse_args(["--work", str(work), *options]), config, MHMDSettings)[0])
@@ -136,7 +137,7 @@ def test_bad_input_is_named_and_nothing_made(tmp_path, work, run):
 
 def test_a_row_that_rules_out_all_labels_is_named(work, run):
     film_list.write(work / film_list.NAME, [Film(key, "", work / key) for key in ("long-march", "midway")])
-    with pytest.raises(InputError, match=r"films\.csv: there is no film paris, of which paris-00000000.jpg is kept"):
+    with pytest.raises(InputError, match=r"films\.csv: there is no film paris, whose pictures are kept"):
         kept(work).item("paris-00000000.jpg")
     rows = [Film("paris", "", work / "p.mp4", eras=("before",), nationalities=("japan",))]
     film_list.write(work / film_list.NAME, rows)
@@ -151,7 +152,7 @@ def rest(work, path, masked=True, temperature=1.5):
     pictures = kept(work)
     paths = {name: manifest.path_of(work, picture) for name, picture in pictures.pictures.items()}
     possible = selecting.possible_places(pictures, pictures.pictures.values()) if masked else None
-    return predicting.Labels(work, predicting.Trained(path, temperature, ""), NAMES, paths, possible)
+    return predicting.Rest(work, predicting.Trained(path, temperature, ""), NAMES, paths, possible)
 
 
 def test_the_rest_gets_its_likeliest_label(work, labeller, run):
@@ -161,12 +162,11 @@ def test_the_rest_gets_its_likeliest_label(work, labeller, run):
     found = read_rows(work / "labels/predicted.csv")
     assert [row["picture"] for row in found] == sorted(path.name for path in work.glob("frames/*/*.jpg"))
     rows = {"long-march": ("during-china-",), "midway": ("during-usa-", "during-japan-"), "paris": ("",)}
-    logits = []
-    for row in found:
-        key = row["picture"].rsplit("-", 1)[0]
-        seen = look(work / "frames" / key / row["picture"], (32, 32))
-        logits.append(np.asarray(network(seen[None], training=False))[0].astype(float))
-        likely = np.exp(logits[-1] / 1.5)
+    keys = [row["picture"].rsplit("-", 1)[0] for row in found]
+    seen = [look(work / "frames" / key / row["picture"], (32, 32)) for key, row in zip(keys, found, strict=True)]
+    logits = np.asarray(network(np.stack(seen), training=False)).astype(float)
+    for row, key, own in zip(found, keys, logits, strict=True):
+        likely = np.exp(own / 1.5)
         likely /= likely.sum()
         likely *= [name.startswith(rows[key]) for name in NAMES]
         likely /= likely.sum()
@@ -193,7 +193,7 @@ class Killed(BaseException):
     """What nothing catches, as nothing catches a kill."""
 
 
-def test_twenty_kills_change_no_byte(work, labeller, monkeypatch):
+def test_a_kill_anywhere_changes_no_byte(work, labeller, monkeypatch):
     monkeypatch.setattr(predicting, "SHARD", 4)
     whole = work.parent / "whole"
     shutil.copytree(work, whole)

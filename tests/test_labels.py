@@ -190,6 +190,15 @@ def test_a_torn_last_line_is_cut(tmp_path, torn):
     assert [answer.label for answer in answers.read(path, {"a", "b"}, NAMES)] == NAMES[:2]
 
 
+def test_a_torn_first_line_is_written_anew(tmp_path):
+    path = tmp_path / "hand.csv"
+    for torn in ("", "pict", "x,y"):
+        path.write_text(torn)
+        assert answers.read(path, {"a"}, NAMES) == []
+        assert Notebook(path, "Ann").cut == (torn or None)
+        assert path.read_text() == "picture,label,by,when\n"
+
+
 def test_a_last_line_without_a_line_feed_is_whole_if_its_time_is(tmp_path):
     path = tmp_path / "hand.csv"
     for when in ("", "2026-11-27T01:02:03Z"):

@@ -54,10 +54,11 @@ def read(path: Path, pictures: Collection[str], labels: Collection[str]) -> list
     if not path.exists():
         return []
     with files.reading(path):
-        content = path.read_bytes()
+        content = _whole(path.read_bytes())
+    # Whoever was stopped while the first line was written has answered nothing.
     found = [
         (line, Answer(*(cells[column] for column in COLUMNS)))
-        for line, cells in rows.parse(_whole(content), path, COLUMNS)
+        for line, cells in (rows.parse(content, path, COLUMNS) if content else ())
     ]
     check(path, found, pictures, labels)
     return [answer for _, answer in found]
@@ -125,13 +126,14 @@ class Notebook:
             self._file = path.open("a+b", buffering=0)
             self._file.seek(0)
             content = self._file.read()
-            whole = _whole(content) or (",".join(COLUMNS) + "\n").encode()
-            if whole != content:
-                if len(whole) < len(content):
-                    self.cut = content[len(whole) :].decode(errors="replace")
-                    self._file.truncate(len(whole))
-                else:
-                    self._append(whole[len(content) :])
+            whole = _whole(content)
+            if len(whole) < len(content):
+                self.cut = content[len(whole) :].decode(errors="replace")
+                self._file.truncate(len(whole))
+            else:
+                self._append(whole[len(content) :])
+            if not whole:
+                self._append(rows.text([COLUMNS]).encode())
 
     def add(self, picture: str, label: str) -> Answer:
         """Adds an answer, of now.

@@ -1,7 +1,6 @@
 """A film -> candidates: of each half second of a shot its sharpest frame, as a picture, with what is measured of it."""
 
 import csv
-import io
 import json
 import math
 from collections import deque
@@ -15,7 +14,7 @@ import cv2
 import numpy as np
 
 from historynet import files
-from historynet.collecting import scores
+from historynet.collecting import rows, scores
 from historynet.collecting.persons import Detector
 from historynet.collecting.sampling import CUT_SIZE, Crop, fit, write_picture
 from historynet.collecting.settings import RANGE_FLOOR, SHARPNESS_FLOOR, TONE_FLOOR
@@ -275,13 +274,11 @@ def write_table(folder: Path, candidates: Iterable[Candidate]) -> None:
     Raises:
         InputError: if it cannot be written.
     """
-    text = io.StringIO()
-    rows = csv.writer(text, lineterminator="\n")
-    rows.writerow([column.name for column in fields(Candidate)])
+    lines = [[column.name for column in fields(Candidate)]]
     for candidate in candidates:
         values = dict(vars(candidate), stored=int(candidate.stored))
-        rows.writerow([json.dumps(value) if name in _LISTS else value for name, value in values.items()])
-    files.write_text(folder / TABLE, text.getvalue())
+        lines.append([json.dumps(value) if name in _LISTS else value for name, value in values.items()])
+    rows.write(folder / TABLE, lines)
 
 
 def read_table(folder: Path) -> list[Candidate]:

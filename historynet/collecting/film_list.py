@@ -1,13 +1,12 @@
 """The list of the films that a data set is made from: films.csv, a row for each film."""
 
-import csv
-import io
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from historynet import files, films
+from historynet import films
+from historynet.collecting import rows
 from historynet.colorizing.inputs import list_inputs
 from historynet.errors import InputError
 
@@ -77,40 +76,18 @@ def read(path: Path, words: Mapping[str, Collection[str]] | None = None) -> list
     Raises:
         InputError: with line and column, if it cannot be read, a field is wrong, or two rows name one file key.
     """
-    with files.reading(path):
-        data = files.open_regular(path, InputError).read()
-    try:
-        text = data.decode("utf-8-sig")
-        rows = csv.reader(io.StringIO(text, newline=""), strict=True)
-        header = next(rows, [])
-        _check_header(path, header)
-        listed: dict[str, Film] = {}
-        for row in rows:
-            if not row:
-                continue
-            place = f"{path}, line {rows.line_num}"
-            if len(row) != len(header):
-                raise InputError(f"{place}: {len(row)} fields, but the header has {len(header)}")
-            film = _film(path, rows.line_num, dict(zip(header, map(str.strip, row), strict=True)), words or {})
-            other = listed.setdefault(film.file_key, film)
-            if other is not film:
-                raise InputError(
-                    f"{place}, column key: {film.file_key} is that of line {other.line}, too; give one of them another "
-                    "key, or another part"
-                )
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{path}: not a table in UTF-8 ({error})") from error
+    listed: dict[str, Film] = {}
+    for line, cells in rows.read(path, COLUMNS[:3]):
+        film = _film(path, line, cells, words or {})
+        other = listed.setdefault(film.file_key, film)
+        if other is not film:
+            raise InputError(
+                f"{path}, line {line}, column key: {film.file_key} is that of line {other.line}, too; give one of them "
+                "another key, or another part"
+            )
     if not listed:
         raise InputError(f"{path}: there is no film in it")
     return list(listed.values())
-
-
-def _check_header(path: Path, header: Sequence[str]) -> None:
-    missing = [column for column in COLUMNS[:3] if column not in header]
-    if missing:
-        raise InputError(f"{path}, line 1: the column {missing[0]} is missing; a list has {', '.join(COLUMNS)}")
-    if len(set(header)) < len(header):
-        raise InputError(f"{path}, line 1: a column is there twice")
 
 
 def _film(path: Path, line: int, row: Mapping[str, str], words: Mapping[str, Collection[str]]) -> Film:
@@ -173,16 +150,14 @@ def write(path: Path, listed: Sequence[Film]) -> None:
     """
     folder = path.absolute().parent
     more = list(dict.fromkeys(column for film in listed for column, _ in film.more))
-    text = io.StringIO()
-    rows = csv.writer(text, lineterminator="\n")
-    rows.writerow([*COLUMNS, *more])
+    lines = [[*COLUMNS, *more]]
     for film in listed:
         place = film.path.relative_to(folder) if film.path.is_relative_to(folder) else film.path
         words = (" ".join(several) for several in (film.eras, film.nationalities, film.garments))
-        times = ("" if time is None else f"{time:g}" for time in (film.start, film.end))
+        times = ("" if time is None else f"{time!r}" for time in (film.start, film.end))
         own = [film.key, film.part, place, film.name, film.year or "", *words, film.licence, film.source, *times]
-        rows.writerow([*own, *(dict(film.more).get(column, "") for column in more)])
-    files.write_text(path, text.getvalue())
+        lines.append([*own, *(dict(film.more).get(column, "") for column in more)])
+    rows.write(path, lines)
 
 
 def open_list(given: Path, private: bool, words: Mapping[str, Collection[str]] | None = None) -> list[Film]:
@@ -233,13 +208,19 @@ def check_licences(path: Path, listed: Sequence[Film], written: bool = False) ->
 
 
 def name_films(paths: Sequence[Path]) -> list[Film]:
-    """A row for each file, with a key made of its name; the films of one name are told apart by numbers."""
+    """A row for each file, with a key made of its name; the films of one name are told apart by numbers.
+
+    Raises:
+        InputError: if a file's name is no text.
+    """
     listed, taken = [], set()
     for path in paths:
+        if path.name != path.name.encode("utf-8", "replace").decode():
+            raise InputError(f"{path}: a name that is no text cannot stand in a list; rename it")
         stem = re.sub("[^a-z0-9]+", "-", path.stem.lower()).strip("-")[:36].strip("-") or "film"
         key = next(key for key in _numbered(stem) if key not in taken)
         taken.add(key)
-        listed.append(Film(key, "", path.absolute(), path.stem.encode("utf-8", "backslashreplace").decode()))
+        listed.append(Film(key, "", path.absolute(), path.stem))
     return listed
 
 

@@ -79,6 +79,11 @@ def table(file: Path | None = None, places: int = NUM_CLASSES) -> list[Label]:
     return found
 
 
+def words(labels: Sequence[Label]) -> dict[str, set[str]]:
+    """The eras, nationalities and garments of a table, by column, as a list of films may name them."""
+    return {column: {getattr(label, column) for label in labels} for column in COLUMNS[1:]}
+
+
 def _is_like(label: Label, other: Label) -> bool:
     """Whether they are the same but for whose uniform it is, for which there is one key."""
     one_key = {"military", "military-cpc"}

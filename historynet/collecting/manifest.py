@@ -1,13 +1,13 @@
 """The pictures that are kept, and where everything is in the folder WORK."""
 
 import csv
-import io
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from pathlib import Path
 
 from historynet import files
+from historynet.collecting import rows
 from historynet.errors import InputError
 
 NAME = "manifest.csv"
@@ -62,14 +62,12 @@ def write(work: Path, pictures: Iterable[Picture]) -> None:
     Raises:
         InputError: if it cannot be written.
     """
-    text = io.StringIO()
-    rows = csv.writer(text, lineterminator="\n")
-    rows.writerow([field.name for field in fields(Picture)])
+    lines = [[field.name for field in fields(Picture)]]
     for one in sorted(pictures, key=lambda picture: picture.picture):
         boxes = json.dumps(one.boxes)
         place = [one.picture, one.file_key, one.key, one.part, f"{one.seconds:.3f}", boxes]
-        rows.writerow([*place, one.sharpness, one.tone])
-    files.write_text(work / NAME, text.getvalue())
+        lines.append([*place, one.sharpness, one.tone])
+    rows.write(work / NAME, lines)
 
 
 def read(work: Path) -> list[Picture]:

@@ -157,7 +157,7 @@ def _best(likely: np.ndarray, labels: Sequence[str]) -> tuple[str, str, str, str
     return labels[first], f"{likely[first]:.4f}", second, f"{margin:.4f}"
 
 
-class Labels:
+class Rest:
     """The labels of all kept pictures, of which some shards may be there already.
 
     Args:
@@ -201,6 +201,7 @@ class Labels:
         Raises:
             InputError: if something cannot be written.
         """
+        files.remove_unfinished(self._folder)
         shards = Shards(self._folder / _SHARDS, self._record())
         if shards.are_done and (self._folder / PREDICTED).exists():
             shards.remove()

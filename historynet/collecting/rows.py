@@ -42,6 +42,8 @@ def parse(content: bytes, path: Path, columns: Sequence[str]) -> list[Row]:
     header = [cell.strip() for cell in lines[0][1]] if lines else []
     if missing := [column for column in columns if column not in header]:
         raise InputError(f"{path}: its first line has to name the columns {','.join(columns)}; {missing[0]} is missing")
+    if twice := [column for column in header if header.count(column) > 1]:
+        raise InputError(f"{path}: its first line names the column {twice[0]} twice")
     rows = []
     for number, cells in lines[1:]:
         if not any(cell.strip() for cell in cells):

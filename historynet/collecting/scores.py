@@ -123,7 +123,7 @@ def perceptual_hash(gray: np.ndarray) -> int:
     Returns:
         The bits row by row, the most significant first.
     """
-    small = cv2.resize(gray.astype(np.float32), (_HASHED, _HASHED), interpolation=cv2.INTER_AREA)
-    corner = cv2.dct(small)[:_CORNER, :_CORNER]
+    small = cv2.resize(gray, (_HASHED, _HASHED), interpolation=cv2.INTER_AREA)
+    corner = cv2.dct(small.astype(np.float32))[:_CORNER, :_CORNER]
     bits = np.packbits(corner > np.median(corner))
     return int.from_bytes(bits.tobytes(), "big")

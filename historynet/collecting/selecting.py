@@ -60,9 +60,8 @@ class Kept:
     @cached_property
     def films(self) -> dict[str, Film]:
         """The films by file key."""
-        columns = (film_list.ERA, film_list.NATIONALITY, film_list.GARMENT)
-        words = {column: {getattr(label, column) for label in self.table} for column in columns}
-        return {film.file_key: film for film in film_list.read(self.work / film_list.NAME, words)}
+        listed = film_list.read(self.work / film_list.NAME, labels.words(self.table))
+        return {film.file_key: film for film in listed}
 
     @cached_property
     def _possible(self) -> dict[str, list[Label]]:

@@ -1,14 +1,12 @@
 """The command line that chooses among candidates: the second step to a data set."""
 
-import csv
-import io
 import sys
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from historynet import errors, files, settings
-from historynet.collecting import film_folders, film_list, manifest
+from historynet.collecting import film_folders, film_list, manifest, rows
 from historynet.collecting.choosing import KEPT, OUTCOMES, Chosen, Funnel, as_picture, choose
 from historynet.collecting.settings import CHOOSE, MHMDSettings
 from historynet.commands.running import one_line, run
@@ -63,13 +61,13 @@ def choose_pictures(resolved: MHMDSettings, sheet: bool = False) -> int:
         for one in title if sheet else ():
             if one.candidate.stored:
                 shown[one.outcome].append(manifest.frames_of(work, one.film.file_key) / one.candidate.picture)
-    _write_table(work / WHY, ["picture", "outcome", "like", "distance"], sorted(why))
-    header = ["film", "frames", "candidates", *OUTCOMES]
-    rows = [_row(funnel) for funnel in sorted(funnels, key=lambda funnel: funnel.film)]
+    rows.write(work / WHY, [["picture", "outcome", "like", "distance"], *sorted(why)])
+    funnel = [["film", "frames", "candidates", *OUTCOMES]]
+    funnel += [_row(one) for one in sorted(funnels, key=lambda one: one.film)]
     total = Funnel("all", sum(one.frames for one in funnels), sum((one.outcomes for one in funnels), Counter()))
-    _write_table(work / FUNNEL, header, rows)
+    rows.write(work / FUNNEL, funnel)
     manifest.write(work, kept)
-    _print([header, *rows, _row(total)])
+    _print([*funnel, _row(total)])
     if sheet:
         _draw(work / SHEETS, shown, total.outcomes)
     for film in listed:
@@ -92,16 +90,8 @@ def _row(funnel: Funnel) -> list[object]:
     return [funnel.film, funnel.frames, funnel.candidates, *(funnel.outcomes[outcome] for outcome in OUTCOMES)]
 
 
-def _write_table(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows(rows)
-    files.write_text(path, text.getvalue())
-
-
-def _print(rows: Sequence[Sequence[object]]) -> None:
-    cells = [[one_line(str(cell)) for cell in row] for row in rows]
+def _print(table: Sequence[Sequence[object]]) -> None:
+    cells = [[one_line(str(cell)) for cell in row] for row in table]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     for first, *others in cells:
         numbers = (cell.rjust(width) for cell, width in zip(others, widths[1:], strict=True))
@@ -120,7 +110,7 @@ def _draw(folder: Path, shown: dict[str, list[Path]], counts: Counter[str]) -> N
             continue
         pictures = [images.read_rgb(picture) for picture in evenly(sorted(paths), _ON_A_SHEET)]
         pictures += [None] * (-len(pictures) % _COLUMNS)
-        rows = [pictures[i : i + _COLUMNS] for i in range(0, len(pictures), _COLUMNS)]
+        lines = [pictures[i : i + _COLUMNS] for i in range(0, len(pictures), _COLUMNS)]
         title = f"{outcome}: {len(paths)} pictures of {counts[outcome]} candidates"
-        images.write_rgb(path, figures.grid(rows, [title] + [""] * (_COLUMNS - 1), 160))
+        images.write_rgb(path, figures.grid(lines, [title] + [""] * (_COLUMNS - 1), 160))
         print(one_line(f"{path}: {title}"), flush=True)

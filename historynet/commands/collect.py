@@ -1,14 +1,12 @@
 """The command line that makes candidates of films: the first step to a data set."""
 
-import csv
 import functools
-import io
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from historynet import errors, files, settings, streams
-from historynet.collecting import film_list, persons
+from historynet.collecting import film_list, labels, persons, rows
 from historynet.collecting.film_folders import Job, Options, Result, collect, versions
 from historynet.collecting.settings import MHMDSettings
 from historynet.commands.running import between, one_line, run
@@ -36,7 +34,8 @@ def _run(config: Path, argv: Sequence[str]) -> int:
     add_options(parser)
     arguments = parser.parse_args(argv)
     resolved, _ = settings.resolve(arguments, config, MHMDSettings)
-    listed = film_list.open_list(arguments.films, arguments.private)
+    table = labels.table(resolved.labels, resolved.num_classes)
+    listed = film_list.open_list(arguments.films, arguments.private, labels.words(table))
     return collect_films(listed, resolved, arguments.workers, arguments.keep_versions, arguments.ray)
 
 
@@ -142,12 +141,9 @@ def _shown(results: Iterator[Result]) -> Iterator[Result]:
 
 
 def _write_left_out(path: Path, left_out: Sequence[Result]) -> None:
-    text = io.StringIO()
-    rows = csv.writer(text, lineterminator="\n")
-    rows.writerow(["file_key", "path", "reason"])
-    for result in sorted(left_out, key=lambda result: result.film.file_key):
-        rows.writerow([result.film.file_key, result.film.path, result.reason])
-    files.write_text(path, text.getvalue())
+    ordered = sorted(left_out, key=lambda result: result.film.file_key)
+    lines = [[result.film.file_key, result.film.path, result.reason] for result in ordered]
+    rows.write(path, [["file_key", "path", "reason"], *lines])
 
 
 def _report(results: Sequence[Result], work: Path) -> int:

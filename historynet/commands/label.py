@@ -144,7 +144,7 @@ def _rest(kept: Kept, gpu: str, backend: str) -> int:
     trained = predicting.find(kept.settings.labeller)
     print(one_line(f"labeller: {trained.remark}"), flush=True)
     paths = {name: manifest.path_of(kept.work, picture) for name, picture in pictures.items()}
-    rest = predicting.Labels(kept.work, trained, kept.names, paths, possible)
+    rest = predicting.Rest(kept.work, trained, kept.names, paths, possible)
     with Stop() as stop, stop.at_once(_KEPT), streams.Progress(len(paths), "picture", "labels") as bar:
         if not rest.make(bar.update):
             print("all of it is there already, of the same labeller and pictures")
