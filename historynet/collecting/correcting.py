@@ -23,6 +23,9 @@ _NEAR = 8
 _MOST = 0.001
 """Share of a picture's pixels that may be farther away."""
 
+_SHADES = 40
+"""Different colours besides the palette's, at most: what is smooth has more, and in "levels" none of them is far."""
+
 _LOSSLESS = (".png", ".bmp", ".tif", ".tiff", ".webp")
 
 
@@ -163,7 +166,7 @@ def read_corrected(path: Path, colours: np.ndarray) -> tuple[np.ndarray, str]:
 
     Raises:
         PictureError: if it cannot be read, is transparent somewhere, or has other colours in more than a thousandth of
-            its pixels; with the place of the first.
+            its pixels, or very many of them; with the place of the first.
     """
     data = images.read_bytes(path)
     rgb = images.decode(data, path)
@@ -178,11 +181,12 @@ def read_corrected(path: Path, colours: np.ndarray) -> tuple[np.ndarray, str]:
     indices[other] = apart.argmin(axis=1)
     far = np.zeros_like(other)
     far[other] = apart.min(axis=1) > _NEAR
-    if far.sum() > _MOST * far.size:
-        red, green, blue = rgb[far][0]
+    wrong = far if far.sum() > _MOST * far.size else other
+    if wrong is far or len(np.unique(rgb[other], axis=0)) > _SHADES:
+        red, green, blue = rgb[wrong][0]
         raise PictureError(
-            f"{path}: {far.sum()} pixels have no part's colour, the first at {_place(far)} ({red} {green} {blue}); save "
-            "masks without loss and without smooth edges, as PNG"
+            f"{path}: {wrong.sum()} pixels have no part's colour, the first at {_place(wrong)} ({red} {green} {blue}); "
+            "save masks without loss and without smooth edges, as PNG"
         )
     return indices.astype(np.uint8), f"{path}: {other.sum()} pixels had nearly a part's colour and got it"
 

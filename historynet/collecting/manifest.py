@@ -12,6 +12,9 @@ from historynet.errors import InputError
 
 NAME = "manifest.csv"
 
+MASKS = "masks"
+"""The folder of the masks in that of a film's pictures."""
+
 Box = tuple[float, float, float, float]
 """left, top, right, bottom in pixels of the stored picture."""
 
@@ -53,7 +56,7 @@ def path_of(work: Path, picture: Picture) -> Path:
 
 def mask_of(work: Path, picture: Picture) -> Path:
     """The file of its parsing, which need not be there."""
-    return frames_of(work, picture.file_key) / "masks" / f"{Path(picture.picture).stem}.png"
+    return frames_of(work, picture.file_key) / MASKS / f"{Path(picture.picture).stem}.png"
 
 
 def write(work: Path, pictures: Iterable[Picture]) -> None:

@@ -17,7 +17,7 @@ from historynet.pictures import images
 FOLDER = "parsing"
 """In WORK: what is not beside the pictures."""
 
-TABLE = "masks.csv"
+TABLE = f"{FOLDER}/masks.csv"
 """In WORK."""
 
 BY_HAND = "hand:"

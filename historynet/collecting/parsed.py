@@ -1,6 +1,7 @@
 """Persons with their parsing, as the compact parser is trained and judged by them."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 
 import cv2
@@ -18,6 +19,9 @@ from historynet.systems.parser.settings import ParserSettings
 
 _COUNTED = 1000
 """Parsing pictures, at most, that the shares of the classes are counted in."""
+
+_REMEMBERED = 1000
+"""Parsings that are in memory, decoded: some 100 KB each."""
 
 _PART_HEIGHT = (0.3, 0.7)
 """Of a person's height: of the parts that half of the samples are."""
@@ -97,6 +101,8 @@ class Persons:
                 f"({len(missing)} of {len(names)} pictures have none); add it, or remove the picture"
             )
         self._decode = decoder(drawing)
+        # Decoding takes longer than all else that is done to a sample.
+        self._classes = lru_cache(_REMEMBERED)(self._read_classes)
 
     def __len__(self) -> int:
         return len(self._names)
@@ -111,12 +117,15 @@ class Persons:
         Raises:
             PictureError: if one of them cannot be read, or they are not of one size.
         """
-        rgb, drawn = images.read_rgb(self.picture(index)), self._drawn / self._found[index]
-        parsing = images.read_rgb(drawn)
-        if parsing.shape != rgb.shape:
-            (height, width), (rows, columns) = rgb.shape[:2], parsing.shape[:2]
+        rgb, classes = images.read_rgb(self.picture(index)), self._classes(index)
+        if classes.shape != rgb.shape[:2]:
+            (height, width), (rows, columns) = rgb.shape[:2], classes.shape
+            drawn = self._drawn / self._found[index]
             raise PictureError(f"{drawn}: {columns}x{rows} pixels, but its picture has {width}x{height}")
-        return rgb, self._decode(parsing)
+        return rgb, classes
+
+    def _read_classes(self, index: int) -> np.ndarray:
+        return self._decode(images.read_rgb(self._drawn / self._found[index]))
 
 
 def open_persons(settings: ParserSettings, names: Sequence[str]) -> Persons:

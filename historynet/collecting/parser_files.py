@@ -67,7 +67,11 @@ class Description:
 _REQUIRED = ("model", "layout", "order", "unit", "activation", "classes", "licence")
 _OPTIONAL: Mapping[str, Any] = {
     **dict.fromkeys(("input", "multiple", "longest")),
-    **{"scale": 1.0, "mean": (0.0,) * 3, "std": (1.0,) * 3, "margin": 0.1, "output": 0},
+    "scale": 1.0,
+    "mean": (0.0,) * 3,
+    "std": (1.0,) * 3,
+    "margin": 0.1,
+    "output": 0,
 }
 
 

@@ -3,7 +3,7 @@
 import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 
@@ -167,9 +167,8 @@ class Parser:
         elif self.description.channels_first:
             answer = answer.transpose(1, 2, 0) if answer.ndim == 3 else answer
         if answer.ndim != 3 or answer.shape[2] != classes:
-            raise InputError(
-                f"{self.description.path}: names {classes} classes, but its model gives {' x '.join(map(str, answer.shape))}"
-            )
+            shape = " x ".join(map(str, answer.shape))
+            raise InputError(f"{self.description.path}: names {classes} classes, but its model gives {shape}")
         values = place.put_back(np.ascontiguousarray(answer, np.float32))
         values -= values.max(axis=2, keepdims=True)
         return self._indices[values.argmax(axis=2)], 1 / np.exp(values).sum(axis=2)

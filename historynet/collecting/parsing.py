@@ -118,11 +118,14 @@ class Masks:
         Raises:
             InputError: if the parser cannot be used, or something not be written.
         """
+        files.remove_unfinished(self._work / masks.FOLDER)
         shards = Shards(self._work / masks.FOLDER / "shards", self._record())
         if shards.are_done and all(masks.of(self._work, picture) for picture in self._pictures):
             shards.remove()
             return False
         shards.begin()
+        for key in {picture.file_key for picture in self._pictures}:
+            files.remove_unfinished(manifest.frames_of(self._work, key) / manifest.MASKS)
         self._redraw()
         missing = []
         for shard in self._shards(shards):
@@ -143,7 +146,8 @@ class Masks:
     def _record(self) -> dict[str, object]:
         from historynet import __version__
 
-        pictures = [(picture.picture, picture.boxes, picture.sharpness, picture.tone) for picture in self._pictures]
+        # What is measured of a picture is another where the picture is.
+        pictures = (f"{one.picture} {one.boxes} {one.sharpness} {one.tone}" for one in self._pictures)
         return {
             "version": __version__,
             "parser": digest_of_file(self._parser.path),

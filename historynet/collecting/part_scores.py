@@ -96,7 +96,7 @@ def measure(
 
 
 class Judge:
-    """Evaluates a compact parser on pictures that are held out; writes iou.csv and confusion.csv into the epoch's folder.
+    """Evaluates a compact parser on pictures that are held out; writes iou.csv and confusion.csv for each epoch.
 
     Each picture is taken for one person.
 

@@ -219,12 +219,12 @@ class Rest:
     def _record(self) -> dict[str, object]:
         from historynet import __version__
 
-        possible = [None if one is None else list(one) for one in self._possible]
+        asked = (f"{name} {possible}" for name, possible in zip(self._pictures, self._possible, strict=True))
         return {
             "version": __version__,
             "network": digest_of_file(self._trained.path),
             "temperature": self._trained.temperature,
-            "pictures": digest_of([list(self._pictures), possible]),
+            "pictures": digest_of(asked),
         }
 
     def _shards(self, shards: Shards) -> Iterator[Shard]:

@@ -1,10 +1,8 @@
 """Work on all pictures in shards, each a table that is whole or not there, so that a stopped run goes on."""
 
 import hashlib
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from historynet import files
 from historynet.errors import InputError
@@ -25,10 +23,12 @@ def digest_of_file(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def digest_of(content: Any) -> str:
-    """SHA-256 of what JSON can hold, hexadecimal."""
-    text = json.dumps(content, separators=(",", ":"))
-    return hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()
+def digest_of(lines: Iterable[str]) -> str:
+    """SHA-256 of lines, hexadecimal."""
+    sha256 = hashlib.sha256()
+    for line in lines:
+        sha256.update(f"{line}\n".encode(errors="surrogateescape"))
+    return sha256.hexdigest()
 
 
 class Shards:

@@ -7,12 +7,14 @@ import numpy as np
 
 from historynet.systems.parser.architecture import CLASSES
 
-TAGS = tuple(
-    "null accessories bag belt blazer blouse bodysuit boots bra bracelet cape cardigan clogs coat dress earrings flats "
-    "glasses gloves hair hat heels hoodie intimate jacket jeans jumper leggings loafers necklace panties pants pumps "
-    "purse ring romper sandals scarf shirt shoes shorts skin skirt sneakers socks stockings suit sunglasses sweater "
-    "sweatshirt swimwear t-shirt tie tights top vest wallet watch wedges".split()
-)
+_WORDS = """
+null accessories bag belt blazer blouse bodysuit boots bra bracelet cape cardigan clogs coat dress
+earrings flats glasses gloves hair hat heels hoodie intimate jacket jeans jumper leggings loafers
+necklace panties pants pumps purse ring romper sandals scarf shirt shoes shorts skin skirt sneakers socks
+stockings suit sunglasses sweater sweatshirt swimwear t-shirt tie tights top vest wallet watch wedges
+"""
+
+TAGS = tuple(_WORDS.split())
 """In their order: drawn in the colours that PASCAL has for 0, 1, 2, ..."""
 
 _TAGS_OF = MappingProxyType(
@@ -47,7 +49,10 @@ _TOP = 0.35
 
 
 def pascal_colours(count: int) -> np.ndarray:
-    """PASCAL's colours, uint8 RGB (count, 3): bit b of each channel's highest bits is bit 3b + channel of the number."""
+    """PASCAL's colours, uint8 RGB (count, 3).
+
+    Of a number's bits 0, 3, 6, ... are red's from the highest down, 1, 4, ... green's, 2, 5, ... blue's.
+    """
     numbers = np.arange(count)
     colours = np.zeros((count, 3), np.uint8)
     for bit in range(8):

@@ -39,7 +39,7 @@ class Architecture:
     classes: tuple[str, ...] = CLASSES
 
     def __post_init__(self):
-        if math.gcd(self.height, self.width) % STEP or not STEP <= min(self.height, self.width):
+        if math.gcd(self.height, self.width) % STEP or min(self.height, self.width) < STEP:
             raise ValueError(f"the sides of its pictures must be multiples of {STEP}, not {self.height}x{self.width}")
         if max(self.height, self.width) > 4096:
             raise ValueError("its pictures must have at most 4096 pixels a side")
