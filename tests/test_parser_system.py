@@ -123,7 +123,7 @@ def test_samples_vary_with_the_epoch_and_alike_again(tmp_path):
     first, again, other = looks(0), looks(0), looks(1)
     for one, same, next_one in zip(first, again, other, strict=True):
         assert one["rgb"].shape == (64, 32, 3) and one["classes"].shape == (64, 32)
-        assert 0 <= one["rgb"].min() and one["rgb"].max() <= 255
+        assert one["rgb"].min() >= 0 and one["rgb"].max() <= 255
         assert all(np.array_equal(one[name], same[name]) for name in one)
         assert not np.array_equal(one["rgb"], next_one["rgb"])
         assert set(np.unique(one["classes"])) <= {CLASSES.index(parts.TO_COMPACT[name]) for name in SHOWN}

@@ -11,8 +11,8 @@ from pathlib import Path
 from historynet import files
 from historynet.collecting import labels, provenance
 from historynet.collecting.assembling import Assembled, Entry
+from historynet.collecting.jobs import write_picture
 from historynet.collecting.provenance import TEST, TRAIN, Origin
-from historynet.collecting.sampling import write_picture
 from historynet.data.mhmd import PARSING_SUFFIX
 from historynet.errors import InputError
 from historynet.parallel import map_ahead
