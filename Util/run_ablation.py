@@ -13,7 +13,7 @@ try:
     from historynet.commands import compare, running
     from historynet.comparing import rendering
     from historynet.comparing.metrics import CONVENTIONS
-    from historynet.experiments import ablation
+    from historynet.experiments import ablation, trainings
 except ModuleNotFoundError as error:
     print(f"error: {error}: `make setup`, then `. .venv/bin/activate` (README.md, Try it)", file=sys.stderr)
     sys.exit(2)
@@ -39,7 +39,7 @@ def main(argv: Sequence[str]) -> int:
     runs = ablation.plan(ROOT, out, options)
     codes = []
     for run in runs:
-        codes.append(ablation.execute(run))
+        codes.append(trainings.execute(run))
         if codes[-1] not in (errors.DONE, errors.SKIPPED):
             return codes[-1]
     lpips = compare.find_lpips(use_gpu=False)

@@ -11,9 +11,8 @@ from pathlib import Path
 
 try:
     from historynet import errors, settings, streams
-    from historynet.commands import running
+    from historynet.commands import compare, running
     from historynet.comparing import answers, survey
-    from historynet.errors import InputError
 except ModuleNotFoundError as error:
     print(f"error: {error}: `make setup`, then `. .venv/bin/activate` (README.md, Try it)", file=sys.stderr)
     sys.exit(2)
@@ -30,14 +29,7 @@ def main(argv: Sequence[str]) -> int:
 
 def make_page(arguments: argparse.Namespace) -> int:
     """Writes the page; the exit code."""
-    folders = {}
-    for text in arguments.types:
-        label, _, folder = text.partition("=")
-        if not label.strip() or not label.isprintable() or not folder:
-            raise InputError(f"{text}: a type is LABEL=FOLDER")
-        if label in folders:
-            raise InputError(f"{text}: {label} is the label of {folders[label]}, too; each type has its own")
-        folders[label] = Path(folder)
+    folders = compare.named_folders(arguments.types, "a type is LABEL=FOLDER")
     chosen = survey.choose(folders, arguments.truth, arguments.pictures, arguments.seed)
     with streams.Progress(len(chosen), "picture") as bar:
         notes = survey.write_page(arguments.out, chosen, list(folders), arguments.truth, arguments.side, bar.update)

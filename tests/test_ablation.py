@@ -13,7 +13,7 @@ from conftest import ROOT, write_picture
 
 from historynet.comparing.metrics import CONVENTIONS
 from historynet.errors import InputError
-from historynet.experiments import ablation
+from historynet.experiments import ablation, trainings
 from historynet.pictures import images
 
 OPTIONS = ["--seed", "3", "--width", "0.25", "--num-epochs", "2", "--lambda-par", "0.5", "--vgg16-weights", "none"]
@@ -104,7 +104,7 @@ def test_wrong_options(project, options, words):
 def test_other_settings_do_not_continue_a_run(project):
     runs = plan(project)
     plan(project)
-    assert ablation.execute(runs[1]) == 0
+    assert trainings.execute(runs[1]) == 0
     before = {path: path.read_bytes() for path in (project / "out").rglob("*.json")}
     with pytest.raises(InputError, match="HistoryNet_Classifier/settings.json: an ablation with other settings"):
         plan(project, "--seed", "4")
@@ -183,20 +183,20 @@ def test_a_start_that_a_trainer_refused_does_not_block_the_corrected_one(project
     trainer = plan(project)[0].trainer
     trainer.write_text(TRAINER.format(body="sys.exit(2 if settings['train_data'].endswith('mistyped') else 0)"))
     wrong = plan(project, "--train-data", "mistyped")
-    assert ablation.execute(wrong[0]) == 2
+    assert trainings.execute(wrong[0]) == 2
     right = plan(project, "--train-data", str(project / "test"))
     assert json.loads(right[0].settings_file.read_text())["train_data"] == str(project / "test")
-    assert ablation.execute(right[0]) == 0
+    assert trainings.execute(right[0]) == 0
 
 
 def test_a_run_that_failed_goes_on_where_it_was(project):
     *others, last = plan(project)
     last.trainer.write_text(TRAINER.format(body="sys.exit(4)"))
-    assert [ablation.execute(run) for run in (*others, last)] == [0, 0, 0, 4]
+    assert [trainings.execute(run) for run in (*others, last)] == [0, 0, 0, 4]
     last.trainer.write_text(TRAINER.format(body=""))
     runs = plan(project)
-    assert [ablation.execute(run) for run in runs] == [0, 0, 0, 0]
-    assert [ablation.execute(run) for run in runs] == [0, 0, 0, 0]
+    assert [trainings.execute(run) for run in runs] == [0, 0, 0, 0]
+    assert [trainings.execute(run) for run in runs] == [0, 0, 0, 0]
     calls = [(run.folder / "calls.txt").read_text().split() for run in runs]
     assert calls == [["train", "colorize"]] * 3 + [["train", "train", "colorize"]]
 
@@ -204,7 +204,7 @@ def test_a_run_that_failed_goes_on_where_it_was(project):
 def test_the_report(project):
     runs = plan(project)
     for run in runs:
-        ablation.execute(run)
+        trainings.execute(run)
     table = ablation.report(runs, project / "report", CONVENTIONS["exact"], None, rows=2)
     assert list(table.rows) == list(ablation.TRAINERS)
     assert all(len(row.scores) == 3 for row in table.rows.values())
@@ -228,9 +228,9 @@ time.sleep(900)
     run = plan(project)[0]
     run.trainer.write_text(TRAINER.format(body=body))
     code = (
-        "import sys, pathlib; from historynet.experiments import ablation; "
+        "import sys, pathlib; from historynet.experiments import ablation, trainings; "
         f"runs = ablation.plan(pathlib.Path({str(project)!r}), pathlib.Path({str(project / 'out')!r}), sys.argv[1:]); "
-        "sys.exit(ablation.execute(runs[0]))"
+        "sys.exit(trainings.execute(runs[0]))"
     )
     options = [*OPTIONS, "--test-data", str(project / "test")]
     environment = os.environ | {"PYTHONPATH": str(ROOT)}

@@ -16,7 +16,7 @@ from PIL import ExifTags, Image, IptcImagePlugin
 from test_newer_formats import planes, psd, resource
 from test_profiles import with_chunk
 
-from historynet.pictures import formats
+from historynet.pictures import captions, formats, metadata
 
 RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 DC = "http://purl.org/dc/elements/1.1/"
@@ -295,6 +295,24 @@ def test_bad_xmp_never_costs_the_picture(tmp_path, rgb, source, name):
     assert xmp_of(result) == b""
     assert [("left out" in note) for note in picture.notes] == [True]
     assert ("larger than 4 MB" in picture.notes[0]) == (name == "large")
+
+
+def test_what_raises_while_it_is_read_is_left_out_with_a_note():
+    notes = []
+    assert metadata.of_bytes(b"Exif\0\0of neither order", notes) is None
+    assert notes == ["its EXIF data is damaged and is left out"]
+    notes = []
+    assert captions.found(lambda: struct.unpack(">I", b"cut"), notes) == captions.Blocks()
+    assert notes == ["its XMP and IPTC data is damaged and is left out"]
+    assert captions.found(lambda: captions.Blocks(b"sound"), notes).xmp == b"sound" and len(notes) == 1
+
+
+def test_too_little_memory_is_no_damage():
+    def read():
+        raise MemoryError
+
+    with pytest.raises(MemoryError):
+        metadata.unless_damaged(read, "EXIF data", [])
 
 
 def test_a_packed_bomb_in_a_png_file_costs_neither_memory_nor_the_picture(tmp_path, rgb):

@@ -5,6 +5,7 @@ import pytest
 from conftest import write_picture
 
 from historynet.colorizing.colorizer import Colorizer
+from historynet.comparing import sheets
 from historynet.pictures import color, figures, images
 from historynet.systems import loading
 from historynet.systems.film_cnn.architecture import Architecture
@@ -108,6 +109,8 @@ def test_methods_side_by_side(originals, tmp_path, drawn, run, figure, truth):
     assert (tmp_path / "fig.png").is_file() and (tmp_path / "fig.pdf").is_file()
     code, _, err = run(SCRIPT, figure, originals, "--method", "Ours")
     assert code == 2 and "NAME=DIR" in err
+    code, _, err = run(SCRIPT, figure, originals, *given, *given[-2:])
+    assert code == 2 and "Ours is the label of" in err
 
 
 def test_a_sheet_of_alternatives_has_a_row_for_each_picture_of_a_folder(film_cnn, originals, tmp_path, run):
@@ -118,3 +121,22 @@ def test_a_sheet_of_alternatives_has_a_row_for_each_picture_of_a_folder(film_cnn
     assert [line.split(",")[0] for line in printed.splitlines() if "alternative 1: " in line] == NAMES
     assert images.read_rgb(sheet).shape[0] >= len(NAMES) * 32
     assert run("Util/alternatives.py", "--pretrained", film_cnn, tmp_path / "none")[0] == 2
+
+
+def test_a_sheet_holds_what_the_colorizer_makes_of_a_picture(film_cnn, tmp_path):
+    picture = np.random.default_rng(0).integers(0, 256, (64, 80, 3), np.uint8)
+    images.write_rgb(tmp_path / "a.png", picture)
+    colorizer = Colorizer(film_cnn)
+    sheet, lines = sheets.with_alternatives(colorizer, [tmp_path / "a.png"], 1, 3, 32)
+    (other,) = colorizer.alternatives(picture, 1, seed=3, borders=False)
+    expected = [color.to_gray(picture), colorizer(picture, borders=False), other.rgb]
+    # Columns are 40 wide, with gaps of 4, under titles of 28.
+    for i, wanted in enumerate(expected):
+        cell = sheet[28:60, 44 * i : 44 * i + 40].astype(int)
+        assert np.abs(cell - figures.scale(wanted, 32)).mean() < 2
+    assert sheet.shape == (64, 4 * 44 - 4, 3)
+    sure = sheet[28:60, 132:172]
+    assert np.ptp(sure, axis=2).max() == 0
+    assert sure.mean() == pytest.approx(255 * colorizer.confidence(picture).mean(), abs=3)
+    said = f"log probability {other.log_probability:.3f}, distance {other.distance:.2f}"
+    assert lines == [f"a.png, alternative 1: {said}"]

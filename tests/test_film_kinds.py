@@ -3,6 +3,8 @@
 from fractions import Fraction
 
 import av
+import fuzz_films
+import fuzzing
 import numpy as np
 import pytest
 from test_film_matrix import CASES, make, seen
@@ -250,3 +252,14 @@ def test_the_zero_of_a_clock_is_no_time_of_making():
     assert streams.of_the_film(tags) == {"title": "Moving shapes"}
     tags["creation_time"] = "1998-05-06T07:08:09.000000Z"
     assert streams.of_the_film(tags) == tags
+
+
+@pytest.mark.formats
+@pytest.mark.slow
+def test_mutated_films_of_all_kinds_hold_no_surprises():
+    # 260 and 649 were faults once: sound without a rate, and a time far behind the last picture.
+    numbers = (*range(60), 260, 649)
+    report = fuzzing.run(fuzz_films.attempt, numbers, seconds=10, memory=fuzz_films.MEMORY, prepare=fuzz_films.prepare)
+    assert not report.faults, report
+    assert report.ends.total() == len(numbers)
+    assert min(report.ends["refused"], report.ends["damaged"], report.ends["sound"]) > 0

@@ -382,9 +382,13 @@ def test_colours_are_every_fourth_pixels(tree):
 def test_a_temperature_below_0_and_a_damaged_table_of_bins_are_said(tmp_path, run, monkeypatch):
     code, _, err = run("SOURCE_FilmCNN/colorization.py", tmp_path, "--temperature", "-0.1")
     assert code == 2 and "--temperature: '-0.1' will not do; it takes a number of at least 0" in err
+    whole = bins._FILE.read_text()
+    assert "\n120,0,0\n" in whole
     for content, words in (
         ("bin,a,b\n0,0,x\n", "damaged"),
-        ("bin,a,b\n0,0,0\n", "does not hold 313 colours"),
+        ("bin,a,b\n0,0,0\n", "does not hold the 313 colours"),
+        (whole.replace("\n120,0,0\n", "\n120,0,1\n"), "does not hold the 313 colours"),
+        (whole.replace("\n120,0,0\n", "\n120,65536,0\n"), "damaged"),
         ("\xff\x00", "damaged"),
         (None, "No such file"),
     ):

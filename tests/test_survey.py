@@ -256,7 +256,7 @@ def test_what_is_wrong_is_said_in_one_line(folders, run):
     assert "zhang: 12 pictures, 13 are needed (--pictures)" in refused(a, b, "--pictures", 13)
     assert "--pictures: invalid number from 5 to 1000 value: '4'" in refused(a, b, "--pictures", 4)
     assert "zhang: a type is LABEL=FOLDER" in refused("zhang")
-    assert "is the label of" in refused(a, a)
+    assert f"zhang is the label of {folders / 'zhang'}, too; each folder has its own" in refused(a, b, a)
     assert "other: no type is called so, but zhang, fine-tuned" in refused(a, b, "--truth", "other")
     (folders / "zhang/old01.png").write_bytes((folders / "zhang/old01_reconstructed.jpg").read_bytes())
     assert "old01.png and old01_reconstructed.jpg are both old01" in refused(a, b)

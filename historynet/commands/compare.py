@@ -2,7 +2,7 @@
 
 import argparse
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -105,18 +105,28 @@ def results_parser(description: str) -> settings.Parser:
     return parser
 
 
-def named_folders(texts: Iterable[str]) -> dict[str, Path]:
-    """Folders by name, of the texts of --method.
+def named_folders(
+    texts: Iterable[str], told: str = "--method takes NAME=DIR", called: Callable[[str], str] = str
+) -> dict[str, Path]:
+    """Folders by label, of arguments LABEL=DIR.
+
+    Args:
+        texts: the arguments.
+        told: what is said of one that is none.
+        called: a label as it is given -> as it is used.
 
     Raises:
-        InputError: if one is not NAME=DIR.
+        InputError: if one is not LABEL=DIR, or two have the same label.
     """
     named = {}
     for text in texts:
-        name, _, folder = text.partition("=")
-        if not name or not folder:
-            raise InputError(f"--method {text}: it takes NAME=DIR")
-        named[name] = Path(folder)
+        label, _, folder = text.partition("=")
+        if not label.strip() or not label.isprintable() or not folder:
+            raise InputError(f"{text}: {told}")
+        label = called(label)
+        if label in named:
+            raise InputError(f"{text}: {label} is the label of {named[label]}, too; each folder has its own")
+        named[label] = Path(folder)
     return named
 
 
@@ -132,8 +142,7 @@ def find_results(arguments: argparse.Namespace) -> tuple[Path, dict[str, Path]]:
     experiment = methods.EXPERIMENTS[arguments.experiment]
     named = ablation.find_results(arguments.folder) if arguments.experiment == "ablation" else {}
     named |= {methods.ORIGINALS: arguments.originals} if arguments.originals else {}
-    for name, folder in named_folders(arguments.method).items():
-        named[methods.method_name(name, experiment)] = folder
+    named |= named_folders(arguments.method, called=lambda name: methods.method_name(name, experiment))
     folders, others = methods.find_folders(arguments.folder, experiment, named)
     originals = folders.pop(methods.ORIGINALS, None)
     if originals is None:

@@ -35,13 +35,13 @@ class _Best(str):
 
 def as_text(table: Table) -> str:
     """For a terminal: columns of equal width, the best of each with an asterisk."""
-    parts = [f"{title}\n" + _text(cells) for title, cells in _parts(table)]
+    parts = [f"{title}\n" + text_of(cells) for title, cells in _parts(table)]
     return "\n\n".join([*parts, "\n".join(table.notes("* best"))])
 
 
 def as_markdown(table: Table) -> str:
     """Tables of Markdown, the best of each column in bold."""
-    parts = [f"**{title}**\n\n" + _markdown(cells) for title, cells in _parts(table)]
+    parts = [f"**{title}**\n\n" + markdown_of(cells) for title, cells in _parts(table)]
     return "\n\n".join([*parts, "\n".join(f"- {note}" for note in table.notes("bold: best"))])
 
 
@@ -141,6 +141,28 @@ def draw_pictures(
     figures.print_pictures(pictures, titles, paths)
 
 
+def text_of(lines: Sequence[Sequence[str]]) -> str:
+    """Lines of cells, the first the headers, as columns of equal width."""
+    lines = [[cell + ("*" if isinstance(cell, _Best) else " ") for cell in line] for line in lines]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    aligned = [
+        "  ".join(
+            cell.rjust(width) if i else cell.ljust(width)
+            for i, (cell, width) in enumerate(zip(line, widths, strict=True))
+        )
+        for line in lines
+    ]
+    return "\n".join(line.rstrip() for line in (aligned[0], "-" * len(aligned[0]), *aligned[1:]))
+
+
+def markdown_of(lines: Sequence[Sequence[str]]) -> str:
+    """Lines of cells, the first the headers, as a table of Markdown."""
+    rows = [
+        "| " + " | ".join(f"**{cell}**" if isinstance(cell, _Best) else cell for cell in line) + " |" for line in lines
+    ]
+    return "\n".join([rows[0], "|---|" + "---:|" * (len(lines[0]) - 1), *rows[1:]])
+
+
 def evenly(items: Sequence[Item], count: int) -> list[Item]:
     """So many items, spread evenly over all from the first to the last; all if there are fewer."""
     return [items[i] for i in np.unique(np.linspace(0, len(items) - 1, count).round().astype(int))]
@@ -203,26 +225,6 @@ def _number(value: float) -> str:
 def _with_difference(value: str, difference: float) -> str:
     decimals = len(value.partition(".")[2])
     return value if math.isnan(difference) else f"{value} ({difference:+.{decimals}f})"
-
-
-def _text(lines: Sequence[Sequence[str]]) -> str:
-    lines = [[cell + ("*" if isinstance(cell, _Best) else " ") for cell in line] for line in lines]
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    aligned = [
-        "  ".join(
-            cell.rjust(width) if i else cell.ljust(width)
-            for i, (cell, width) in enumerate(zip(line, widths, strict=True))
-        )
-        for line in lines
-    ]
-    return "\n".join(line.rstrip() for line in (aligned[0], "-" * len(aligned[0]), *aligned[1:]))
-
-
-def _markdown(lines: Sequence[Sequence[str]]) -> str:
-    rows = [
-        "| " + " | ".join(f"**{cell}**" if isinstance(cell, _Best) else cell for cell in line) + " |" for line in lines
-    ]
-    return "\n".join([rows[0], "|---|" + "---:|" * (len(lines[0]) - 1), *rows[1:]])
 
 
 def _latex(lines: Sequence[Sequence[str]]) -> str:

@@ -2,7 +2,7 @@
 
 import hashlib
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Sized
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -236,7 +236,7 @@ def fingerprint(names: Sequence[str]) -> str:
     return hashlib.sha256("\n".join(names).encode(errors="surrogateescape")).hexdigest()
 
 
-def steps_per_epoch(settings: Settings, samples: Samples) -> int:
+def steps_per_epoch(settings: Settings, samples: Sized) -> int:
     """Batches in an epoch.
 
     Raises:

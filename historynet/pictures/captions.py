@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from PIL import Image
 
-from historynet.pictures import jpeg, png, tiff_pages, xmp
+from historynet.pictures import jpeg, metadata, png, tiff_pages, xmp
 from historynet.pictures.decoded import Source
 from historynet.pictures.jpeg2000 import Jpeg2000, boxes
 from historynet.pictures.jpegxl import JpegXl
@@ -69,14 +69,7 @@ class Captions:
 
 def found(find: Callable[[], Blocks], notes: list[str]) -> Blocks:
     """What one of the following functions finds in a file; nothing, with a note, if it is damaged."""
-    try:
-        return find()
-    except MemoryError:
-        raise
-    # Pillow decodes each value when it is asked for, trusting types and counts of the file. The picture is sound.
-    except Exception:
-        notes.append("its XMP and IPTC data is damaged and is left out")
-        return Blocks()
+    return metadata.unless_damaged(find, "XMP and IPTC data", notes) or Blocks()
 
 
 def of_image(image: Image.Image, data: bytes) -> Blocks:

@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Callable
+from typing import TypeVar
 
 from PIL import ExifTags, Image
 
@@ -12,9 +13,30 @@ _TIFF_TEXTS |= {0x4746, 0x4749, *range(0x9C9B, 0x9CA0)}
 """Tags of a TIFF file's first directory that speak of the picture, the last as Windows writes them (rating, title,
 comment, author, keywords, subject); the others of how the file stores it."""
 
+Found = TypeVar("Found")
+
 _SRGB = 1
 _NO_TEXTS = frozenset({513, 514, 700, 33723, 34377, 34675})
 """A thumbnail; XMP, IPTC data, Photoshop's resources and a profile, which have places of their own."""
+
+
+def unless_damaged(read: Callable[[], Found], what: str, notes: list[str]) -> Found | None:
+    """What a function reads in a file beside its pixels; None, with a note, if it is damaged.
+
+    Args:
+        read: reads it all.
+        what: what it reads, for the note.
+        notes: of the picture, which is sound.
+    """
+    try:
+        return read()
+    except MemoryError:
+        raise
+    # Pillow decodes each value when it is asked for, trusting types and counts of the file: damaged ones raise whatever
+    # Python raises.
+    except Exception:
+        notes.append(f"its {what} is damaged and is left out")
+        return None
 
 
 def of_image(image: Image.Image, notes: list[str]) -> Image.Exif | None:
@@ -46,17 +68,13 @@ def of_bytes(block: bytes, notes: list[str]) -> Image.Exif | None:
 
 
 def _sound(read: Callable[[], Image.Exif], notes: list[str]) -> Image.Exif | None:
-    try:
+    def read_all() -> Image.Exif:
         exif = read()
-        exif.tobytes()
-    except MemoryError:
-        raise
-    # Pillow decodes each value when it is asked for, and encodes it in tobytes, trusting types and counts of the file:
-    # damaged ones raise what Python raises. The picture is sound.
-    except Exception:
-        notes.append("its EXIF data is damaged and is left out")
-        return None
-    return exif if len(exif) else None
+        exif.tobytes()  # its values are encoded only here
+        return exif
+
+    exif = unless_damaged(read_all, "EXIF data", notes)
+    return exif or None
 
 
 def _copied(source: Image.Exif, is_tiff: bool, dpi: tuple[float, float] | None) -> Image.Exif:

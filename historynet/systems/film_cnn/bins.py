@@ -1,6 +1,7 @@
 """The 313 colours of ab between which the network chooses, and a colour as a distribution over them."""
 
 import functools
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,9 @@ from historynet.errors import InputError
 
 COUNT = 313
 _FILE = Path(__file__).with_name("bins.csv")
+
+_CHECKSUM = 0x60E58B8E
+"""CRC-32 of the colours as pairs of little-endian 16-bit integers: one that is changed colours wrongly."""
 
 
 @functools.cache
@@ -23,12 +27,12 @@ def centres() -> np.ndarray:
     with files.reading(_FILE):
         text = _FILE.read_text(encoding="ascii", errors="replace")
     try:
-        rows = np.array([[int(cell) for cell in line.split(",")] for line in text.splitlines()[1:]])
-    except ValueError as error:
+        rows = np.array([[int(cell) for cell in line.split(",")] for line in text.splitlines()[1:]], "<i2")
+    except (ValueError, OverflowError) as error:
         raise InputError(f"{_FILE}: damaged ({error}); install the project again") from error
     is_whole = rows.shape == (COUNT, 3) and (rows[:, 0] == np.arange(COUNT)).all()
-    if not is_whole or len(np.unique(rows[:, 1:], axis=0)) != COUNT:
-        raise InputError(f"{_FILE}: damaged, it does not hold {COUNT} colours; install the project again")
+    if not is_whole or zlib.crc32(rows[:, 1:].tobytes()) != _CHECKSUM:
+        raise InputError(f"{_FILE}: damaged, it does not hold the {COUNT} colours; install the project again")
     return rows[:, 1:].astype(np.float32)
 
 

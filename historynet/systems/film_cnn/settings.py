@@ -60,24 +60,10 @@ class FilmCNNSettings(PictureListSettings):
         "with neither this nor MULTI_SCALE it is the network of Zhang et al. (2016)",
         fixed=RUN,
     )
-    vgg16_weights: str = setting(
-        text,
-        TRAIN,
-        "network",
-        "initial weights of VGG16's blocks 1 to 3",
-        "'imagenet' (downloaded by Keras), 'none' (random), a .h5 file, or a .npz of some layers' arrays "
-        "(block1_conv1_kernel, block1_conv1_bias, ...), or a .keras file of stage 0",
-        path=vgg16_source.is_path,
-        fixed=RUN,
+    vgg16_weights: str = vgg16_source.weights_setting(
+        "initial weights of VGG16's blocks 1 to 3", more=", or a .keras file of stage 0"
     )
-    vgg16_preprocessing: bool = setting(
-        boolean,
-        TRAIN,
-        "network",
-        "let VGG16 see L as it was trained to",
-        "in 0..255 less ImageNet's mean, by a change of its first layer; no: in 0..1",
-        fixed=RUN,
-    )
+    vgg16_preprocessing: bool = vgg16_source.preprocessing_setting("let VGG16 see L as it was trained to")
     frozen_features: bool = setting(
         boolean, TRAIN, "network", "keep VGG16's blocks as they are", "no: they are trained along", fixed=RUN
     )

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from historynet.settings.accepting import boolean, integer, number, text
+from historynet.settings.accepting import integer, number, text
 from historynet.settings.declared import COLORIZE, RUN, TRAIN, setting
 from historynet.systems import vgg16_source
 from historynet.systems.gray_vgg16.architecture import HALVINGS
@@ -27,23 +27,9 @@ class GrayVGG16Settings(PictureListSettings):
         "ImageNet's 1000, also where pictures of some of them are trained on",
         fixed=RUN,
     )
-    vgg16_weights: str = setting(
-        text,
-        TRAIN,
-        "network",
-        "initial weights",
-        "'imagenet' (downloaded by Keras), 'none' (random), a .h5 file of the whole network, or a .npz of some layers' "
-        "arrays (block1_conv1_kernel, block1_conv1_bias, ...)",
-        path=vgg16_source.is_path,
-        fixed=RUN,
-    )
-    vgg16_preprocessing: bool = setting(
-        boolean,
-        TRAIN,
-        "network",
-        "let these see L as they were trained to",
-        "in 0..255 less ImageNet's mean, by a change of the first layer; no: in 0..1",
-        fixed=RUN,
+    vgg16_weights: str = vgg16_source.weights_setting("initial weights", "a .h5 file of the whole network")
+    vgg16_preprocessing: bool = vgg16_source.preprocessing_setting(
+        "let these see L as they were trained to", "the first layer"
     )
     learning_rate: float = setting(number(above=True), TRAIN, "optimiser", "step size of gradient descent")
     momentum: float = setting(

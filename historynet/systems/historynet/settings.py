@@ -7,7 +7,7 @@ from typing import Any
 
 from historynet.errors import InputError
 from historynet.settings.accepting import boolean, integer, number, number_for_each, text, word
-from historynet.settings.declared import BOTH, RUN, TRAIN, setting
+from historynet.settings.declared import BOTH, RUN, TRAIN, pretrained_setting, setting
 from historynet.systems import vgg16_source
 from historynet.systems.historynet import shipped
 from historynet.systems.historynet.optimizer_settings import OptimizerSettings
@@ -109,23 +109,9 @@ class HistoryNetSettings(OptimizerSettings):
         optional=True,
         fixed=RUN,
     )
-    vgg16_weights: str = setting(
-        text,
-        TRAIN,
-        "network",
-        "initial weights of G0",
-        "'imagenet' (downloaded by Keras), 'none' (random), a .h5 file, or a .npz of some layers' arrays "
-        "(block1_conv1_kernel, block1_conv1_bias, ...)",
-        path=vgg16_source.is_path,
-        fixed=RUN,
-    )
-    vgg16_preprocessing: bool = setting(
-        boolean,
-        TRAIN,
-        "network",
-        "let VGG16 see L as it was trained to",
-        "in 0..255 less ImageNet's mean, by a change of its first layer; no: in 0..1, as released",
-        fixed=RUN,
+    vgg16_weights: str = vgg16_source.weights_setting("initial weights of G0")
+    vgg16_preprocessing: bool = vgg16_source.preprocessing_setting(
+        "let VGG16 see L as it was trained to", more=", as released"
     )
     frozen_features: bool = setting(
         boolean,
@@ -239,6 +225,11 @@ class HistoryNetSettings(OptimizerSettings):
             if not 0 < value < 10**6:
                 raise InputError(f"{path}: not a model file of HistoryNet, or a damaged one (its {name} is no size)")
         return implied
+
+    pretrained: str = pretrained_setting(
+        "; of HistoryNet itself, not of its variants, 'shipped' is the compact one that comes with the project, which "
+        "'default' is, too, where there is no such run"
+    )
 
     @property
     def onednn(self) -> bool:

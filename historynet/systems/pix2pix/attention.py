@@ -13,7 +13,7 @@ PLAIN_UP_TO = 1024
 """Places of a map that is attended to in one piece: 4 MiB a picture."""
 
 CHUNK = 2**20
-"""Weights of one picture that are there at a time."""
+"""Weights of one picture that are there at a time: the processor's cache holds them."""
 
 
 def attend(query, key, value, chunk: int | None = None):
@@ -30,9 +30,27 @@ def attend(query, key, value, chunk: int | None = None):
     """
     places = query.shape[1]
     if chunk is None and places <= PLAIN_UP_TO:
-        return ops.matmul(ops.softmax(ops.matmul(query, ops.transpose(key, (0, 2, 1))), axis=-1), value)
+        return ops.matmul(ops.softmax(_products(query, key), axis=-1), value)
     rows = min(places, max(1, (chunk or CHUNK) // places))
     return ops.custom_gradient(lambda query, key, value: _chunked(rows, query, key, value))(query, key, value)
+
+
+def _transposed(x):
+    return ops.transpose(x, (0, 2, 1))
+
+
+def _products(rows, others):
+    """(batch, rows, channels), (batch, N, channels) -> the dot products, (batch, rows, N)."""
+    # With one channel there is nothing to sum, and a product of matrices would be slower.
+    return rows * _transposed(others) if rows.shape[-1] == 1 else ops.matmul(rows, _transposed(others))
+
+
+def _summed(factors, rows):
+    """Sums over the rows, (batch, rows, N), each times its factors, (batch, rows, channels) -> (batch, N, channels).
+
+    The small factors are transposed, not the rows.
+    """
+    return _transposed(ops.matmul(_transposed(ops.concatenate(factors, axis=-1)), rows))
 
 
 def _chunked(rows: int, query, key, value):
@@ -50,14 +68,14 @@ def _chunked(rows: int, query, key, value):
         x = ops.reshape(ops.transpose(x, (1, 0, 2, 3)), (-1, chunks * rows, x.shape[-1]))
         return x[:, :places]
 
-    def logits(query_rows):
-        return ops.matmul(query_rows, ops.transpose(key, (0, 2, 1)))
+    one = ops.ones_like(value[..., :1])
 
     def forward(query_rows):
-        s = logits(query_rows)
-        # (batch, rows, 1)
-        log_sum = ops.logsumexp(s, axis=-1, keepdims=True)
-        return ops.matmul(ops.exp(s - log_sum), value), log_sum
+        s = _products(query_rows, key)
+        largest = ops.max(s, axis=-1, keepdims=True)
+        # The sum of the weights is a product with ones, so that the rows are read once for both.
+        sums = ops.matmul(ops.exp(s - largest), ops.concatenate([value, one], axis=-1))
+        return sums[..., :-1] / sums[..., -1:], largest + ops.log(sums[..., -1:])
 
     attended, log_sums = ops.map(forward, divided(query))
     attended = joined(attended)
@@ -70,13 +88,19 @@ def _chunked(rows: int, query, key, value):
 
         def add(i, sums):
             d_query, d_key, d_value = sums
-            rows_i, d_i = ops.take(queries, i, axis=0), ops.take(d_rows, i, axis=0)
-            beta = ops.exp(logits(rows_i) - ops.take(log_sums, i, axis=0))
-            d_value = d_value + ops.matmul(ops.transpose(beta, (0, 2, 1)), d_i)
-            d_s = beta * (ops.matmul(d_i, ops.transpose(value, (0, 2, 1))) - ops.take(common, i, axis=0))
-            d_key = d_key + ops.matmul(ops.transpose(d_s, (0, 2, 1)), rows_i)
-            d_query = ops.slice_update(d_query, (i, 0, 0, 0), ops.matmul(d_s, key)[None])
-            return d_query, d_key, d_value
+            q, d, c = (ops.take(x, i, axis=0) for x in (queries, d_rows, common))
+            beta = ops.exp(_products(q, key) - ops.take(log_sums, i, axis=0))
+            if key.shape[-1] == 1:
+                # d_s = beta (d value - c) has the rank of beta: its products are those of beta.
+                both = ops.matmul(beta, ops.concatenate([value * key, key], axis=-1))
+                d_q = d * both[..., :1] - c * both[..., 1:]
+                sums = _summed([d, d * q, c * q], beta)
+                d_value, d_key = d_value + sums[..., :1], d_key + value * sums[..., 1:2] - sums[..., 2:]
+            else:
+                d_s = beta * (_products(d, value) - c)
+                d_q = ops.matmul(d_s, key)
+                d_value, d_key = d_value + _summed([d], beta), d_key + _summed([q], d_s)
+            return ops.slice_update(d_query, (i, 0, 0, 0), d_q[None]), d_key, d_value
 
         start = (ops.zeros_like(queries), ops.zeros_like(key), ops.zeros_like(value))
         d_query, d_key, d_value = ops.fori_loop(0, chunks, add, start)
