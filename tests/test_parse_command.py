@@ -170,6 +170,11 @@ def test_out_to_an_editor_and_back(work, parser, run, tmp_path):
     assert (masks.read(path)[10:20, 5:15] == hat).all()
     assert (cv2.imread(str(path))[10:20, 5:15, ::-1] == parts.PALETTES["cihp"][hat]).all()
     assert table(work)[least[0]] == rows[least[0]]
+    # One that somebody removed is the parser's again.
+    path.unlink()
+    code, out, _ = run(*make, "--palette", "cihp")
+    assert code == 0 and "18 pictures have a mask, 1 of them by hand" in out
+    assert path.exists() and table(work)[least[0]]["made_by"] == "tiny"
     # What somebody works on is not overwritten.
     code, _, err = run(PARSE, "export", 3, edit, "--work", work)
     assert code == 2 and "is not empty" in err
@@ -206,9 +211,13 @@ def test_broken_pictures_are_left_out_and_named(work, parser, run):
     assert "paris-00000500.jpg: not a picture" in err
     # It is not forgotten, and its mask is made when it is there.
     assert run(PARSE, "make", "--work", work, "--parser", parser)[0] == 3
+    others = {path.name: path.stat().st_mtime_ns for path in work.glob("frames/*/masks/*")}
     path.write_bytes(whole)
     code, out, _ = run(PARSE, "make", "--work", work, "--parser", parser)
     assert code == 0 and "18 pictures have a mask" in out
+    # The others are not made again.
+    after = {path.name: path.stat().st_mtime_ns for path in work.glob("frames/*/masks/*")}
+    assert others.items() < after.items() and len(after) == 18
 
 
 @pytest.mark.parametrize(

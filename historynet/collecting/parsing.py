@@ -109,7 +109,10 @@ class Masks:
         masks.check_palette(parser.indices, palette, parser.path)
         self._work, self._parser, self._palette, self._pictures = work, parser, palette, pictures
         self._before = masks.read_table(work)
-        self._by_hand = {name: made for name, made in self._before.items() if made.is_by_hand}
+        self._kept = manifest.read(work)
+        there = {one.picture for one in self._kept if masks.of(work, one)}
+        # One that somebody removed is the parser's again.
+        self._by_hand = {name: made for name, made in self._before.items() if made.is_by_hand and name in there}
         self.left_out: list[str] = []
 
     def make(self, workers: int = 1, progress: Callable[[int], object] = lambda count: None) -> bool:
@@ -120,15 +123,19 @@ class Masks:
         """
         files.remove_unfinished(self._work / masks.FOLDER)
         shards = Shards(self._work / masks.FOLDER / "shards", self._record())
-        if shards.are_done and all(masks.of(self._work, picture) for picture in self._pictures):
+        wanted, kept = self._pictures, {}
+        if shards.are_done and all(masks.of(self._work, one) for one in self._kept if one.picture in self._before):
             shards.remove()
-            return False
+            # What could not be read before may have been mended.
+            wanted, kept = [one for one in wanted if one.picture not in self._before], self._before
+            if not wanted:
+                return False
         shards.begin()
         for key in {picture.file_key for picture in self._pictures}:
             files.remove_unfinished(manifest.frames_of(self._work, key) / manifest.MASKS)
         self._redraw()
         missing = []
-        for shard in self._shards(shards):
+        for shard in self._shards(shards, wanted):
             if shard.result.exists():
                 progress(len(shard.pictures))
             else:
@@ -139,7 +146,7 @@ class Masks:
         else:
             for left_out in spread(parse_shard, missing, workers):
                 self.left_out += left_out
-        self._join(shards)
+        self._join(shards, kept)
         shards.end()
         return True
 
@@ -156,16 +163,16 @@ class Masks:
             "pictures": digest_of(pictures),
         }
 
-    def _shards(self, shards: Shards) -> list[Shard]:
+    def _shards(self, shards: Shards, pictures: Sequence[Picture]) -> list[Shard]:
         by_hand = frozenset(self._by_hand)
         return [
             Shard(self._parser, self._palette, self._work, tuple(several), by_hand, shards.path(number))
-            for number, several in enumerate(batched(self._pictures, SHARD))
+            for number, several in enumerate(batched(pictures, SHARD))
         ]
 
     def _redraw(self) -> None:
         """Gives masks that a hand made the palette of the others."""
-        for picture in manifest.read(self._work):
+        for picture in self._kept:
             path = manifest.mask_of(self._work, picture)
             if picture.picture in self._by_hand and path.exists():
                 try:
@@ -173,12 +180,12 @@ class Masks:
                 except PictureError as error:
                     self.left_out.append(str(error))
 
-    def _join(self, shards: Shards) -> None:
+    def _join(self, shards: Shards, kept: Mapping[str, Made]) -> None:
         """Writes the table, after removing what an earlier parser made and this one did not."""
-        made: dict[str, Made] = {}
+        made = dict(kept)
         for path in shards.paths():
             made |= masks.read_made(path)
-        for picture in manifest.read(self._work):
+        for picture in self._kept:
             name = picture.picture
             if name in self._before and name not in made and name not in self._by_hand:
                 path = manifest.mask_of(self._work, picture)

@@ -15,7 +15,6 @@ from historynet.collecting import (
     parser_files,
     parsers,
     parsing,
-    part_scores,
 )
 from historynet.collecting.labelling import check_person
 from historynet.collecting.manifest import Picture
@@ -193,6 +192,8 @@ def _import(resolved: MHMDSettings, pictures: Sequence[Picture], folder: Path, p
 
 
 def _measure(folder: Path, drawing: str, parser: Parser) -> int:
+    from historynet.collecting import part_scores
+
     with streams.Progress(None, "picture") as bar:
         confusion, left_out = part_scores.measure(parser, folder, drawing, bar.update)
     for line in part_scores.table(confusion, CLASSES):
