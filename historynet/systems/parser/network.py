@@ -50,7 +50,9 @@ def _two_convolutions(x: keras.KerasTensor, channels: int, name: str) -> keras.K
 
 
 def _activated(x: keras.KerasTensor, name: str) -> keras.KerasTensor:
-    return layers.ReLU(name=f"{name}_relu")(layers.BatchNormalization(name=f"{name}_bn")(x))
+    # The variances are a hundredth of what Keras begins with: with its momentum of 0.99 a training of some hundred
+    # updates would be judged by the rest of that.
+    return layers.ReLU(name=f"{name}_relu")(layers.BatchNormalization(momentum=0.9, name=f"{name}_bn")(x))
 
 
 def _gated(x: keras.KerasTensor) -> keras.KerasTensor:
