@@ -253,6 +253,17 @@ def make_folder(folder: Path) -> None:
         probe.unlink()
 
 
+def check_folder(folder: Path) -> None:
+    """Sees, for what is not done yet, that no file stands where a folder is to be made.
+
+    Raises:
+        InputError: if one does.
+    """
+    nearest = next(path for path in (folder, *folder.absolute().parents) if os.path.lexists(path))
+    if not nearest.is_dir():
+        raise InputError(f"{folder}: cannot be written to ({nearest} is no folder)")
+
+
 @contextlib.contextmanager
 def lock(folder: Path, otherwise: str) -> Iterator[None]:
     """Sees that no other process works in a folder, which is made if need be.

@@ -71,10 +71,11 @@ class Progress:
         total: number of what there is to do; None if nobody knows.
         unit: what is counted, in the singular.
         title: what stands before; empty: nothing.
+        about: whether the number is an estimate; when all is done it counts no more.
     """
 
-    def __init__(self, total: int | None, unit: str, title: str = ""):
-        self._total, self._unit, self._title = total, unit, title
+    def __init__(self, total: int | None, unit: str, title: str = "", about: bool = False):
+        self._total, self._unit, self._title, self._about = total, unit, title, about
         self._done, self._bar = 0, None
         self._begun = self._shown = time.monotonic()
         self._before: tuple[float, int] | None = None
@@ -89,10 +90,13 @@ class Progress:
             self._bar = tqdm(total=self._total, unit=self._unit, desc=title, ncols=columns, nrows=rows)
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
+        is_known = self._about and error is None
         if self._bar is not None:
+            self._bar.total = self._bar.n if is_known else self._total
             self._bar.close()
         else:
+            self._total = None if is_known else self._total
             self._print(f" in {_clock(time.monotonic() - self._begun)}")
 
     def update(self, count: int) -> None:
@@ -112,7 +116,7 @@ class Progress:
 
     def _print(self, end: str) -> None:
         title = f"{self._title}: " if self._title else ""
-        total = "" if self._total is None else f" of {self._total}"
+        total = "" if self._total is None else f" of {'about ' * self._about}{self._total}"
         print(f"{title}{self._done}{total} {self._unit}s{end}", file=sys.stderr, flush=True)
 
 

@@ -20,15 +20,19 @@ from conftest import ROOT, label_line, write_picture
 from historynet.weights import reading as weight_files
 
 PICTURES = 20
-OPTIONS = "--width 0.03125 --image-size 32 --vgg16-weights none --batch-size 2 --save-every 2 --gpu-id cpu"
+OPTIONS = "--width 0.03125 --batch-size 2 --save-every 2 --gpu-id cpu"
 # All that is drawn by chance, or counts steps.
-OPTIONS += " --crop-from 40 --crop-share 0.4 --age-luminance 0.5"
+OPTIONS += " --crop-share 0.4 --age-luminance 0.5"
+_VGG16 = "--vgg16-weights none --image-size 32 --crop-from 40"
 OWN_OPTIONS = {
-    "SOURCE_HistoryNet/HistoryNet.py": "--beta-2 0.99 --weight-decay 0.02 --clip-norm 1 --learning-rate 4e-4 "
+    "SOURCE_HistoryNet/HistoryNet.py": f"{_VGG16} --beta-2 0.99 --weight-decay 0.02 --clip-norm 1 --learning-rate 4e-4 "
     "--warmup-steps 5 --decay-steps 20 --final-rate 0.02 --features-rate 0.25 --ema-momentum 0.9 --critic-rate 1e-4 "
     "--critic-warmup 3",
-    "SOURCE_FilmCNN/FilmCNN.py": "--no-frozen-features --scaled-start 2 --rebalancing --colorizing-size 32",
-    "SOURCE_GrayVGG16/GrayVGG16.py": "",
+    "SOURCE_FilmCNN/FilmCNN.py": f"{_VGG16} --no-frozen-features --scaled-start 2 --rebalancing --colorizing-size 32",
+    "SOURCE_GrayVGG16/GrayVGG16.py": _VGG16,
+    # Attention in chunks, dropout and the state of the spectral norms.
+    "SOURCE_Pix2Pix/Pix2Pix.py": "--image-size 64 --crop-from 70 --u-net-depth 6 --attention 64 --gan-loss hinge "
+    "--spectral-norm --discriminator-learning-rate 4e-4 --save-networks-every 1",
 }
 """Of each trainer that is looked at."""
 

@@ -241,12 +241,17 @@ def test_a_report_is_right_also_when_an_exception_ends_the_run(colorizer, tmp_pa
     assert "0.png" in report.skipped[0]
 
 
-def test_a_result_folder_that_cannot_be_written_is_named_before_anything_is_done(model, tmp_path):
+def test_a_result_folder_that_cannot_be_written_is_named_before_anything_is_done(model, tmp_path, run):
     write_picture(tmp_path / "in/a.png")
     (tmp_path / "file").write_text("")
     result = run_process(COLORIZE, "--pretrained", model, "--result-dir", tmp_path / "file/out", tmp_path / "in")
     assert result.returncode == 2
     assert re.fullmatch(r"error: .*file/out: cannot be written to \(Not a directory\)\n", result.stderr)
+    for folder in ("file/out", "file"):
+        arguments = ("--pretrained", model, "--result-dir", tmp_path / folder, "--dry-run")
+        code, _, err = run(COLORIZE, *arguments, tmp_path / "in")
+        path = f"{tmp_path}/{folder}"
+        assert (code, err) == (2, f"error: {path}: cannot be written to ({tmp_path}/file is no folder)\n")
 
 
 def test_earlier_results_and_inputs_are_not_replaced_silently(colorizer, tmp_path):

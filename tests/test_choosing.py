@@ -126,7 +126,7 @@ def test_a_run_shorter_than_one_epoch_is_never_the_default(tmp_path, small):
     assert choice.path == small
     assert str(choice).startswith(f"the shipped model, {small} (")
     assert re.search(r"M holds a run shorter than one pass .*--pretrained my_model_colorizationEpoch0", str(choice))
-    with pytest.raises(InputError, match=r"Epoch7: no such model.*my_model_colorizationEpoch0.keras"):
+    with pytest.raises(InputError, match=r"M: holds no model that is taken by default; .* can be my_model_.*Epoch0"):
         find_model("default", folder, "Baseline")
     # By its name it is to be had.
     assert find_model("my_model_colorizationEpoch0", folder).parent == folder

@@ -81,7 +81,7 @@ def test_what_float16_does_not_hold_is_named(generator, tmp_path):
 
 def test_the_shipped_model_is_used_only_where_nothing_else_is(shipped, tmp_path, generator):
     assert choosing.find_model("default", tmp_path / "none", "HistoryNet") == shipped
-    with pytest.raises(InputError, match="my_model_colorizationEpoch7: no such model; train one"):
+    with pytest.raises(InputError, match="none: holds no model that is taken by default; train one"):
         choosing.find_model("default", tmp_path / "none", "Baseline")
     with pytest.raises(InputError, match="mine: no such model"):
         choosing.find_model("mine", tmp_path / "none", "HistoryNet")
@@ -96,9 +96,9 @@ def test_the_shipped_model_is_used_only_where_nothing_else_is(shipped, tmp_path,
 
 def test_without_a_shipped_file_a_model_is_asked_for(monkeypatch, tmp_path):
     monkeypatch.setattr(choosing, "SHIPPED", tmp_path / "gone.keras")
-    with pytest.raises(InputError, match="Epoch7: no such model; train one, or name a file with --pretrained"):
+    with pytest.raises(InputError, match="is taken by default; train one, or name a file with --pretrained"):
         choosing.find_model("default", tmp_path, "HistoryNet")
-    with pytest.raises(InputError, match="no such model"):
+    with pytest.raises(InputError, match="name a file with the argument model|the argument model can be"):
         Colorizer()
 
 

@@ -816,6 +816,9 @@ def test_options_of_films(run, model, tmp_path):
         code, _, messages = run(*arguments, *wrong)
         assert code == 2
         assert wrong[0] in messages
+    for wrong in ("9:99", "1:60:00", "0:00:60.5"):
+        code, _, messages = run(*arguments, "--start", wrong)
+        assert code == 2 and f"--start: '{wrong}': behind a colon there are fewer than 60" in messages
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])

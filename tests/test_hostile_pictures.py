@@ -185,9 +185,11 @@ def test_what_takes_too_long_is_given_up(monkeypatch):
     start = time.monotonic()
     with pytest.raises(TimeoutError):
         parallel.within(0.2, forever)
-    assert 0.2 <= time.monotonic() - start < 5
+    # Clocks may differ by a little in when 0.2 s are over.
+    assert 0.1 < time.monotonic() - start < 5
     while not ends:
         assert time.monotonic() - start < 10
+        time.sleep(0.01)
     ends[0].join(10)
     assert not ends[0].is_alive()
     # What is done in time comes as without a limit, errors too.

@@ -3,6 +3,7 @@
 import errno
 import os
 import pty
+import re
 import subprocess
 import sys
 
@@ -99,6 +100,23 @@ def test_without_a_terminal_there_is_a_line_every_30_seconds_and_one_at_the_end(
         "a.mp4: 52 of 100 frames, 0.2 a second, 0:04:00 left",
         "a.mp4: 55 of 100 frames in 0:01:15",
     ]
+
+
+def test_an_estimate_counts_no_more_when_all_is_done(capsys, monkeypatch):
+    with streams.Progress(37, "frame", about=True) as bar:
+        bar.update(24)
+    with pytest.raises(OSError), streams.Progress(37, "frame", about=True) as bar:
+        bar.update(24)
+        raise OSError
+    assert capsys.readouterr().err == "24 frames in 0:00:00\n24 of about 37 frames in 0:00:00\n"
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    with streams.Progress(37, "frame", about=True) as bar:
+        bar.update(24)
+    assert re.search(r"100%.* 24/24 \[[^\r]*$", capsys.readouterr().err)
+    with pytest.raises(OSError), streams.Progress(37, "frame", about=True) as bar:
+        bar.update(24)
+        raise OSError
+    assert re.search(r"65%.* 24/37 \[[^\r]*$", capsys.readouterr().err)
 
 
 def test_of_what_nobody_knows_the_number_there_is_a_last_line_too(capsys):

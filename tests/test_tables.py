@@ -280,3 +280,9 @@ def test_pictures_stand_in_their_places(tmp_path):
         top, left = round(200 * (0.22 + 1.03 * r)), round(200 * 1.03 * c)
         assert (drawn[top + 3 : top + 197, left + 3 : left + 197] == color).all()
     assert (drawn[-190:, -190:] == 255).all()
+
+
+@pytest.mark.parametrize(("curves", "columns", "lines"), [(1, 1, 1), (2, 2, 1), (3, 3, 1), (4, 3, 2)])
+def test_fewer_than_three_curves_leave_no_empty_place(tmp_path, curves, columns, lines):
+    figures.plot_curves({f"L_{i}": [3.0, 2.0, 1.0] for i in range(curves)}, tmp_path / "losses.png", 1)
+    assert images.read_rgb(tmp_path / "losses.png").shape == (260 * lines, 400 * columns, 3)

@@ -55,11 +55,29 @@ def read(path: Path, pictures: Collection[str], labels: Collection[str]) -> list
         return []
     with files.reading(path):
         content = _whole(path.read_bytes())
-    found, wrong, known = [], [], {*labels, OUTSIDE, UNSURE}
     # Whoever was stopped while the first line was written has answered nothing.
-    for line, cells in rows.parse(content, path, COLUMNS) if content else ():
-        answer = Answer(*(cells[column] for column in COLUMNS))
-        found.append(answer)
+    found = [
+        (line, Answer(*(cells[column] for column in COLUMNS)))
+        for line, cells in (rows.parse(content, path, COLUMNS) if content else ())
+    ]
+    check(path, found, pictures, labels)
+    return [answer for _, answer in found]
+
+
+def check(path: Path, found: Sequence[tuple[int, Answer]], pictures: Collection[str], labels: Collection[str]) -> None:
+    """Sees that answers are of known pictures and labels.
+
+    Args:
+        path: the table that they are from.
+        found: them and their lines.
+        pictures: as of `read`.
+        labels: the same.
+
+    Raises:
+        InputError: naming the lines that are wrong.
+    """
+    wrong, known = [], {*labels, OUTSIDE, UNSURE}
+    for line, answer in found:
         for is_wrong, what in (
             (answer.picture not in pictures, f"no picture {answer.picture!r}"),
             (answer.label not in known, f"no label {answer.label!r}"),
@@ -70,7 +88,6 @@ def read(path: Path, pictures: Collection[str], labels: Collection[str]) -> list
     if wrong:
         more = f"; and {len(wrong) - _SHOWN} more" if len(wrong) > _SHOWN else ""
         raise InputError(f"{path}: {'; '.join(wrong[:_SHOWN])}{more}; mend these lines or remove them")
-    return found
 
 
 def _whole(content: bytes) -> bytes:

@@ -15,8 +15,9 @@ import numpy as np
 
 from historynet import files
 from historynet.collecting import rows, scores
+from historynet.collecting.jobs import write_picture
 from historynet.collecting.persons import Detector
-from historynet.collecting.sampling import CUT_SIZE, Crop, fit, write_picture
+from historynet.collecting.sampling import CUT_SIZE, Crop, fit
 from historynet.collecting.settings import RANGE_FLOOR, SHARPNESS_FLOOR, TONE_FLOOR
 from historynet.errors import InputError
 from historynet.films.reading import Film

@@ -3,70 +3,22 @@
 import itertools
 import os
 from bisect import bisect_right
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from historynet.collecting import records
 from historynet.collecting.adjusting import Adjustment, exposure, gray_world
+from historynet.collecting.jobs import Job, Progress, write_picture
 from historynet.collecting.options import FrameOptions
-from historynet.collecting.records import COLOURLESS, DARK, KEPT, Analysis, Frame, Named, Record
-from historynet.collecting.sampling import (
-    BorderFinder,
-    Crop,
-    Samples,
-    Shot,
-    find_shots,
-    fit,
-    open_film,
-    places,
-    write_picture,
-)
-from historynet.errors import PictureError
+from historynet.collecting.sampling import BorderFinder, Crop, Samples, Shot, find_shots, fit, open_film, places
+from historynet.collecting.shots import COLOURLESS, DARK, KEPT, Analysis, Frame, ShotsRecord
 from historynet.films.reading import Film
 from historynet.pictures import color, toning
 from historynet.pictures.options import NONE, SHOT
 
 
-@dataclass(frozen=True)
-class Job:
-    """A film whose frames are to be taken.
-
-    Attributes:
-        named: the film.
-        part: `records.TRAINING` or `records.TEST`.
-        folder: of the frames.
-        options: how they are taken.
-        record: of an earlier run; None without one.
-    """
-
-    named: Named
-    part: str
-    folder: Path
-    options: FrameOptions
-    record: Record | None
-
-
-@dataclass(frozen=True)
-class Result:
-    """What became of a job.
-
-    Attributes:
-        named: the film.
-        record: None if the film cannot be read.
-        existing: whether an earlier run had done all.
-        skipped: why there is no frame of it; None if there is one.
-    """
-
-    named: Named
-    record: Record | None
-    existing: bool = False
-    skipped: str | None = None
-
-
-def take_frames(job: Job, progress: Callable[[int], object] = lambda count: None) -> Result:
+def take_frames(job: Job, progress: Progress) -> ShotsRecord:
     """Takes the frames of a film, in two readings; memory is bounded, whatever the film's length.
 
     What an earlier run has done with the same options is not done again: a film that is finished is passed over, of one
@@ -77,48 +29,30 @@ def take_frames(job: Job, progress: Callable[[int], object] = lambda count: None
         progress: called with the number of frames just read, in both readings.
 
     Raises:
+        PictureError: if the film cannot be read.
+        MemoryError: if there is not enough memory to.
         InputError: if no picture can be written any more, as on a full disk.
     """
-    path, record = job.named.path, job.record
-    try:
-        if record and (record.content, record.made_with) != (job.named.content, asdict(job.options)):
-            record = None
-        existing = record is not None and record.frames is not None
-        if existing:
-            record.move(job.folder, job.part)
-        else:
-            record = _take(job, record, progress)
-    except PictureError as error:
-        return Result(job.named, None, skipped=str(error))
-    except MemoryError:
-        return Result(job.named, None, skipped=f"{path}: there is not enough memory for it")
-    return Result(job.named, record, existing, _why_none(path, record))
+    record = job.known()
+    if record and record.frames is not None:
+        record.move(job.folder, job.is_test, job.options)
+        return record
+    return _take(job, record, progress)
 
 
-def _why_none(path: Path, record: Record) -> str | None:
-    counts = record.outcomes()
-    if counts[KEPT]:
-        return None
-    if not record.frames:
-        return f"{path}: no shot of it lasts a second ({len(record.analysis.shots)} shots)"
-    why = ", ".join(f"{count} {outcome}" for outcome, count in sorted(counts.items()))
-    hint = "; a black-and-white film?" if counts[COLOURLESS] > counts[DARK] else ""
-    return f"{path}: none of its frames is kept ({why}{hint})"
-
-
-def _take(job: Job, record: Record | None, progress: Callable[[int], object]) -> Record:
+def _take(job: Job, record: ShotsRecord | None, progress: Progress) -> ShotsRecord:
     """The record of a film whose frames are taken; goes on behind its first reading where there is its record."""
     film = open_film(job.named.path)
     name = job.named.film
-    records.remove(job.folder, name)
+    records.remove(job.folder, ShotsRecord, name)
     if record is None:
         analysis = _analyse(film, job, progress)
-        path = os.path.realpath(job.named.path)
-        record = Record(name, path, job.named.content, asdict(job.options), job.part, analysis)
+        path, part = os.path.realpath(job.named.path), ShotsRecord.PARTS[job.is_test]
+        record = ShotsRecord(name, path, job.named.content, job.options.made_with, part, analysis)
     else:
         film.notes += [note for note in record.notes if note not in film.notes]
         film.damage += record.damage
-        record.part = job.part
+        record.assign(job.is_test, job.options)
     record.notes, record.damage = film.notes, film.damage
     record.write(job.folder)
     record.frames = list(_write_frames(film, job, record, progress))
@@ -126,7 +60,7 @@ def _take(job: Job, record: Record | None, progress: Callable[[int], object]) ->
     return record
 
 
-def _analyse(film: Film, job: Job, progress: Callable[[int], object]) -> Analysis:
+def _analyse(film: Film, job: Job, progress: Progress) -> Analysis:
     """The first reading: shots, black bars, white balance and exposure."""
     borders = BorderFinder()
     with Samples(job.folder) as samples:
@@ -168,7 +102,7 @@ def _adjustments(samples: Samples, crop: Crop, shots: Sequence[Shot], options: F
     return [Adjustment(*pair) for pair in ((gain, *range_) for gain, range_ in zip(gains, ranges, strict=True))]
 
 
-def _write_frames(film: Film, job: Job, record: Record, progress: Callable[[int], object]) -> Iterator[Frame]:
+def _write_frames(film: Film, job: Job, record: ShotsRecord, progress: Progress) -> Iterator[Frame]:
     """The second reading: the pictures of the frames that stand for their shots."""
     analysis = record.analysis
     wanted = {
@@ -190,7 +124,7 @@ def _write_frames(film: Film, job: Job, record: Record, progress: Callable[[int]
                 outcome = COLOURLESS
             frame = Frame(shot, i, float(ticks * film.time_base), mean, tint, outcome)
             if outcome == KEPT:
-                write_picture(job.folder / job.part / record.picture(frame), rgb)
+                write_picture(job.folder / record.part / record.picture(frame), rgb)
             yield frame
         progress(1)
         if number == last:

@@ -17,10 +17,6 @@ from historynet.films.options import FilmOptions
 from historynet.films.planes import HIGH_DYNAMIC_RANGE
 from historynet.films.reading import Film
 from historynet.films.steadying import find_cuts
-from historynet.pictures import images
-
-# Colours are what is learned: each pixel has its own.
-_JPEG = (cv2.IMWRITE_JPEG_QUALITY, 95, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444)
 
 CUT_SIZE = 224, 224
 """(height, width) of the luminance that cuts are found on."""
@@ -229,13 +225,3 @@ def fit(rgb: np.ndarray, side: int, aspect: Fraction | None = None) -> np.ndarra
     size = max(1, round(shown * factor)), max(1, round(height * factor))
     down = size[0] <= width and size[1] <= height
     return cv2.resize(rgb, size, interpolation=cv2.INTER_AREA if down else cv2.INTER_LINEAR)
-
-
-def write_picture(path: Path, rgb: np.ndarray) -> None:
-    """Writes a picture to train on, uint8 RGB (h, w, 3), as a JPEG file.
-
-    Raises:
-        InputError: if it cannot be written.
-    """
-    data = images.encode(path, rgb, _JPEG)
-    files.write_atomically(path, lambda temporary: temporary.write_bytes(data))

@@ -83,7 +83,7 @@ def choose_model(
             short = f"{model_dir} holds a run shorter than one pass over its pictures"
             return Choice(SHIPPED, f"{short}, which {argument} {run[-1].stem} takes" if run else "")
     named = ", ".join(models) + (f", or {WORD}" if program in (_OF, None) and SHIPPED.is_file() else "")
-    missing = f"{model_dir / name}: no such model"
+    missing = f"{model_dir}: holds no model that is taken by default"
     if pretrained != DEFAULT:
         missing = f"{pretrained}: no such model, neither here nor in {model_dir}"
     raise InputError(

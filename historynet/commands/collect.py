@@ -1,16 +1,17 @@
 """The command line that makes candidates of films: the first step to a data set."""
 
+import functools
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from historynet import errors, files, settings, streams
 from historynet.collecting import film_list, labels, persons, rows
-from historynet.collecting.film_folders import Job, Options, Result, collect
+from historynet.collecting.film_folders import Job, Options, Result, collect, versions
 from historynet.collecting.settings import MHMDSettings
 from historynet.commands.running import between, one_line, run
 from historynet.parallel import CORES
-from historynet.spread import spread
+from historynet.spread import RAY_HERE, spread, spread_with_ray
 from historynet.training.stopping import Stop
 
 LEFT_OUT = "left_out.csv"
@@ -35,12 +36,18 @@ def _run(config: Path, argv: Sequence[str]) -> int:
     resolved, _ = settings.resolve(arguments, config, MHMDSettings)
     table = labels.table(resolved.labels, resolved.num_classes)
     listed = film_list.open_list(arguments.films, arguments.private, labels.words(table))
-    return collect_films(listed, resolved, arguments.workers, arguments.keep_versions)
+    return collect_films(listed, resolved, arguments.workers, arguments.keep_versions, arguments.ray)
 
 
-def add_options(parser: settings.Parser) -> None:
-    """Adds what `collect.py` takes besides the constants of config.py."""
-    parser.add_argument("films", type=Path, help="the list films.csv, or a folder of films, in which one is written")
+def add_options(parser: settings.Parser, optional: bool = False) -> None:
+    """Adds what `collect.py` takes besides the constants of config.py.
+
+    Args:
+        parser: to which it is added.
+        optional: whether FILMS may be left out.
+    """
+    listed = "the list films.csv, or a folder of films, in which one is written"
+    parser.add_argument("films", type=Path, nargs="?" if optional else None, metavar="FILMS", help=listed)
     parser.add_argument(
         "--private", action="store_true", help="take films without licence and source; the set must stay here"
     )
@@ -50,9 +57,22 @@ def add_options(parser: settings.Parser) -> None:
     parser.add_argument(
         "--keep-versions", action="store_true", help="do not make again what other versions of the libraries have made"
     )
+    parser.add_argument(
+        "--ray",
+        nargs="?",
+        const=RAY_HERE,
+        metavar="ADDRESS",
+        help="spread the work over the machines of the Ray cluster HOST:PORT, or 'auto'; alone: over processes here",
+    )
 
 
-def collect_films(listed: Sequence[film_list.Film], resolved: MHMDSettings, workers: int, keep_versions: bool) -> int:
+def collect_films(
+    listed: Sequence[film_list.Film],
+    resolved: MHMDSettings,
+    workers: int,
+    keep_versions: bool,
+    ray: str | None = None,
+) -> int:
     """Makes the candidates of films, several at a time, and says what became of each; the exit code.
 
     Args:
@@ -60,6 +80,7 @@ def collect_films(listed: Sequence[film_list.Film], resolved: MHMDSettings, work
         resolved: the settings of the run.
         workers: films at a time.
         keep_versions: whether what other versions of the libraries made counts as done.
+        ray: address of a Ray cluster; None: the work is done here.
 
     Raises:
         InputError: if the detector cannot be used, or nothing be written.
@@ -73,15 +94,15 @@ def collect_films(listed: Sequence[film_list.Film], resolved: MHMDSettings, work
         film_list.write(work / film_list.NAME, listed)
         jobs = [Job(film, work, options, keep_versions) for film in listed]
         with Stop() as stop, stop.at_once(_STOPPED):
-            results = list(_shown(_work(jobs, workers)))
+            results = list(_shown(_work(jobs, workers, ray)))
         left_out = [result for result in results if result.reason]
         _write_left_out(work / LEFT_OUT, left_out)
     return _report(results, work)
 
 
-def _work(jobs: Sequence[Job], workers: int) -> Iterator[Result]:
+def _work(jobs: Sequence[Job], workers: int, ray: str | None) -> Iterator[Result]:
     """Makes the candidates of all films, several at a time; says how far it is."""
-    if workers == 1 or len(jobs) == 1:
+    if not ray and (workers == 1 or len(jobs) == 1):
         for job in jobs:
             with streams.Progress(None, "frame", one_line(job.film.file_key)) as bar:
                 result = collect(job, bar.update)
@@ -90,9 +111,17 @@ def _work(jobs: Sequence[Job], workers: int) -> Iterator[Result]:
     with streams.Progress(len(jobs), "film") as bar:
         # Large files first: at the end no core waits for a long film.
         ordered = sorted(jobs, key=lambda job: (-_bytes(job.film.path), job.film.file_key))
-        for result in spread(collect, ordered, workers):
+        done = spread(collect, ordered, workers)
+        if ray:
+            of_machine = functools.partial(_versions, jobs[0].options.detector)
+            done = spread_with_ray(collect, ordered, ray, jobs[0].work, of_machine, workers)
+        for result in done:
             bar.update(1)
             yield result
+
+
+def _versions(detector: str) -> dict[str, str | None]:
+    return versions(detector) | {"detector": persons.digest(detector)}
 
 
 def _bytes(path: Path) -> int:

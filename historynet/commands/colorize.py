@@ -42,8 +42,7 @@ def _colorize(
     config: Path, declared: type[Settings], variant: str | None, argv: Sequence[str], root: Path | None = None
 ) -> int:
     arguments, resolved = _parse(config, declared, variant, argv, root)
-    if not arguments.dry_run:
-        files.make_folder(resolved.result_dir)
+    (files.check_folder if arguments.dry_run else files.make_folder)(resolved.result_dir)
     device = backend.start(resolved.gpu_id, onednn=resolved.onednn, engine=resolved.backend)
     # Only now: the libraries behind it take seconds, and the backend has to be started before.
     from historynet.commands import colorize_run
@@ -256,6 +255,8 @@ def _seconds(text: str) -> float:
     parts = [float(part) for part in text.split(":")]
     if len(parts) > 3 or not all(0 <= part < math.inf for part in parts):
         raise ValueError
+    if any(part >= 60 for part in parts[1:]):
+        raise argparse.ArgumentTypeError(f"{text!r}: behind a colon there are fewer than 60 minutes or seconds")
     return sum(part * 60**place for place, part in enumerate(reversed(parts)))
 
 

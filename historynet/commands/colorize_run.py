@@ -195,7 +195,8 @@ def _colorize_film(
 ) -> None:
     # What disappears meanwhile is this film's own trouble.
     system_errors = translated(OSError, lambda error: InputError(f"{error.filename or path}: {error.strerror}"))
-    with system_errors, streams.Progress(films.count_frames(path, options), "frame", one_line(path.name)) as bar:
+    frames = films.count_frames(path, options)
+    with system_errors, streams.Progress(frames, "frame", one_line(path.name), about=True) as bar:
         of_film = films.colorize_film(colorizer, path, result, options, bar.update, records)
     report.done += 1
     if of_film.continued:

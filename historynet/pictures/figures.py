@@ -64,7 +64,7 @@ def plot_curves(curves: Mapping[str, Sequence[float]], path: Path, smoothing: in
     """
     import matplotlib.figure  # takes a second to import
 
-    columns = 3
+    columns = min(3, len(curves))
     lines = -(-len(curves) // columns)
     figure = matplotlib.figure.Figure(figsize=(4 * columns, 2.6 * lines), layout="constrained")
     for i, (name, values) in enumerate(curves.items(), start=1):

@@ -73,6 +73,23 @@ def setting(
     return dataclasses.field(metadata=metadata) if part is None else dataclasses.field(default=None, metadata=metadata)
 
 
+def pretrained_setting(more: str = "") -> Any:
+    """Declares PRETRAINED.
+
+    Args:
+        more: what else a system takes for it.
+    """
+    return setting(
+        text,
+        COLORIZE,
+        "colorizing",
+        "network to colorize with",
+        "a file, or a name in MODEL_DIR with or without extension; 'default': the best epoch of the run in MODEL_DIR "
+        f"by its own evaluation, if it has seen all its pictures once{more}",
+        path=lambda value, folder: value != "shipped" and (folder / value).is_file(),
+    )
+
+
 @dataclass(frozen=True, kw_only=True)
 class Parameters:
     """What a program reads of config.py and its command line; a subclass declares it."""
@@ -264,16 +281,7 @@ class Settings(Parameters):
     out_dir: Path = setting(text, TRAIN, "results", "folder of the test pictures colorized while training", path=True)
     log_dir: Path = setting(text, TRAIN, "results", "folder of the logs and loss curves", path=True)
 
-    pretrained: str = setting(
-        text,
-        COLORIZE,
-        "colorizing",
-        "network to colorize with",
-        "a file, or a name in MODEL_DIR with or without extension; 'shipped': the compact HistoryNet that comes with "
-        "the project; 'default': the best epoch of the run in MODEL_DIR by its own evaluation or, for HistoryNet where "
-        "none has seen all its pictures once, the shipped one",
-        path=lambda value, folder: value != "shipped" and (folder / value).is_file(),
-    )
+    pretrained: str = pretrained_setting()
     test_dir: Path = setting(text, COLORIZE, "colorizing", "folder of the pictures to colorize", path=True)
     result_dir: Path = setting(text, COLORIZE, "colorizing", "folder of the colorized pictures", path=True)
 

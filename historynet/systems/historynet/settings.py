@@ -7,7 +7,7 @@ from typing import Any
 
 from historynet.errors import InputError
 from historynet.settings.accepting import boolean, integer, number, number_for_each, text, word
-from historynet.settings.declared import BOTH, RUN, TRAIN, setting
+from historynet.settings.declared import BOTH, RUN, TRAIN, pretrained_setting, setting
 from historynet.systems import vgg16_source
 from historynet.systems.historynet import shipped
 from historynet.systems.historynet.optimizer_settings import OptimizerSettings
@@ -225,6 +225,11 @@ class HistoryNetSettings(OptimizerSettings):
             if not 0 < value < 10**6:
                 raise InputError(f"{path}: not a model file of HistoryNet, or a damaged one (its {name} is no size)")
         return implied
+
+    pretrained: str = pretrained_setting(
+        "; of HistoryNet itself, not of its variants, 'shipped' is the compact one that comes with the project, which "
+        "'default' is, too, where there is no such run"
+    )
 
     @property
     def onednn(self) -> bool:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from historynet.settings.accepting import boolean, integer, number, text
+from historynet.settings.accepting import boolean, integer, number, only, text
 from historynet.settings.declared import COLORIZE, RUN, TRAIN, Settings, setting
 from historynet.systems import vgg16_source
 from historynet.systems.labeller.architecture import SIDES
@@ -13,7 +13,7 @@ from historynet.systems.labeller.architecture import SIDES
 
 def _unused(value: Any = None) -> Any:
     """A parameter of every system that this one has no use for, and its config.py no constant."""
-    return setting(text, COLORIZE, "colorizing", "none", optional=True, since=value)
+    return setting(only(value), COLORIZE, "colorizing", "none", optional=value is None, since=value)
 
 
 @dataclass(frozen=True, kw_only=True)

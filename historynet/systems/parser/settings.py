@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from historynet.settings.accepting import number, text, word
+from historynet.settings.accepting import number, only, text, word
 from historynet.settings.declared import COLORIZE, RUN, TRAIN, Settings, setting
 from historynet.systems.parser.architecture import Architecture
 
@@ -15,7 +15,7 @@ DRAWINGS = ("ccp", "levels", "cihp")
 
 def _unused(value: Any = None) -> Any:
     """A parameter of every system that this one has no use for, and its config.py no constant."""
-    return setting(text, COLORIZE, "colorizing", "none", optional=True, since=value)
+    return setting(only(value), COLORIZE, "colorizing", "none", optional=value is None, since=value)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from keras import ops
 
-from historynet.systems.pix2pix import scaling
+from historynet.systems.pix2pix import value_ranges
 
 
 @dataclass(frozen=True)
@@ -58,4 +58,4 @@ def mean_of_patches(values):
 
 def l1(ab_true, ab):
     """L_L1, Eq. 3.3, on the scale of the networks (R18): (batch, height, width, 2) in 0..1 twice -> (batch,)."""
-    return ops.mean(ops.abs(ab - ab_true), axis=(1, 2, 3)) * scaling.AB_SCALED["scale"]
+    return ops.mean(ops.abs(ab - ab_true), axis=(1, 2, 3)) * value_ranges.AB_SCALED["scale"]

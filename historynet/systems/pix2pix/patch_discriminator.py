@@ -3,7 +3,7 @@
 import keras
 from keras import layers
 
-from historynet.systems.pix2pix import scaling
+from historynet.systems.pix2pix import value_ranges
 from historynet.systems.pix2pix.architecture import Architecture
 from historynet.systems.pix2pix.attention import self_attention
 from historynet.systems.pix2pix.convolutions import SLOPE, convolution, normalization
@@ -23,8 +23,8 @@ def build_discriminator(architecture: Architecture) -> keras.Model:
     count = architecture.discriminator_layers
     luminance = keras.Input((*architecture.size, 1), name="L")
     ab = keras.Input((*architecture.size, 2), name="ab")
-    scaled_luminance = layers.Rescaling(**scaling.L_SCALED, dtype=full_precision, name="L_scaled")(luminance)
-    scaled_ab = layers.Rescaling(**scaling.AB_SCALED, dtype=full_precision, name="ab_scaled")(ab)
+    scaled_luminance = layers.Rescaling(**value_ranges.L_SCALED, dtype=full_precision, name="L_scaled")(luminance)
+    scaled_ab = layers.Rescaling(**value_ranges.AB_SCALED, dtype=full_precision, name="ab_scaled")(ab)
     x = layers.Concatenate(dtype=full_precision, name="picture")([scaled_luminance, scaled_ab])
 
     for i in range(1, count + 1):

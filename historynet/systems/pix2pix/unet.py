@@ -3,7 +3,7 @@
 import keras
 from keras import layers
 
-from historynet.systems.pix2pix import scaling
+from historynet.systems.pix2pix import value_ranges
 from historynet.systems.pix2pix.architecture import Architecture
 from historynet.systems.pix2pix.attention import self_attention
 from historynet.systems.pix2pix.convolutions import SLOPE, Dropout, convolution, normalization
@@ -32,7 +32,7 @@ def build_generator(architecture: Architecture, dropout: float = DROPOUT) -> ker
     up = convolution(architecture.spectral_norm, transposed=True)
     luminance = keras.Input((*architecture.size, 1), name="L")
 
-    x = layers.Rescaling(**scaling.L_SCALED, name="L_scaled")(luminance)
+    x = layers.Rescaling(**value_ranges.L_SCALED, name="L_scaled")(luminance)
     skips = []
     for i in range(1, depth + 1):
         if i > 1:
@@ -56,5 +56,5 @@ def build_generator(architecture: Architecture, dropout: float = DROPOUT) -> ker
             x = layers.Concatenate(name=f"up{i}_skip")([skips.pop(), x])
 
     x = layers.Activation("tanh", dtype=full_precision, name="ab_scaled")(x)
-    ab = layers.Rescaling(**scaling.AB, dtype=full_precision, name="ab")(x)
+    ab = layers.Rescaling(**value_ranges.AB, dtype=full_precision, name="ab")(x)
     return keras.Model(luminance, {"ab": ab}, name=NAME)
