@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import pickle
 import signal
+import socket
 import threading
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -130,6 +131,11 @@ def _start_ray(address: str, workers: int) -> Any:
     except ImportError as error:
         raise InputError("--ray: Ray is not installed: pip install -e '.[mhmd-ray]'") from error
     here = {"num_cpus": workers, "include_dashboard": False} if address == RAY_HERE else {}
+    host, colon, port = address.rpartition(":")
+    # Ray itself would try for minutes.
+    if colon and port.isdecimal():
+        with translated(OSError, lambda error: InputError(f"--ray {address}: no Ray cluster there ({reason(error)})")):
+            socket.create_connection((host, int(port)), timeout=10).close()
     # Its errors have no class in common but Exception.
     with translated(Exception, lambda error: InputError(f"--ray {address}: no Ray cluster there ({reason(error)})")):
         ray.init(
