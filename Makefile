@@ -5,14 +5,16 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 JAX_TESTS := tests/test_step.py tests/test_losses.py tests/test_strategy.py
 
-.PHONY: help setup demo demo-train test test-engines test-jax test-golden test-formats test-install lint bench clean
+.PHONY: help setup demo demo-train mhmd-demo test test-engines test-ray test-jax test-golden test-formats test-install lint bench clean
 
 help:
 	@echo "make demo         colorize some photographs with the model that comes with the project"
 	@echo "make demo-train   train a small network on a few photographs and colorize their gray versions (minutes)"
+	@echo "make mhmd-demo    build a data set of films that are made for it, with a small labeller (minutes)"
 	@echo "make test         run the tests but for the following (a quarter of an hour on two cores, 8 GB of memory)"
 	@echo "make test-engines compute the same with TensorFlow and with JAX (some minutes)"
 	@echo "make test-jax     run the tests of losses, updates and devices on JAX (many minutes)"
+	@echo "make test-ray     spread work over two Ray nodes on this machine (some minutes; pip install -e '.[mhmd-ray]')"
 	@echo "make test-golden  compare networks of full size with the released program (some minutes, 10 GB)"
 	@echo "make test-formats read a generated matrix of files of all formats, depths, layouts and profiles (a minute)"
 	@echo "make test-install install the project into a fresh environment and colorize with it (minutes, 3 GB of disk)"
@@ -39,14 +41,20 @@ demo: $(READY)
 demo-train: $(READY)
 	$(BIN)/python Util/demo_train.py
 
+mhmd-demo: $(READY)
+	$(BIN)/python Util/mhmd_demo.py
+
 test: $(READY)
-	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not engines and not golden and not formats and not install"
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not engines and not golden and not formats and not install and not ray"
 
 test-engines: $(READY)
 	$(BIN)/python -m pytest -m engines
 
 test-jax: $(READY)
 	KERAS_BACKEND=jax $(BIN)/python -m pytest -n 2 --dist worksteal $(JAX_TESTS)
+
+test-ray: $(READY)
+	$(BIN)/python -m pytest -m ray
 
 # One process: two of these tests at a time would not fit into memory.
 test-golden: $(READY)

@@ -1,5 +1,6 @@
 """Small data sets made by code, the reference files where there are some, and the scripts run as users run them."""
 
+import contextlib
 import gc
 import os
 import runpy
@@ -193,6 +194,26 @@ def trained(trained_once, tmp_path):
     for name in ("MODEL", "LOG", "OUT"):
         shutil.copytree(trained_once / name, tmp_path / name)
     return tmp_path
+
+
+@contextlib.contextmanager
+def chromium(downloads):
+    """Chromium without a window; what it downloads goes into a folder. The test is skipped where there is none."""
+    webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed (pip install selenium)")
+    program, driver = shutil.which("chromium") or shutil.which("google-chrome"), shutil.which("chromedriver")
+    if not program or not driver:
+        pytest.skip("no browser: chromium and chromedriver (Debian: chromium, chromium-driver) are not installed")
+    options = webdriver.ChromeOptions()
+    options.binary_location = program
+    for argument in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--window-size=1000,800"):
+        options.add_argument(argument)
+    options.add_experimental_option("prefs", {"download.default_directory": str(downloads)})
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    browser = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
+    try:
+        yield browser
+    finally:
+        browser.quit()
 
 
 def run_process(script, *arguments, cwd=None):

@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = "historynet"
 
 ROOMS = (
-    *("errors", "parallel", "spread", "files", "streams", "backend"),
+    *("errors", "parallel", "files", "spread", "streams", "backend"),
     *("settings", "pictures", "weights", "systems", "colorizing", "films", "comparing", "data"),
     *("collecting", "training"),
     *("experiments", "commands"),
@@ -22,7 +22,7 @@ ROOMS = (
 
 CHECKED = (
     *(PACKAGE, "Util", "benchmarks", "Baseline", "SOURCE_HistoryNet", "SOURCE_Parsing", "SOURCE_Classifier"),
-    *("SOURCE_FilmCNN", "SOURCE_GrayVGG16", "SOURCE_Pix2Pix"),
+    *("SOURCE_FilmCNN", "SOURCE_GrayVGG16", "SOURCE_Pix2Pix", "SOURCE_MHMD"),
 )
 
 

@@ -23,7 +23,7 @@ from historynet.colorizing.reporting import Report, is_report
 from historynet.commands import colorize
 from historynet.films.options import FilmOptions
 from historynet.pictures import color, images
-from historynet.systems import loading, vgg16
+from historynet.systems import keras_files, loading, vgg16
 
 TRAIN = "SOURCE_HistoryNet/HistoryNet.py"
 COLORIZE = "SOURCE_HistoryNet/colorization.py"
@@ -209,7 +209,7 @@ def test_dry_run_downloads_nothing_and_says_what_would_be(mhmd, run, monkeypatch
     assert "--width 1, only" in err
     # What is there already is taken.
     (tmp_path / "keras/models").mkdir(parents=True)
-    with vgg16.without_download():
+    with keras_files.without_download():
         assert vgg16.weights_file("imagenet", whole=True) is None
         assert "553 MB" in capsys.readouterr().out
         (tmp_path / "keras/models/vgg16_weights_tf_dim_ordering_tf_kernels.h5").touch()

@@ -1,5 +1,6 @@
 """Behind each constant of a config.py stands what it means, in the words with which --help begins."""
 
+import dataclasses
 import io
 import re
 import tokenize
@@ -7,7 +8,12 @@ import tokenize
 import pytest
 from conftest import ROOT
 
-FOLDERS = sorted(path.parent.name for path in ROOT.glob("*/dataclass.py"))
+from historynet.collecting.settings import MHMDSettings
+
+CONFIGS = sorted(
+    f"{path.parent.name}/{path.name.removesuffix('dataclass.py')}config.py" for path in ROOT.glob("*/*dataclass.py")
+)
+"""Of the trainers; where several share a folder the names have a prefix."""
 
 
 def constants_and_comments(text):
@@ -42,18 +48,22 @@ if FIRST:
 
 
 def test_all_systems_are_looked_at():
-    assert {"SOURCE_HistoryNet", "SOURCE_Parsing", "SOURCE_Classifier", "Baseline"} <= set(FOLDERS)
+    folders = {config.split("/")[0] for config in CONFIGS}
+    assert {"SOURCE_HistoryNet", "SOURCE_Parsing", "SOURCE_Classifier", "Baseline", "SOURCE_MHMD"} <= folders
 
 
-@pytest.mark.parametrize("folder", FOLDERS)
-def test_a_comment_of_a_few_words_stands_behind_each_constant_and_is_the_helps(folder, run, monkeypatch):
+@pytest.mark.parametrize("config", CONFIGS)
+def test_a_comment_of_a_few_words_stands_behind_each_constant_and_is_the_helps(config, run, monkeypatch):
     # No line of --help is broken.
     monkeypatch.setenv("COLUMNS", "10000")
-    # Those that read config.py.
-    paths = (path for path in sorted((ROOT / folder).glob("*.py")) if "main(__file__" in path.read_text("utf-8"))
-    scripts = [f"{folder}/{path.name}" for path in paths]
+    folder, name = config.split("/")
+    prefix = name.removesuffix("config.py")
+    # Those that read it.
+    texts = {path.name: path.read_text("utf-8") for path in sorted((ROOT / folder).glob("*.py"))}
+    reading = (name for name, text in texts.items() if "main(__file__" in text)
+    scripts = [f"{folder}/{name}" for name in reading if not prefix or f'prefix="{prefix}"' in texts[name]]
     helps = [" ".join(run(script, "--help")[1].split()) for script in scripts]
-    comments = constants_and_comments((ROOT / folder / "config.py").read_text(encoding="utf-8"))
+    comments = constants_and_comments((ROOT / config).read_text(encoding="utf-8"))
     assert {"TEST_NAME", "BATCH_SIZE", "MODEL_DIR"} <= set(comments)
     wrong = []
     for name, comment in comments.items():
@@ -66,3 +76,11 @@ def test_a_comment_of_a_few_words_stands_behind_each_constant_and_is_the_helps(f
         elif not any(shown.search(text) for text in helps):
             wrong.append(f"{name}: --help does not begin with {words!r}")
     assert not wrong, "\n".join(wrong)
+
+
+def test_the_comments_of_what_builds_data_sets_are_what_its_settings_mean():
+    """Its constants are options of several programs, each of which reads some."""
+    comments = constants_and_comments((ROOT / "SOURCE_MHMD/config.py").read_text(encoding="utf-8"))
+    meanings = {field.name.upper(): field.metadata["meaning"] for field in dataclasses.fields(MHMDSettings)}
+    assert {name: (comment or "").removeprefix("# ") for name, comment in comments.items()} == meanings
+    assert all(2 <= len(meaning.split()) <= 12 for meaning in meanings.values())

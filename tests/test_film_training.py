@@ -12,11 +12,10 @@ from keras import ops
 
 from historynet.data import classes, colours, mhmd
 from historynet.errors import InputError
-from historynet.systems import loading, vgg16
+from historynet.systems import classification, loading, vgg16
 from historynet.systems.film_cnn import bins, losses, rebalancing, scaled_start
 from historynet.systems.film_cnn.architecture import Architecture
 from historynet.systems.film_cnn.network import build_network
-from historynet.systems.gray_vgg16 import losses as class_losses
 from historynet.systems.gray_vgg16.architecture import Architecture as GrayArchitecture
 from historynet.systems.gray_vgg16.network import build_network as build_gray
 
@@ -167,8 +166,8 @@ def test_the_loss_of_classes_and_the_hits_by_hand():
     logits = np.log(np.float32([[0.2, 0.5, 0.3], [0.1, 0.1, 0.8], [0.4, 0.4, 0.2]]))
     label = np.float32([[1], [0], [0]])
     tensors = ops.convert_to_tensor(label), ops.convert_to_tensor(logits)
-    np.testing.assert_allclose(numbers(class_losses.classification(*tensors)), -np.log([0.5, 0.1, 0.4]), rtol=1e-6)
-    np.testing.assert_array_equal(numbers(class_losses.is_found(*tensors)), [1, 0, 1])
+    np.testing.assert_allclose(numbers(classification.cross_entropy(*tensors)), -np.log([0.5, 0.1, 0.4]), rtol=1e-6)
+    np.testing.assert_array_equal(numbers(classification.is_found(*tensors)), [1, 0, 1])
 
 
 def test_the_gray_network_is_vgg16s():

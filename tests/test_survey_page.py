@@ -1,11 +1,10 @@
 """The survey's page in a browser, by its keys and buttons, and its answers read back."""
 
 import base64
-import shutil
 import time
 
 import pytest
-from conftest import write_picture
+from conftest import chromium, write_picture
 from test_survey import embedded
 
 from historynet.comparing import answers, survey
@@ -29,21 +28,9 @@ def page(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def browser(page):
-    """Chromium without a window; what it downloads goes beside the page."""
-    webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed (pip install selenium)")
-    program, driver = shutil.which("chromium") or shutil.which("google-chrome"), shutil.which("chromedriver")
-    if not program or not driver:
-        pytest.skip("no browser: chromium and chromedriver (Debian: chromium, chromium-driver) are not installed")
-    options = webdriver.ChromeOptions()
-    options.binary_location = program
-    for argument in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--window-size=1000,800"):
-        options.add_argument(argument)
-    options.add_experimental_option("prefs", {"download.default_directory": str(page.parent)})
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    service = webdriver.ChromeService(driver)
-    browser = webdriver.Chrome(options=options, service=service)
-    yield browser
-    browser.quit()
+    """Its downloads go beside the page."""
+    with chromium(page.parent) as browser:
+        yield browser
 
 
 class Viewer:

@@ -21,6 +21,7 @@ def settings(**changes):
         "steps_per_epoch": None,
         "size": (32, 32),
         "crop_size": None,
+        "varies": False,
         "crop_share": 1.0,
         "age_luminance": 0.0,
         "sample_weights": None,

@@ -1,5 +1,6 @@
 """What data sets of films begin with: a film's shots, its black bars, a frame a second, and pictures of its frames."""
 
+import dataclasses
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -26,19 +27,24 @@ _LEAST_LEFT = 0.2
 """Share of a side that is left at least: bars that leave less are none, but a dark film."""
 
 
-def open_film(path: Path) -> Film:
+def open_film(path: Path, options: FilmOptions | None = None) -> Film:
     """A film whose frames are to become pictures: without fields, and in colours of ordinary range.
+
+    Args:
+        path: of the film.
+        options: what of it is read.
 
     Raises:
         PictureError: if it cannot be read, or is HDR.
         MemoryError: if there is not enough memory to.
     """
-    film = Film(path, FilmOptions())
+    options = options or FilmOptions()
+    film = Film(path, options)
     curve = HIGH_DYNAMIC_RANGE.get(film.planes.tags[3])
     if curve:
         raise PictureError(f"{path}: it is HDR ({curve}), whose colours would come out wrong; convert it to SDR first")
     if film.first_field != fields.PROGRESSIVE:
-        film = Film(path, FilmOptions(deinterlace=True))
+        film = Film(path, dataclasses.replace(options, deinterlace=True))
     # So far they speak of films as results.
     film.notes.clear()
     return film

@@ -78,7 +78,7 @@ def choose_model(
     if pretrained == DEFAULT:
         is_short = bool(run) and run_files.is_shorter_than_a_pass(model_dir, run_files.epoch_of(run[-1]))
         if run and not is_short:
-            return _best(model_dir, run)
+            return best_epoch(model_dir, run, _SCORE)
         if program == _OF and SHIPPED.is_file() and len(models) == len(run):
             short = f"{model_dir} holds a run shorter than one pass over its pictures"
             return Choice(SHIPPED, f"{short}, which {argument} {run[-1].stem} takes" if run else "")
@@ -99,8 +99,14 @@ def _shipped(program: str | None, argument: str) -> Choice:
     return Choice(SHIPPED)
 
 
-def _best(model_dir: Path, run: list[Path]) -> Choice:
-    """The best of a run's models, or its newest."""
+def best_epoch(model_dir: Path, run: list[Path], score: str) -> Choice:
+    """The best of a run's models, or its newest if nobody knows which is.
+
+    Args:
+        model_dir: the run's folder of models.
+        run: the models of one network, by epoch (`run_files.list_models`); at least one.
+        score: by which the run's system calls an epoch its best; the higher the better.
+    """
     table = run_files.find_table(model_dir)
     best_epochs = run_files.read_best_epochs(table) if table else []
     if best_epochs:
@@ -108,7 +114,7 @@ def _best(model_dir: Path, run: list[Path]) -> Choice:
         if best in saved:
             return Choice(saved[best], f"epoch {best}, the best of {len(best_epochs)} by {table}")
         # Networks need not be saved after every epoch.
-        scores = run_files.read_scores(table, _SCORE)
+        scores = run_files.read_scores(table, score)
         scored = sorted(saved.keys() & scores.keys())
         if scored:
             epoch = max(scored, key=scores.__getitem__)

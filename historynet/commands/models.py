@@ -23,12 +23,13 @@ def _models(argv: Sequence[str]) -> int:
     converting = actions.add_parser("convert", help="turn a released .h5, or a .weights.h5, into a .keras file of ours")
     converting.add_argument("source", metavar="IN", type=Path)
     converting.add_argument("target", metavar="OUT.keras", type=Path)
+    converting.add_argument("--half", action="store_true", help="keep kernels in float16, half of the bytes")
     arguments = parser.parse_args(argv)
     backend.start("cpu", engine=arguments.backend)
     if arguments.action == "inspect":
         inspect(arguments.file)
     else:
-        convert(arguments.source, arguments.target)
+        convert(arguments.source, arguments.target, arguments.half)
     return errors.DONE
 
 
@@ -53,8 +54,13 @@ def inspect(path: Path) -> None:
         print(f"  {name:20} {' '.join(str(value.shape) for value in values)}")
 
 
-def convert(source: Path, target: Path) -> None:
+def convert(source: Path, target: Path, half: bool = False) -> None:
     """Turns a file that holds a network of ours, whatever its form, into a .keras file.
+
+    Args:
+        source: the file.
+        target: the new one.
+        half: whether its kernels are kept in float16.
 
     Raises:
         InputError: as `inspect`; also if the new file cannot be written.
@@ -65,7 +71,7 @@ def convert(source: Path, target: Path) -> None:
 
     contents = loading.identify(source)
     registration = contents.registration
-    loading.save(loading.build(contents, source), registration.name, contents.architecture, target)
+    loading.save(loading.build(contents, source), registration.name, contents.architecture, target, half)
     program = registration.program(contents.architecture)
     colorizes = registration.colorizing and contents.network == registration.colorizing.network
     print(f"{target}: {program + ' ' if colorizes else ''}{contents.network}")

@@ -18,7 +18,9 @@ OpenSamples = Callable[[Any, Mapping[str, OpenReader]], Samples]
 """(the system's settings, the fields of a batch and who reads them) -> the samples of the training."""
 
 
-def main(script: str, declared: type[Settings], build: Build, open_samples: OpenSamples = open_samples) -> None:
+def main(
+    script: str, declared: type[Settings], build: Build, open_samples: OpenSamples = open_samples, prefix: str = ""
+) -> None:
     """A trainer's command line; ends the process with one of the exit codes of `errors`.
 
     Args:
@@ -26,13 +28,23 @@ def main(script: str, declared: type[Settings], build: Build, open_samples: Open
         declared: the system's settings.
         build: makes what is trained.
         open_samples: finds the samples of the training; by default the pictures of a folder.
+        prefix: what the names of its config.py and dataclass.py begin with, where several trainers share a folder.
     """
-    config = Path(script).resolve().with_name("config.py")
-    running.run(lambda argv: _train(config, declared, build, open_samples, argv))
+    path = Path(script).resolve()
+    program = path.stem if prefix else path.parent.name
+    beside = path.with_name(f"{prefix}config.py"), path.with_name(f"{prefix}dataclass.py")
+    running.run(lambda argv: _train(program, *beside, declared, build, open_samples, argv))
 
 
-def _train(config: Path, declared: type[Settings], build: Build, open_samples: OpenSamples, argv: Sequence[str]) -> int:
-    program = config.parent.name
+def _train(
+    program: str,
+    config: Path,
+    fields_file: Path,
+    declared: type[Settings],
+    build: Build,
+    open_samples: OpenSamples,
+    argv: Sequence[str],
+) -> int:
     parser = settings.make_parser(f"Trains {program}'s networks.", settings.TRAIN, config, declared)
     parser.add_argument(
         "--dry-run",
@@ -44,7 +56,7 @@ def _train(config: Path, declared: type[Settings], build: Build, open_samples: O
     )
     arguments = parser.parse_args(argv)
     run_settings, written = settings.resolve(arguments, config, declared)
-    fields = runpy.run_path(str(config.with_name("dataclass.py")))["FIELDS"]
+    fields = runpy.run_path(str(fields_file))["FIELDS"]
     strategy = "none" if arguments.dry_run else run_settings.strategy
     device = None
     if strategy == "multiworker":
@@ -56,12 +68,12 @@ def _train(config: Path, declared: type[Settings], build: Build, open_samples: O
     if note := note_on_gray(samples):
         print(running.one_line(f"note: {note}"), file=sys.stderr)
     device = device or _start(run_settings, strategy)
-    from historynet.systems import vgg16
+    from historynet.systems import keras_files
     from historynet.training.session import Session
 
     session = Session(program, run_settings, samples, fields, build)
     if arguments.dry_run:
-        with vgg16.without_download():
+        with keras_files.without_download():
             session.show()
         return errors.DONE
     return errors.SKIPPED if session.train(written, device, arguments.fresh) else errors.DONE

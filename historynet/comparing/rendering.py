@@ -48,7 +48,7 @@ def as_markdown(table: Table) -> str:
 def as_latex(table: Table) -> str:
     r"""Two `tabular`s for the package booktabs, the best of each column in \textbf."""
     notes = "\n".join(f"% {note}" for note in table.notes("bold: best"))
-    return "\n\n".join([notes, *(f"% {title}\n" + _latex(cells) for title, cells in _parts(table))])
+    return "\n\n".join([notes, *(f"% {title}\n" + latex_of(cells) for title, cells in _parts(table))])
 
 
 def as_csv(table: Table) -> str:
@@ -163,6 +163,25 @@ def markdown_of(lines: Sequence[Sequence[str]]) -> str:
     return "\n".join([rows[0], "|---|" + "---:|" * (len(lines[0]) - 1), *rows[1:]])
 
 
+def latex_of(lines: Sequence[Sequence[str]]) -> str:
+    r"""Lines of cells, the first the headers, as a `tabular` for the package booktabs."""
+
+    def escape(cell: str) -> str:
+        escaped = re.sub(r"([&%#_$])", r"\\\1", cell)
+        escaped = escaped.replace("↓", r"$\downarrow$").replace("↑", r"$\uparrow$")
+        escaped = re.sub(r"\(-([\d.]+)\)", r"($-$\1)", escaped)
+        return rf"\textbf{{{escaped}}}" if isinstance(cell, _Best) else escaped
+
+    rows = [" & ".join(map(escape, line)) + r" \\" for line in lines]
+    return "\n".join(
+        [
+            r"\begin{tabular}{l" + "r" * (len(lines[0]) - 1) + "}",
+            *(r"\toprule", rows[0], r"\midrule", *rows[1:], r"\bottomrule"),
+            r"\end{tabular}",
+        ]
+    )
+
+
 def evenly(items: Sequence[Item], count: int) -> list[Item]:
     """So many items, spread evenly over all from the first to the last; all if there are fewer."""
     return [items[i] for i in np.unique(np.linspace(0, len(items) - 1, count).round().astype(int))]
@@ -225,20 +244,3 @@ def _number(value: float) -> str:
 def _with_difference(value: str, difference: float) -> str:
     decimals = len(value.partition(".")[2])
     return value if math.isnan(difference) else f"{value} ({difference:+.{decimals}f})"
-
-
-def _latex(lines: Sequence[Sequence[str]]) -> str:
-    def escape(cell: str) -> str:
-        escaped = re.sub(r"([&%#_$])", r"\\\1", cell)
-        escaped = escaped.replace("↓", r"$\downarrow$").replace("↑", r"$\uparrow$")
-        escaped = re.sub(r"\(-([\d.]+)\)", r"($-$\1)", escaped)
-        return rf"\textbf{{{escaped}}}" if isinstance(cell, _Best) else escaped
-
-    rows = [" & ".join(map(escape, line)) + r" \\" for line in lines]
-    return "\n".join(
-        [
-            r"\begin{tabular}{l" + "r" * (len(lines[0]) - 1) + "}",
-            *(r"\toprule", rows[0], r"\midrule", *rows[1:], r"\bottomrule"),
-            r"\end{tabular}",
-        ]
-    )

@@ -56,6 +56,8 @@ class Crop:
         left: column of it.
         mirrored: whether left and right are then exchanged.
         ageing: what then happens to the luminance that the network is given; None: nothing.
+        key: of this look at the sample, from which a reader may draw what else happens to it (`Settings.varies`): the
+            same for the same seed, epoch and sample; None: nothing happens to it.
     """
 
     resized: tuple[int, int]
@@ -64,6 +66,7 @@ class Crop:
     left: int = 0
     mirrored: bool = False
     ageing: Ageing | None = None
+    key: tuple[int, ...] | None = None
 
     def __call__(self, rgb: np.ndarray) -> np.ndarray:
         """The part of a uint8 RGB picture as networks see it: Lab in 0..1, float32 (height, width, 3)."""

@@ -104,7 +104,7 @@ def views(settings: Settings, order: Sequence[int], epoch: int) -> Callable[[int
     Returns:
         Place in the order -> the view.
     """
-    if settings.crop_size is None and not settings.age_luminance:
+    if settings.crop_size is None and not settings.age_luminance and not settings.varies:
         return None
     drawn = settings.sample_weights is not None
 
@@ -119,7 +119,7 @@ def views(settings: Settings, order: Sequence[int], epoch: int) -> Callable[[int
         rng = np.random.default_rng((*key, 2))
         if settings.age_luminance and rng.random() < settings.age_luminance:
             crop = dataclasses.replace(crop, ageing=draw_ageing(rng))
-        return crop
+        return dataclasses.replace(crop, key=key) if settings.varies else crop
 
     return view
 

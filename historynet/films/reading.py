@@ -75,7 +75,7 @@ class Film:
         self.damage: list[str] = []
         self.is_whole = not options.start and options.end is None
         self._cut_at_start, self._cut_at_end = bool(options.start), options.end is not None
-        self._most_pixels = options.max_megapixels * 1e6
+        self._most_pixels, self._threads = options.max_megapixels * 1e6, options.threads
         self._last_end: float | None = None
         self._sources: list[Source] = []
         with self.open() as container:
@@ -229,7 +229,7 @@ class Film:
         last = None
         with self.open() as container:
             stream = find_video(container)
-            stream.thread_type = "AUTO"
+            stream.thread_type, stream.codec_context.thread_count = "AUTO", self._threads
             if (self._cut_at_start or first is not None) and not self._by_decoding:
                 frames = self._seek(container, stream, shift + (first or 0))
             else:

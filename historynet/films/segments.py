@@ -8,7 +8,6 @@ import errno
 import hashlib
 import itertools
 import json
-import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,10 +19,11 @@ from av.codec.context import Flags
 
 import historynet
 from historynet import files
-from historynet.errors import InputError, PictureError, reason
+from historynet.errors import InputError, reason
 from historynet.films import fields
 from historynet.films.options import FilmOptions
 from historynet.films.reading import Film
+from historynet.films.source import identify
 
 Item = TypeVar("Item")
 
@@ -210,17 +210,10 @@ def make_record(film: Path, network: str, options: dict[str, Any]) -> dict[str, 
     Raises:
         PictureError: if the film cannot be read.
     """
-    digest = hashlib.sha256()
-    with files.open_regular(film) as file, files.reading(film, PictureError):
-        status = os.fstat(file.fileno())
-        # The whole of a long film would be minutes; the first and last megabyte hold headers and indices.
-        digest.update(file.read(1 << 20))
-        file.seek(max(0, status.st_size - (1 << 20)))
-        digest.update(file.read())
     return {
         "version": historynet.__version__,
         "libav": av.__version__,
-        "film": {"bytes": status.st_size, "modified": status.st_mtime_ns, "ends": digest.hexdigest()},
+        "film": identify(film),
         "network": network,
         "options": options,
     }

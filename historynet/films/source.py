@@ -1,5 +1,6 @@
 """A film's file as libav reads it: what is damage, and what the system refused to read."""
 
+import hashlib
 import os
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -7,10 +8,30 @@ from typing import Any, BinaryIO
 import av
 
 from historynet import files
+from historynet.errors import PictureError
 
 DAMAGE = (av.FFmpegError, IndexError)
 """What reading packets raises where a film is damaged, and PyAV's MemoryError, which says nothing of it. PyAV's demuxer
 raises the second when a damaged file seems to begin a new stream."""
+
+
+_ENDS = 1 << 20
+"""Bytes. The whole of a long film would be minutes; the first and last megabyte hold headers and indices."""
+
+
+def identify(path: Path) -> dict[str, Any]:
+    """A film's file as it is now, as JSON holds it: its bytes, its time, and a digest of its ends.
+
+    Raises:
+        PictureError: if it cannot be read.
+    """
+    digest = hashlib.sha256()
+    with files.open_regular(path) as file, files.reading(path, PictureError):
+        status = os.fstat(file.fileno())
+        digest.update(file.read(_ENDS))
+        file.seek(max(0, status.st_size - _ENDS))
+        digest.update(file.read(_ENDS))
+    return {"bytes": status.st_size, "modified": status.st_mtime_ns, "ends": digest.hexdigest()}
 
 
 class Source(files.WatchedFile):

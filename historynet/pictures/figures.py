@@ -274,3 +274,29 @@ def _label(axes: "Axes", place: float, value: float, on_the_left: bool) -> None:
     offset, side = ((-6, 0), "right") if on_the_left else ((5, 0), "left")
     text = f"{value:.1f}"
     axes.annotate(text, (place, value), offset, textcoords="offset points", va="center", ha=side, fontsize=8)
+
+
+def plot_confusion(matrix: np.ndarray, names: Sequence[str], path: Path) -> None:
+    """Draws which class is taken for which as shares of the true class, with the counts of what is there, as PNG.
+
+    Args:
+        matrix: counts, (true classes, found classes).
+        names: of the classes.
+        path: the file to write.
+    """
+    import matplotlib.figure
+
+    side = 2.5 + 0.3 * len(names)
+    figure = matplotlib.figure.Figure(figsize=(side, side), layout="constrained")
+    axes = figure.subplots()
+    shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
+    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    for row, column in zip(*np.nonzero(matrix), strict=True):
+        color = "white" if shares[row, column] > 0.5 else "black"
+        axes.text(column, row, str(matrix[row, column]), ha="center", va="center", fontsize=6, color=color)
+    axes.set_xticks(range(len(names)), names, rotation=90, fontsize=7, parse_math=False)
+    axes.set_yticks(range(len(names)), names, fontsize=7, parse_math=False)
+    axes.set_xlabel("taken for")
+    axes.set_ylabel("is")
+    axes.tick_params(length=0)
+    files.write_atomically(path, lambda temporary: figure.savefig(temporary, dpi=120))

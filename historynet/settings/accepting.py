@@ -33,6 +33,17 @@ def integer(at_least: int, at_most: int = 10**9, multiple_of: int = 1, word: str
     return accept
 
 
+def only(value: Any) -> Accept:
+    """One value alone: of a parameter that a system has no use for."""
+
+    def accept(given: Any) -> Any:
+        if given != value:
+            raise ValueError(f"nothing but {value}, since it is not used")
+        return given
+
+    return accept
+
+
 def size(at_least: int, multiple_of: int = 1) -> Accept:
     """The size of a picture in pixels: its side, or "HEIGHTxWIDTH" (of JSON or config.py also two integers).
 

@@ -54,7 +54,8 @@ def setting(
 
     Args:
         accept: what it accepts (`historynet.settings.accepting`).
-        commands: the commands that read it, TRAIN, COLORIZE, BOTH of them, or COLLECT, which makes training data.
+        commands: the commands that read it, TRAIN, COLORIZE, BOTH of them, or COLLECT, which makes training data; or
+            others that a subclass of `Parameters` names.
         group: heading under which `--help` lists it.
         meaning: what it is, with its unit, in a few words; the comment behind the constant in config.py.
         more: the rest of what `--help` says.
@@ -90,7 +91,42 @@ def pretrained_setting(more: str = "") -> Any:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settings:
+class Parameters:
+    """What a program reads of config.py and its command line; a subclass declares it."""
+
+    @classmethod
+    def implied(cls, given: Mapping[str, Any], known: Collection[str]) -> Mapping[str, Any]:
+        """What follows from settings that the command line gives, for those that nothing but config.py gives.
+
+        Args:
+            given: values by name, accepted; paths are absolute.
+            known: names of what the command line or a saved run gives, which wins.
+
+        Raises:
+            InputError: if a file that is given cannot be read.
+        """
+        return {}
+
+    def check(self, command: str) -> None:
+        """Refuses settings that exclude each other.
+
+        Args:
+            command: the one that reads them: TRAIN, COLORIZE, COLLECT, ...
+
+        Raises:
+            InputError: naming the first of them.
+        """
+        for wrong, message in self.contradictions(command):
+            if wrong:
+                raise InputError(message)
+
+    def contradictions(self, command: str) -> Iterator[tuple[bool, str]]:
+        """(whether it is so, what is said then) of each contradiction that is looked for; a system adds its own."""
+        yield from ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings(Parameters):
     """The parameters of a run, checked. Paths are absolute; what belongs to a part the variant lacks is None."""
 
     test_name: str = setting(text, BOTH, "run", "name of the run", "{TEST_NAME} in a path stands for it")
@@ -260,6 +296,11 @@ class Settings:
         return None if self.crop_from is None else accepting.sides(self.crop_from)
 
     @property
+    def varies(self) -> bool:
+        """Whether a reader of the system's own varies the samples of each epoch: mirrors, blurs or crops them."""
+        return False
+
+    @property
     def onednn(self) -> bool:
         """Whether a CPU may sum in any order; a system that repeats an older program's arithmetic may say no."""
         return True
@@ -274,34 +315,7 @@ class Settings:
         """What the system's `decode` is to know besides a network's outputs, as a temperature."""
         return {}
 
-    @classmethod
-    def implied(cls, given: Mapping[str, Any], known: Collection[str]) -> Mapping[str, Any]:
-        """What follows from settings that the command line gives, for those that nothing but config.py gives.
-
-        Args:
-            given: values by name, accepted; paths are absolute.
-            known: names of what the command line or a saved run gives, which wins.
-
-        Raises:
-            InputError: if a file that is given cannot be read.
-        """
-        return {}
-
-    def check(self, command: str) -> None:
-        """Refuses settings that exclude each other.
-
-        Args:
-            command: TRAIN, COLORIZE or COLLECT, which reads them.
-
-        Raises:
-            InputError: naming the first of them.
-        """
-        for wrong, message in self.contradictions(command):
-            if wrong:
-                raise InputError(message)
-
     def contradictions(self, command: str) -> Iterator[tuple[bool, str]]:
-        """(whether it is so, what is said then) of each contradiction that is looked for; a system adds its own."""
         if command != TRAIN:
             return
         several = self.strategy != "none"

@@ -9,12 +9,14 @@ import runpy
 import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from historynet import files
 from historynet.errors import InputError
 from historynet.settings import accepting
-from historynet.settings.declared import EPOCH, REQUIRED, RUN, TRAIN, Settings
+from historynet.settings.declared import EPOCH, REQUIRED, RUN, TRAIN, Parameters, Settings
+
+Declared = TypeVar("Declared", bound=Parameters)
 
 _NONE = (None, "", "none")
 """What an optional setting takes for no value."""
@@ -34,7 +36,7 @@ class Parser(argparse.ArgumentParser):
 
 
 @functools.cache
-def _fields(declared: type[Settings]) -> dict[str, dataclasses.Field]:
+def _fields(declared: type[Parameters]) -> dict[str, dataclasses.Field]:
     """The declarations by name, in the order of their groups."""
     fields = dataclasses.fields(declared)
     groups = list(dict.fromkeys(field.metadata["group"] for field in fields))
@@ -51,12 +53,12 @@ def help_text(field: dataclasses.Field) -> str:
     return "; ".join(filter(None, (field.metadata["meaning"], field.metadata["more"])))
 
 
-def make_parser(description: str, command: str, config: Path, declared: type[Settings]) -> Parser:
+def make_parser(description: str, command: str, config: Path, declared: type[Parameters]) -> Parser:
     """A parser with one option for each setting of config.py that the command reads, explained with its default.
 
     Args:
         description: what the command does.
-        command: TRAIN, COLORIZE or COLLECT.
+        command: the one whose options they are: TRAIN, COLORIZE, COLLECT, ...
         config: the config.py.
         declared: the system's settings.
 
@@ -92,8 +94,8 @@ def make_parser(description: str, command: str, config: Path, declared: type[Set
 
 
 def resolve(
-    arguments: argparse.Namespace, config: Path, declared: type[Settings], root: Path | None = None
-) -> tuple[Settings, dict[str, Any]]:
+    arguments: argparse.Namespace, config: Path, declared: type[Declared], root: Path | None = None
+) -> tuple[Declared, dict[str, Any]]:
     """The settings of a run, checked, and the same as they were written, to be saved with the run.
 
     The written form keeps {TEST_NAME} and relative paths, so that a saved run can be moved or renamed. Relative paths
@@ -125,7 +127,7 @@ def resolve(
         if isinstance(value, Mapping):
             values[name] = value[written["losses"]]
         if _is_path(fields[name], value, root):
-            path = root / value.replace("{TEST_NAME}", written["test_name"])
+            path = root / value.replace("{TEST_NAME}", written.get("test_name", "{TEST_NAME}"))
             values[name] = path if fields[name].metadata["path"] is True else str(path)
     settings = declared(**values)
     settings.check(arguments.command)
@@ -143,7 +145,7 @@ def _accept(field: dataclasses.Field, value: Any, source: str) -> Any:
 
 def _accept_all(
     values: Mapping[str, Any],
-    declared: type[Settings],
+    declared: type[Parameters],
     known: Collection[str],
     source: Path,
     as_written: Callable[[str], str],
@@ -158,7 +160,7 @@ def _accept_all(
     return accepted
 
 
-def _read_constants(path: Path, declared: type[Settings]) -> dict[str, Any]:
+def _read_constants(path: Path, declared: type[Parameters]) -> dict[str, Any]:
     """The constants of a config.py, by their names here."""
     with files.reading(path):
         try:
@@ -182,7 +184,7 @@ def _read_constants(path: Path, declared: type[Settings]) -> dict[str, Any]:
     return accepted
 
 
-def _read_saved(path: Path, declared: type[Settings], known: Collection[str]) -> dict[str, Any]:
+def _read_saved(path: Path, declared: type[Parameters], known: Collection[str]) -> dict[str, Any]:
     """The settings that an earlier run saved, all of which must be known."""
     values = files.read_json(path, dict, "not a settings.json of an earlier run")
     return _accept_all(values, declared, known, path, str)
@@ -194,7 +196,7 @@ def _is_path(field: dataclasses.Field, value: Any, folder: Path) -> bool:
     return value is not None and (path(value, folder) if callable(path) else path)
 
 
-def describe(settings: Settings, command: str) -> Sequence[tuple[str, Any]]:
+def describe(settings: Parameters, command: str) -> Sequence[tuple[str, Any]]:
     """(NAME, value) of each setting that the variant has and the command reads, by group."""
     fields = _fields(type(settings))
     values = {name: getattr(settings, name) for name in fields}

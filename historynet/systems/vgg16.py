@@ -1,16 +1,14 @@
 """VGG16 (Simonyan and Zisserman 2014): its lower part, the whole of it, and its ImageNet weights."""
 
-import contextlib
-import os
-import urllib.error
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import keras
 import numpy as np
 from keras import layers
 
-from historynet.errors import InputError, reason
+from historynet.errors import InputError
+from historynet.systems.keras_files import KerasFile
 from historynet.weights import reading
 from historynet.weights.reading import Arrays
 
@@ -20,9 +18,13 @@ BLOCKS = ((64, 2), (128, 2), (256, 3), (512, 3))
 NAME = "vgg16"
 """Of the whole network."""
 
-# The files that Keras downloads, their MD5, and their megabytes.
-_WHOLE = ("vgg16_weights_tf_dim_ordering_tf_kernels.h5", "64373286793e3c8b2b4e3219cbf3544b", 553)
-_NOTOP = ("vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5", "6d6bbae143d832006294945121d1f1fc", 59)
+_WHOLE, _NOTOP = (
+    KerasFile("VGG16", "vgg16", f"vgg16_weights_tf_dim_ordering_tf_kernels{end}.h5", *facts, "--vgg16-weights")
+    for end, *facts in (
+        ("", "64373286793e3c8b2b4e3219cbf3544b", 553),
+        ("_notop", "6d6bbae143d832006294945121d1f1fc", 59),
+    )
+)
 
 _IMAGENET_MEAN = np.array([103.939, 116.779, 123.68], np.float32)
 """Blue, green, red of 0..255: what VGG16's pictures had subtracted."""
@@ -88,20 +90,6 @@ def build_whole(
     return keras.Model(luminance, x, name=NAME)
 
 
-_may_download = True
-
-
-@contextlib.contextmanager
-def without_download() -> Iterator[None]:
-    """Within it nothing is downloaded: what would be is said, and the network stays random."""
-    global _may_download
-    _may_download = False
-    try:
-        yield
-    finally:
-        _may_download = True
-
-
 def weights_file(source: str, whole: bool) -> Path | None:
     """The file of VGG16's weights: the one that is named, or, for "imagenet", the one that Keras downloads once.
 
@@ -110,32 +98,14 @@ def weights_file(source: str, whole: bool) -> Path | None:
         whole: whether the dense layers are needed, too.
 
     Returns:
-        Its path; None if it would have to be downloaded within `without_download`.
+        Its path; None if it would have to be downloaded within `keras_files.without_download`.
 
     Raises:
         InputError: if it cannot be downloaded.
     """
     if source != "imagenet":
         return Path(source)
-    name, digest, megabytes = _WHOLE if whole else _NOTOP
-    address = f"https://storage.googleapis.com/tensorflow/keras-applications/vgg16/{name}"
-    folder = Path(os.environ.get("KERAS_HOME", Path.home() / ".keras")) / "models"
-    if not _may_download:
-        if (folder / name).is_file():
-            return folder / name
-        print(f"VGG16's weights would be downloaded: {megabytes} MB from {address} into {folder}")
-        return None
-    try:
-        return Path(keras.utils.get_file(name, address, cache_subdir="models", file_hash=digest))
-    except Exception as error:
-        # Of a failed download Keras raises Exception itself.
-        if type(error) is not Exception and not isinstance(error, (OSError, ValueError, urllib.error.URLError)):
-            raise
-        why = reason(error).split(": ")[-1].removeprefix("None -- ")
-        raise InputError(
-            f"VGG16's ImageNet weights could not be downloaded ({why}): put {name} from {address} into {folder}, "
-            "or name it with --vgg16-weights FILE, or give --vgg16-weights none to start from random weights"
-        ) from error
+    return (_WHOLE if whole else _NOTOP).find()
 
 
 def whole_arrays(arrays: Arrays, needed: Sequence[str], path: Path) -> dict[str, list[np.ndarray]]:
@@ -146,7 +116,7 @@ def whole_arrays(arrays: Arrays, needed: Sequence[str], path: Path) -> dict[str,
     """
     missing = [name for name in needed if name not in arrays]
     if missing:
-        hint = f"; {_WHOLE[0]} is needed" if missing[0] == "fc1" else ""
+        hint = f"; {_WHOLE.name} is needed" if missing[0] == "fc1" else ""
         raise InputError(f"{path}: not VGG16's weights (there is no layer {missing[0]!r}){hint}")
     return {name: arrays[name] for name in needed}
 

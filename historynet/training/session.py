@@ -183,7 +183,7 @@ class Session:
 
     def _make_system(self) -> None:
         test_data = self._settings.test_data
-        if not test_data.is_dir():
+        if test_data is not None and not test_data.is_dir():
             # Before networks are made, and VGG16 is perhaps downloaded.
             raise InputError(
                 f"{test_data}: no such folder; put the test pictures there or name another with --test-data"

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from historynet.systems.gray_vgg16 import losses
+from historynet.systems import classification
 from historynet.systems.gray_vgg16.architecture import Architecture
 from historynet.systems.gray_vgg16.registration import NAME
 from historynet.systems.gray_vgg16.settings import GrayVGG16Settings
@@ -56,7 +56,7 @@ class GrayVGG16:
         return self._network(luminance, training=False)
 
     def _losses(self, batch: Tensors, once: Tensors, tools: Tools) -> Tensors:
-        entropy = losses.classification(batch["label"], self._network(batch["L"], training=True))
+        entropy = classification.cross_entropy(batch["label"], self._network(batch["L"], training=True))
         return {"L_class": entropy, "L_2": half_squares(self._network) * ops.ones_like(entropy)}
 
 
@@ -82,7 +82,7 @@ class TopOne:
         measured = []
         for luminance, label in self._pictures:
             logits, label = system.logits(luminance), ops.convert_to_tensor(label)
-            both = losses.is_found(label, logits), losses.classification(label, logits)
+            both = classification.is_found(label, logits), classification.cross_entropy(label, logits)
             measured.append(np.stack([ops.convert_to_numpy(value) for value in both]))
         top_1, entropy = np.concatenate(measured, axis=1).mean(axis=1)
         return Evaluation({"top_1": float(top_1), "cross_entropy": float(entropy)})

@@ -155,7 +155,7 @@ def load_vgg16(
         preprocessing: whether the first layer is changed to see L in 0..1 as VGG16 was trained to see pictures.
 
     Returns:
-        The names of the layers that were filled, or would be (`vgg16.without_download`).
+        The names of the layers that were filled, or would be (`keras_files.without_download`).
 
     Raises:
         InputError: if the weights cannot be had or do not fit.

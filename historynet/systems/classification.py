@@ -1,9 +1,9 @@
-"""What the gray VGG16 is trained and judged by. Each gives one value a sample, (batch,)."""
+"""What networks that tell classes apart are trained and judged by. Each gives one value a sample, (batch,)."""
 
 from keras import ops
 
 
-def classification(label, logits):
+def cross_entropy(label, logits):
     """Cross-entropy: minus the logarithm of the true class's probability.
 
     Args:

@@ -1,0 +1,48 @@
+"""Labels of pictures from a file that persons or other programs have made, as if they were given on the page."""
+
+from pathlib import Path
+
+from historynet.collecting import answers, rows
+from historynet.collecting.answers import Answer
+from historynet.collecting.final import HAND
+from historynet.collecting.selecting import Kept
+from historynet.errors import InputError
+
+_COLUMNS = ("picture", "label")
+"""That the file must have; by and when may be there, as in hand.csv."""
+
+
+def is_of_pictures(path: Path) -> bool:
+    """Whether a file holds labels of pictures, not the table of all labels.
+
+    Raises:
+        InputError: if it cannot be read, or is no table.
+    """
+    try:
+        rows.read(path, _COLUMNS)
+    except InputError:
+        # It is the other kind, or neither, of which this says why.
+        rows.read(path, ("era",))
+        return False
+    return True
+
+
+def take(kept: Kept, path: Path) -> tuple[int, int]:
+    """Adds the labels of a file to those that were given by hand. Nobody else may be labelling there.
+
+    Returns:
+        How many labels the file has; how many of them are new.
+
+    Raises:
+        InputError: naming the lines, if it has unknown pictures or labels; if something cannot be read or written.
+    """
+    found = [
+        (line, Answer(cells["picture"], cells["label"], cells.get("by") or path.name, cells.get("when", "")))
+        for line, cells in rows.read(path, _COLUMNS)
+    ]
+    answers.check(path, found, kept.pictures, kept.names)
+    before = answers.read(kept.folder / HAND, kept.pictures, kept.names)
+    new = [answer for _, answer in found if answer not in set(before)]
+    lines = [(one.picture, one.label, one.by, one.when) for one in [*before, *new]]
+    rows.write(kept.folder / HAND, [answers.COLUMNS, *lines])
+    return len(found), len(new)

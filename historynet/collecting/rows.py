@@ -1,0 +1,70 @@
+"""Tables (CSV) that a person or another program may have written: read with line numbers, written whole."""
+
+import csv
+import io
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from historynet import files
+from historynet.errors import InputError
+
+Row = tuple[int, Mapping[str, str]]
+"""The number of a line, from 1, and its cells by column."""
+
+
+def read(path: Path, columns: Sequence[str]) -> list[Row]:
+    """The rows of a table, without empty lines; other columns than those asked for are kept.
+
+    Args:
+        path: the file, UTF-8, its first line the names of the columns.
+        columns: that it must have.
+
+    Raises:
+        InputError: if it cannot be read, or is no such table; naming the line.
+    """
+    with files.reading(path):
+        content = path.read_bytes()
+    return parse(content, path, columns)
+
+
+def parse(content: bytes, path: Path, columns: Sequence[str]) -> list[Row]:
+    """The same of what a file holds.
+
+    Raises:
+        InputError: if it is no such table; naming the line.
+    """
+    try:
+        # Strict: a quotation mark that nobody closes would take the rest of the file for one cell.
+        reader = csv.reader(io.StringIO(content.decode("utf-8-sig"), newline=""), strict=True)
+        lines = [(reader.line_num, cells) for cells in reader]
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"{path}: no table in UTF-8 ({error})") from error
+    header = [cell.strip() for cell in lines[0][1]] if lines else []
+    if missing := [column for column in columns if column not in header]:
+        raise InputError(f"{path}: its first line has to name the columns {','.join(columns)}; {missing[0]} is missing")
+    if twice := [column for column in header if header.count(column) > 1]:
+        raise InputError(f"{path}: its first line names the column {twice[0]} twice")
+    rows = []
+    for number, cells in lines[1:]:
+        if not any(cell.strip() for cell in cells):
+            continue
+        if len(cells) != len(header):
+            raise InputError(f"{path}, line {number}: {len(cells)} cells, and the first line has {len(header)}")
+        rows.append((number, dict(zip(header, (cell.strip() for cell in cells), strict=True))))
+    return rows
+
+
+def text(lines: Iterable[Sequence[object]]) -> str:
+    """Lines of cells as a table's text, the first line included."""
+    written = io.StringIO()
+    csv.writer(written, lineterminator="\n").writerows(lines)
+    return written.getvalue()
+
+
+def write(path: Path, lines: Iterable[Sequence[object]]) -> None:
+    """Writes a table, whole or not at all.
+
+    Raises:
+        InputError: if it cannot be written.
+    """
+    files.write_text(path, text(lines))

@@ -1,0 +1,166 @@
+"""The command line that makes candidates of films: the first step to a data set."""
+
+import functools
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from historynet import errors, files, settings, streams
+from historynet.collecting import film_list, labels, persons, rows
+from historynet.collecting.film_folders import Job, Options, Result, collect, versions
+from historynet.collecting.settings import MHMDSettings
+from historynet.commands.running import between, one_line, run
+from historynet.parallel import CORES
+from historynet.spread import RAY_HERE, spread, spread_with_ray
+from historynet.training.stopping import Stop
+
+LEFT_OUT = "left_out.csv"
+
+_STOPPED = "what is finished is kept; the same command goes on from there"
+
+
+def main(script: str) -> None:
+    """The command line; ends the process with one of the exit codes of `errors`.
+
+    Args:
+        script: `__file__` of the program; config.py stands beside it.
+    """
+    config = Path(script).resolve().with_name("config.py")
+    run(lambda argv: _run(config, argv))
+
+
+def _run(config: Path, argv: Sequence[str]) -> int:
+    parser = settings.make_parser("Makes candidates of films.", settings.COLLECT, config, MHMDSettings)
+    add_options(parser)
+    arguments = parser.parse_args(argv)
+    resolved, _ = settings.resolve(arguments, config, MHMDSettings)
+    table = labels.table(resolved.labels, resolved.num_classes)
+    listed = film_list.open_list(arguments.films, arguments.private, labels.words(table))
+    return collect_films(listed, resolved, arguments.workers, arguments.keep_versions, arguments.ray)
+
+
+def add_options(parser: settings.Parser, optional: bool = False) -> None:
+    """Adds what `collect.py` takes besides the constants of config.py.
+
+    Args:
+        parser: to which it is added.
+        optional: whether FILMS may be left out.
+    """
+    listed = "the list films.csv, or a folder of films, in which one is written"
+    parser.add_argument("films", type=Path, nargs="?" if optional else None, metavar="FILMS", help=listed)
+    parser.add_argument(
+        "--private", action="store_true", help="take films without licence and source; the set must stay here"
+    )
+    parser.add_argument(
+        "--workers", type=between(int, 1, 256), default=CORES, metavar="N", help="films at a time (%(default)s)"
+    )
+    parser.add_argument(
+        "--keep-versions", action="store_true", help="do not make again what other versions of the libraries have made"
+    )
+    parser.add_argument(
+        "--ray",
+        nargs="?",
+        const=RAY_HERE,
+        metavar="ADDRESS",
+        help="spread the work over the machines of the Ray cluster HOST:PORT, or 'auto'; alone: over processes here",
+    )
+
+
+def collect_films(
+    listed: Sequence[film_list.Film],
+    resolved: MHMDSettings,
+    workers: int,
+    keep_versions: bool,
+    ray: str | None = None,
+) -> int:
+    """Makes the candidates of films, several at a time, and says what became of each; the exit code.
+
+    Args:
+        listed: the films.
+        resolved: the settings of the run.
+        workers: films at a time.
+        keep_versions: whether what other versions of the libraries made counts as done.
+        ray: address of a Ray cluster; None: the work is done here.
+
+    Raises:
+        InputError: if the detector cannot be used, or nothing be written.
+    """
+    # Before the first film.
+    persons.open_detector(resolved.detector)
+    for note in film_list.notes(listed):
+        print(one_line(f"note: {note}"), file=sys.stderr)
+    work, options = resolved.work, Options.of(resolved)
+    with files.lock(work / "frames", "another process is collecting there; wait until it has ended"):
+        film_list.write(work / film_list.NAME, listed)
+        jobs = [Job(film, work, options, keep_versions) for film in listed]
+        with Stop() as stop, stop.at_once(_STOPPED):
+            results = list(_shown(_work(jobs, workers, ray)))
+        left_out = [result for result in results if result.reason]
+        _write_left_out(work / LEFT_OUT, left_out)
+    return _report(results, work)
+
+
+def _work(jobs: Sequence[Job], workers: int, ray: str | None) -> Iterator[Result]:
+    """Makes the candidates of all films, several at a time; says how far it is."""
+    if not ray and (workers == 1 or len(jobs) == 1):
+        for job in jobs:
+            with streams.Progress(None, "frame", one_line(job.film.file_key)) as bar:
+                result = collect(job, bar.update)
+            yield result
+        return
+    with streams.Progress(len(jobs), "film") as bar:
+        # Large files first: at the end no core waits for a long film.
+        ordered = sorted(jobs, key=lambda job: (-_bytes(job.film.path), job.film.file_key))
+        done = spread(collect, ordered, workers)
+        if ray:
+            of_machine = functools.partial(_versions, jobs[0].options.detector)
+            done = spread_with_ray(collect, ordered, ray, jobs[0].work, of_machine, workers)
+        for result in done:
+            bar.update(1)
+            yield result
+
+
+def _versions(detector: str) -> dict[str, str | None]:
+    return versions(detector) | {"detector": persons.digest(detector)}
+
+
+def _bytes(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
+
+
+def _shown(results: Iterator[Result]) -> Iterator[Result]:
+    for result in results:
+        if result.record:
+            counts = ", ".join(f"{result.record[name]} {name}" for name in ("frames", "shots", "candidates", "stored"))
+            done = " (as they were)" if result.existing else ""
+            print(one_line(f"{result.film.file_key}: {counts}{done}"), flush=True)
+        yield result
+
+
+def _write_left_out(path: Path, left_out: Sequence[Result]) -> None:
+    ordered = sorted(left_out, key=lambda result: result.film.file_key)
+    lines = [[result.film.file_key, result.film.path, result.reason] for result in ordered]
+    rows.write(path, [["file_key", "path", "reason"], *lines])
+
+
+def _report(results: Sequence[Result], work: Path) -> int:
+    """Prints what there is to say of the films; the exit code."""
+    results = sorted(results, key=lambda result: result.film.file_key)
+    done = [result.record for result in results if result.record]
+    print(one_line(f"{work / 'frames'}: films: {len(done)}, pictures: {sum(record['stored'] for record in done)}"))
+    for result in results:
+        for note in (*result.notes, *(result.record["notes"] if result.record else ())):
+            print(one_line(f"note: {result.film.file_key}: {note}"), file=sys.stderr)
+    skipped = False
+    for result in results:
+        for damage in result.record["damage"] if result.record else ():
+            skipped = True
+            print(one_line(f"damaged: {result.film.path}: {damage}; the rest is done"), file=sys.stderr)
+    for result in results:
+        if result.reason:
+            skipped = True
+            print(one_line(f"left out: {result.film.file_key}: {result.reason}"), file=sys.stderr)
+    return errors.SKIPPED if skipped else errors.DONE

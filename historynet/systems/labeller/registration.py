@@ -1,0 +1,29 @@
+"""The labeller, as whoever reads its files finds it. It does not colorize."""
+
+from collections.abc import Mapping
+
+from historynet.systems.labeller.architecture import Architecture
+from historynet.systems.labeller.network import NAME as NETWORK
+from historynet.systems.labeller.network import build_network
+from historynet.systems.system import Registration, register
+
+NAME = "Labeller"
+
+
+def _facts(network: str, architecture: Architecture) -> Mapping[str, str]:
+    return {
+        "image size": str(architecture.image_size),
+        "width": f"{architecture.width:g}",
+        "labels": ", ".join(architecture.labels),
+    }
+
+
+LABELLER = register(
+    Registration(
+        name=NAME,
+        architecture=Architecture,
+        networks={NETWORK: build_network},
+        programs={NAME: "SOURCE_MHMD"},
+        facts=_facts,
+    )
+)
