@@ -67,8 +67,11 @@ def assemble(settings: MHMDSettings, parsed_by: Mapping[str, str], private: bool
     work = settings.work
     table = labels.table(settings.labels, settings.num_classes)
     ordered = labels.ordered(table, settings.label_order, settings.num_classes) if settings.label_order else table
-    films = {film.file_key: film for film in film_list.read(work / film_list.NAME)}
     pictures = manifest.read(work)
+    films = {film.file_key: film for film in film_list.read(work / film_list.NAME)}
+    for picture in pictures:
+        if picture.file_key not in films:
+            raise film_list.unlisted(work / film_list.NAME, picture.file_key)
     if not private:
         used = {picture.file_key for picture in pictures}
         film_list.check_licences(work / film_list.NAME, [film for film in films.values() if film.file_key in used])
