@@ -152,8 +152,12 @@ def split(
         chosen = set(splitting.by_title(counts, settings.test_share, settings.seed))
         tests = {one.picture for one in pictures if one.key in chosen}
     if not tests:
-        why = "of one title" if len(titles) == 1 else "and no title leaves half of each of its labels for training"
-        return tests, [*notes, f"no test part: all pictures are {why}; --split random draws it by pictures"]
+        why = (
+            "all pictures are of one title"
+            if len(titles) == 1
+            else "no title is small enough for it, and leaves half of each of its labels' pictures for training"
+        )
+        return tests, [*notes, f"no test part: {why}; --split random draws it by pictures"]
     in_tests = Counter(named[name] for name in tests)
     in_all = Counter(named[name] for name in names)
     for part, lacking in (
