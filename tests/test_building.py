@@ -242,6 +242,20 @@ def test_pictures_outside_of_the_table(ready):
     assert name not in (out / "dataset_train/sign.txt").read_text()
 
 
+def test_pictures_of_a_film_that_is_listed_no_more(ready):
+    out, _ = ready
+    films = out / "mhmd" / film_list.NAME
+    lines = films.read_text().splitlines(keepends=True)
+    films.write_text("".join(line for line in lines if not line.startswith("paris")))
+    with pytest.raises(InputError, match="films.csv: there is no film paris.*choose.py"):
+        build(out)
+
+
+def test_what_is_said_before_the_first_step(tmp_path):
+    with pytest.raises(InputError, match="manifest.csv: is not there; choose.py writes it"):
+        build(tmp_path)
+
+
 def test_half_a_parsing(ready):
     out, _ = ready
     work = out / "mhmd"

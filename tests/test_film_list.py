@@ -71,7 +71,7 @@ def test_two_rows_of_one_file_key_are_refused(tmp_path):
         ("key,part,path,path\n", "names the column path twice"),
         ("key,part,path\n", "there is no film in it"),
         ("key,part,path\na,,b,c\n", "line 2: 4 cells, and the first line has 3"),
-        ('key,part,path\na,,"b\n', "no table in UTF-8"),
+        ('key,part,path\na,,b\nc,,"d\ne,,f\n', "line 3: no row of a table .*is a quotation mark missing"),
     ],
 )
 def test_what_is_no_list_is_named(tmp_path, text, said):

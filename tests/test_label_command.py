@@ -57,6 +57,46 @@ def write_guesses(work, guesses):
     (work / "labels/predicted.csv").write_text("picture,label,confidence,second,margin\n" + "".join(lines))
 
 
+# Labels of a file
+
+
+def test_of_a_file_of_labels_the_last_counts(work, tmp_path):
+    """Also where a label is given anew that was given before another one."""
+    from historynet.collecting import given_labels
+
+    path, one = tmp_path / "given.csv", kept(work)
+    name, other = list(one.pictures)[:2]
+
+    def take(*labels):
+        path.write_text("picture,label\n" + "".join(f"{name},{label}\n" for label in labels) + f"{other},{CHINA}\n")
+        return given_labels.take(one, path), one.settled(final.HAND)[name].label
+
+    assert take(CHINA) == ((2, 2, 0), CHINA)
+    assert take(USA) == ((2, 1, 0), USA)
+    assert take(CHINA) == ((2, 1, 0), CHINA)
+    assert take(USA, CHINA) == ((3, 0, 0), CHINA)
+
+
+def test_of_two_files_the_first_counts_and_it_is_said(work, tmp_path):
+    from historynet.collecting import given_labels
+
+    one = kept(work)
+    name = next(iter(one.pictures))
+    for number, (label, others) in enumerate([(CHINA, 0), (USA, 1)]):
+        path = tmp_path / f"{number}.csv"
+        path.write_text(f"picture,label\n{name},{label}\n")
+        assert given_labels.take(one, path) == (1, 1, others)
+    assert one.settled(final.HAND)[name].label == CHINA
+
+
+def test_what_is_no_file_of_labels_is_told_how_one_looks(tmp_path):
+    from historynet.collecting import given_labels
+
+    (tmp_path / "other.csv").write_text("file,class\na,b\n")
+    with pytest.raises(InputError, match="picture,label; picture is missing"):
+        given_labels.is_of_pictures(tmp_path / "other.csv")
+
+
 # The draw, and what persons say
 
 

@@ -113,6 +113,7 @@ def test_all_the_way_with_labels(begun, labelled, run, steps):
     assert code == 0
     assert steps == ["collect.py", "choose.py", "parse.py"]
     assert "HistoryNet.py --train-data" in out
+    assert f"\n# {labelled}: " in out
     dataset = folder / "DATASET"
     samples = open_folder(dataset / "dataset_train")
     kept = manifest.read(dataset / "mhmd")

@@ -67,8 +67,11 @@ def assemble(settings: MHMDSettings, parsed_by: Mapping[str, str], private: bool
     work = settings.work
     table = labels.table(settings.labels, settings.num_classes)
     ordered = labels.ordered(table, settings.label_order, settings.num_classes) if settings.label_order else table
-    films = {film.file_key: film for film in film_list.read(work / film_list.NAME)}
     pictures = manifest.read(work)
+    films = {film.file_key: film for film in film_list.read(work / film_list.NAME)}
+    for picture in pictures:
+        if picture.file_key not in films:
+            raise film_list.unlisted(work / film_list.NAME, picture.file_key)
     if not private:
         used = {picture.file_key for picture in pictures}
         film_list.check_licences(work / film_list.NAME, [film for film in films.values() if film.file_key in used])
@@ -149,8 +152,12 @@ def split(
         chosen = set(splitting.by_title(counts, settings.test_share, settings.seed))
         tests = {one.picture for one in pictures if one.key in chosen}
     if not tests:
-        why = "of one title" if len(titles) == 1 else "and no title leaves half of each of its labels for training"
-        return tests, [*notes, f"no test part: all pictures are {why}; --split random draws it by pictures"]
+        why = (
+            "all pictures are of one title"
+            if len(titles) == 1
+            else "no title is small enough for it, and leaves half of each of its labels' pictures for training"
+        )
+        return tests, [*notes, f"no test part: {why}; --split random draws it by pictures"]
     in_tests = Counter(named[name] for name in tests)
     in_all = Counter(named[name] for name in names)
     for part, lacking in (

@@ -184,6 +184,14 @@ def open_list(given: Path, private: bool, words: Mapping[str, Collection[str]] |
     return listed
 
 
+def unlisted(path: Path, file_key: str) -> InputError:
+    """What is said where pictures are kept of a film that the list has no more."""
+    return InputError(
+        f"{path}: there is no film {file_key}, whose pictures are kept; choose.py chooses anew among the films that "
+        "are listed"
+    )
+
+
 def check_licences(path: Path, listed: Sequence[Film], written: bool = False) -> None:
     """Sees that each film has a licence and a source.
 

@@ -1,5 +1,6 @@
 """Labels of pictures from a file that persons or other programs have made, as if they were given on the page."""
 
+import contextlib
 from pathlib import Path
 
 from historynet.collecting import answers, rows
@@ -21,17 +22,22 @@ def is_of_pictures(path: Path) -> bool:
     try:
         rows.read(path, _COLUMNS)
     except InputError:
-        # It is the other kind, or neither, of which this says why.
-        rows.read(path, ("era",))
-        return False
+        # It is the other kind, or neither.
+        with contextlib.suppress(InputError):
+            rows.read(path, ("era",))
+            return False
+        raise
     return True
 
 
-def take(kept: Kept, path: Path) -> tuple[int, int]:
+def take(kept: Kept, path: Path) -> tuple[int, int, int]:
     """Adds the labels of a file to those that were given by hand. Nobody else may be labelling there.
 
+    Of a picture and person the file's last label counts, and is added unless it is the last that is there already.
+
     Returns:
-        How many labels the file has; how many of them are new.
+        How many labels the file has; how many of them are new; of how many pictures another label counts, since
+        another person has given it earlier.
 
     Raises:
         InputError: naming the lines, if it has unknown pictures or labels; if something cannot be read or written.
@@ -42,7 +48,11 @@ def take(kept: Kept, path: Path) -> tuple[int, int]:
     ]
     answers.check(path, found, kept.pictures, kept.names)
     before = answers.read(kept.folder / HAND, kept.pictures, kept.names)
-    new = [answer for _, answer in found if answer not in set(before)]
-    lines = [(one.picture, one.label, one.by, one.when) for one in [*before, *new]]
-    rows.write(kept.folder / HAND, [answers.COLUMNS, *lines])
-    return len(found), len(new)
+    last = {(answer.picture, answer.by): answer for answer in before}
+    given = {(answer.picture, answer.by): answer for _, answer in found}
+    new = [answer for key, answer in given.items() if last.get(key) != answer]
+    every = [*before, *new]
+    rows.write(kept.folder / HAND, [answers.COLUMNS, *((one.picture, one.label, one.by, one.when) for one in every)])
+    counts = answers.settled(every)
+    other = {one.picture for one in given.values() if one.picture in counts and counts[one.picture].label != one.label}
+    return len(found), len(new), len(other)

@@ -33,12 +33,17 @@ def parse(content: bytes, path: Path, columns: Sequence[str]) -> list[Row]:
     Raises:
         InputError: if it is no such table; naming the line.
     """
+    lines = []
     try:
         # Strict: a quotation mark that nobody closes would take the rest of the file for one cell.
         reader = csv.reader(io.StringIO(content.decode("utf-8-sig"), newline=""), strict=True)
-        lines = [(reader.line_num, cells) for cells in reader]
-    except (UnicodeDecodeError, csv.Error) as error:
+        for cells in reader:
+            lines.append((reader.line_num, cells))
+    except UnicodeDecodeError as error:
         raise InputError(f"{path}: no table in UTF-8 ({error})") from error
+    except csv.Error as error:
+        begins = lines[-1][0] + 1 if lines else 1
+        raise InputError(f"{path}, line {begins}: no row of a table ({error}); is a quotation mark missing?") from error
     header = [cell.strip() for cell in lines[0][1]] if lines else []
     if missing := [column for column in columns if column not in header]:
         raise InputError(f"{path}: its first line has to name the columns {','.join(columns)}; {missing[0]} is missing")

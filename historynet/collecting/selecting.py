@@ -83,9 +83,7 @@ class Kept:
             InputError: if there is no such row, or it leaves none.
         """
         if picture.file_key not in self._possible:
-            raise InputError(
-                f"{self.work / film_list.NAME}: there is no film {picture.file_key}, whose pictures are kept"
-            )
+            raise film_list.unlisted(self.work / film_list.NAME, picture.file_key)
         return self._possible[picture.file_key]
 
     def item(self, name: str, guess: str | None = None) -> Item:

@@ -160,8 +160,14 @@ class _Way:
         kept = Kept(self._settings)
         if self._labelled:
             with files.lock(kept.folder, "another process is labelling there; wait until it has ended"):
-                count, new = given_labels.take(kept, self._labelled)
-            print(one_line(f"\n# {self._labelled}: {count} labels, {new} of them new"), flush=True)
+                count, new, other = given_labels.take(kept, self._labelled)
+            print("\n" + one_line(f"# {self._labelled}: {count} labels, {new} of them new"), flush=True)
+            if other:
+                first = f"who saw them first in {kept.folder / final.HAND} gave it"
+                print(
+                    one_line(f"note: {self._labelled}: of {other} pictures another label counts: {first}"),
+                    file=sys.stderr,
+                )
         elif not kept.settled(final.HAND).keys() >= kept.pictures.keys():
             yield self._step("label.py", "draw")
             yield self._is_labelled(kept)
