@@ -263,6 +263,13 @@ def test_other_settings_make_it_again_and_masks_stay(made, tmp_path, run):
     make_film(short, [("", person(), 20)])
     _, out, _ = run(COLLECT, listed, "--work", work, "--rate", 4, "--squash", 224)
     assert "a: 20 frames" in out and "as they were" not in out
+    # What somebody has removed is there again.
+    before = contents(folder)
+    for lost in (min(path.name for path in folder.glob("*.jpg")), candidates.TABLE):
+        (folder / lost).unlink()
+        code, out, err = run(COLLECT, listed, "--work", work, "--rate", 4, "--squash", 224)
+        assert code == 0 and f"a: {lost} is not there any more" in err and "as they were" not in out
+        assert contents(folder) == before
     assert max(path.name for path in folder.glob("*.jpg")) < "a-00000800.jpg" < max(second)
 
 

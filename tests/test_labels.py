@@ -70,7 +70,7 @@ def test_its_garments_are_those_of_table_1():
         (["0,before,china,formal", "1,before,china,formal"], "line 3: .* and .* of line 2 cannot be told apart"),
         (["0,before,china,military", "1,before,china,military-cpc"], "line 3: .* cannot be told apart by the keys"),
         (["0,before,china"], "line 2: 3 cells, and the first line has 4"),
-        (['0,before,china,"formal'], "no table in UTF-8"),
+        (['0,before,china,"formal'], "line 2: no row of a table .*is a quotation mark missing"),
     ],
 )
 def test_another_table_is_refused_by_its_line(tmp_path, lines, words):

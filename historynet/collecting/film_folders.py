@@ -123,8 +123,11 @@ def _collect(job: Job, folder: Path, progress: Callable[[int], object]) -> Resul
     if before:
         changed = {name for name in fingerprint if before["fingerprint"].get(name) != fingerprint[name]}
         if not changed or (changed == {"versions"} and job.keep_versions):
-            return Result(job.film, before, existing=True)
-        if changed == {"versions"}:
+            lost = _lost(folder)
+            if not lost:
+                return Result(job.film, before, existing=True)
+            notes = (f"{lost} is not there any more, so it is made again",)
+        if changed == {"versions"} and not job.keep_versions:
             notes = ("made by other versions of the libraries, so it is made again; --keep-versions takes it as it is",)
     _empty(folder)
     begun = time.monotonic()
@@ -135,11 +138,21 @@ def _collect(job: Job, folder: Path, progress: Callable[[int], object]) -> Resul
     return Result(job.film, record, notes=notes)
 
 
+def _lost(folder: Path) -> str:
+    """The name of the table, or of a stored picture, that somebody has removed; empty if all are there."""
+    there = {path.name for path in files.list_folder(folder)}
+    if candidates.TABLE not in there:
+        return candidates.TABLE
+    stored = [candidate.picture for candidate in candidates.read_table(folder) if candidate.stored]
+    return next((name for name in stored if name not in there), "")
+
+
 def _make(job: Job, folder: Path, progress: Callable[[int], object]) -> dict[str, Any]:
     """Writes pictures and table of a film; what its record says of it."""
     listed, options = job.film, job.options
-    # One thread: of a damaged film the frames would hang on how many there are.
-    film = open_film(listed.path, FilmOptions(start=listed.start or 0.0, end=listed.end, threads=1))
+    film = open_film(listed.path, FilmOptions(start=listed.start or 0.0, end=listed.end))
+    # Of a damaged film the frames would hang on how many there are.
+    film.threads = 1
     crop = find_bars(film, progress) if options.crop_bars else Crop()
     height, width = film.planes.shape
     height -= crop.top + crop.bottom

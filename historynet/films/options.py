@@ -40,7 +40,6 @@ class FilmOptions:
         end: seconds; what comes after is left out; None: nothing.
         provenance: a line for the container's comment; None: none.
         max_megapixels: films with larger frames are refused.
-        threads: that decode; 0: as many as there are cores. Of a damaged film the frames may depend on it.
 
     Raises:
         InputError: if one of them cannot be.
@@ -57,7 +56,6 @@ class FilmOptions:
     end: float | None = None
     provenance: str | None = None
     max_megapixels: float = MAX_MEGAPIXELS
-    threads: int = 0
 
     def __post_init__(self) -> None:
         check_number("strength", self.strength, STRENGTHS)
@@ -73,6 +71,4 @@ class FilmOptions:
     @property
     def made_with(self) -> dict[str, Any]:
         """What a result depends on, by name."""
-        return {
-            name: value for name, value in vars(self).items() if name not in ("provenance", "max_megapixels", "threads")
-        }
+        return {name: value for name, value in vars(self).items() if name not in ("provenance", "max_megapixels")}

@@ -36,7 +36,6 @@ _LOOKED_AT = 16
 """So many frames tell whether a film is interlaced, and whether its times can be believed."""
 
 _LOOKED_AT_FOR_PULLDOWN = 60
-
 _CHANGE = "the size or aspect of its frames changes at"
 
 
@@ -56,6 +55,7 @@ class Film:
         rate: frames a second of the result, on average; None if the file does not say.
         step: ticks from frame to frame, on average.
         is_whole: whether nothing is left out by start and end.
+        threads: that decode, 0 for one a core; of a damaged film the frames may depend on it.
         begin: time of the file's first frame or sound, in seconds; 0 if that is below 0.
         start: time of the file at which the result begins, in seconds.
         end: time of the file at which the result ends, in seconds; infinite if nothing is left out.
@@ -75,7 +75,7 @@ class Film:
         self.damage: list[str] = []
         self.is_whole = not options.start and options.end is None
         self._cut_at_start, self._cut_at_end = bool(options.start), options.end is not None
-        self._most_pixels, self._threads = options.max_megapixels * 1e6, options.threads
+        self._most_pixels, self.threads = options.max_megapixels * 1e6, 0
         self._last_end: float | None = None
         self._sources: list[Source] = []
         with self.open() as container:
@@ -229,7 +229,7 @@ class Film:
         last = None
         with self.open() as container:
             stream = find_video(container)
-            stream.thread_type, stream.codec_context.thread_count = "AUTO", self._threads
+            stream.thread_type, stream.codec_context.thread_count = "AUTO", self.threads
             if (self._cut_at_start or first is not None) and not self._by_decoding:
                 frames = self._seek(container, stream, shift + (first or 0))
             else:
@@ -254,8 +254,8 @@ class Film:
         # Once: also where somebody goes on behind a change, and has put the earlier notes here.
         if not any(note.startswith(_CHANGE) for note in self.notes) and self.planes.differs(frame, aspect):
             self.note(
-                f"{_CHANGE} {seconds:.1f} s, to {frame.width}x{frame.height}; what "
-                "differs from the beginning is fitted into it with black borders"
+                f"{_CHANGE} {seconds:.1f} s, to {frame.width}x{frame.height}; what differs from the beginning is "
+                "fitted into it with black borders"
             )
         return aspect
 
