@@ -46,6 +46,9 @@ OTHERS = ("coffee.png", "chelsea.png", "rocket.jpg")
 WARM, COOL = "during-usa-military", "after-usa-informal"
 TINTS = {WARM: (1.15, 1.0, 0.75), COOL: (0.75, 0.95, 1.15)}
 
+BUILDING = ("--label-share", 0.8, "--test-share", 0.3, "--gpu-id", "cpu")
+"""Of few pictures, larger shares."""
+
 LABELLER = {
     "--image-size": 112,
     "--labeller-weights": "none",
@@ -68,8 +71,8 @@ def main(argv: Sequence[str]) -> int:
     for folder in (DATA, MODEL, RESULT):
         shutil.rmtree(folder, ignore_errors=True)
     listed = make_films(DATA / "films")
-    build = ("SOURCE_MHMD/build.py", listed, "--out", DATA, "--labeller", MODEL, "--label-share", 0.6)
-    code = run(*build, "--gpu-id", "cpu")
+    build = ("SOURCE_MHMD/build.py", listed, "--out", DATA, "--labeller", MODEL, *BUILDING)
+    code = run(*build)
     if code != errors.BAD_INPUT or not (DATA / "mhmd/labels" / selecting.DRAWN).exists():
         return code or errors.DEFECT
     label(DATA / "mhmd")
@@ -80,7 +83,7 @@ def main(argv: Sequence[str]) -> int:
             *("--out-dir", RESULT / "labeller", "--log-dir", RESULT / "logs"),
             *(word for option in LABELLER.items() for word in option),
         )
-        or run(*build, "--gpu-id", "cpu")
+        or run(*build)
         or run(
             *("SOURCE_HistoryNet/HistoryNet.py", "--dry-run", "--gpu-id", "cpu", "--vgg16-weights", "none"),
             *("--train-data", DATA / "dataset_train", "--test-data", DATA / "dataset_second"),

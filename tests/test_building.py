@@ -282,7 +282,7 @@ def test_notes_of_a_split(ready):
     alone = [one for one in pictures if one.key == "paris"]
     tests, notes = assembling.split(resolved, alone, truth, table)
     assert not tests
-    assert "of one title" in notes[0]
+    assert "there is one title only" in notes[0]
     tests, notes = assembling.split(
         resolve(out, "--split", "random", "--test-share", 0.25), pictures, truth, labels.table()
     )

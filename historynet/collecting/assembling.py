@@ -152,12 +152,12 @@ def split(
         chosen = set(splitting.by_title(counts, settings.test_share, settings.seed))
         tests = {one.picture for one in pictures if one.key in chosen}
     if not tests:
-        why = (
-            "all pictures are of one title"
-            if len(titles) == 1
-            else "no title is small enough for it, and leaves half of each of its labels' pictures for training"
-        )
-        return tests, [*notes, f"no test part: {why}; --split random draws it by pictures"]
+        why = f"each title has more than twice {settings.test_share:.1%} of the pictures, or half of those of a label"
+        if len(titles) == 1:
+            why = "there is one title only"
+        elif settings.split == "random":
+            why = "there are too few pictures"
+        return tests, [*notes, f"no test part: {why}; --test-share and --split change that"]
     in_tests = Counter(named[name] for name in tests)
     in_all = Counter(named[name] for name in names)
     for part, lacking in (
