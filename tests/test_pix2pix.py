@@ -573,15 +573,32 @@ def test_both_phases_see_the_same_picture_with_the_same_dropout():
     (seed,) = (v for v in G.variables if "seed" in v.path)
     u, mean = G.get_layer("down3").u, G.get_layer("down3_bn").moving_mean
     before = [numbers(v).copy() for v in (seed, u, mean)]
-    trained.phases[0].losses(batch, {}, None)
-    assert all((numbers(v) == old).all() for v, old in zip((seed, u, mean), before, strict=True))
-    trained.phases[1].losses(batch, {}, None)
+    once = trained.once(batch)
     assert all((numbers(v) != old).any() for v, old in zip((seed, u, mean), before, strict=True))
+    moved = [numbers(v).copy() for v in (seed, u, mean)]
+    for phase in trained.phases:
+        phase.losses(batch, once, None)
+    assert all((numbers(v) == old).all() for v, old in zip((seed, u, mean), moved, strict=True))
     fake, real, again = seen
     np.testing.assert_array_equal(fake, again)
     np.testing.assert_array_equal(real, ab)
-    trained.phases[0].losses(batch, {}, None)
-    assert np.abs(seen[-2] - fake).max() > 1e-3
+    assert np.abs(numbers(trained.once(batch)["ab"]) - fake).max() > 1e-3
+
+
+def test_the_parts_of_a_batch_see_the_same_picture_in_both_phases():
+    """Of the hinge loss as long as no logit is below -1, and a discriminator that stands still: -s is 1 - (1 + s)."""
+    trained = system(tiny(), dropout=0.5, gan_loss="hinge", discriminator_learning_rate=1e-12)
+    D = trained.discriminator
+    D.get_layer("patches").kernel.assign(0.02 * numbers(D.get_layer("patches").kernel))
+    luminance, ab = made_up_batch(64, 64)
+    (seed,) = (v for v in trained.generator.variables if "seed" in v.path)
+    for parts in (1, 2):
+        before = numbers(seed).copy()
+        found = Step(trained, seed=0, parts=parts)({"L": luminance, "ab": ab}, 0)
+        assert found["L_fake"] + found["L_GAN"] == pytest.approx(1, abs=2e-6)
+        assert abs(found["L_GAN"]) > 1e-3
+        # Each part drew its own masks.
+        assert np.abs(numbers(seed).astype(int) - before).sum() == parts
 
 
 def test_each_phase_moves_its_network_with_its_rate():

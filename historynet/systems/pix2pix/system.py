@@ -1,6 +1,6 @@
 """Pix2Pix as something trainable: a discriminator and a generator, updated in turn."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
@@ -16,8 +16,8 @@ from historynet.systems.system import Phase, Score, Tensors, Tools, ab_of
 class Pix2Pix:
     """The networks, their losses and the order of their updates (R23).
 
-    Both phases see the same generated picture: the first runs the generator without keeping what the run moves, so that
-    the second has the same statistics, spectral norms and dropout.
+    Both phases see the same generated picture: `once` makes it, and the second phase makes it again from the
+    statistics, spectral norms and dropout that the generator had then.
 
     Args:
         generator: from L to {"ab": ...}.
@@ -58,30 +58,38 @@ class Pix2Pix:
         )
 
     def once(self, batch: Tensors) -> Tensors:
-        return {}
+        """The generated ab, constant; by their paths, the generator's arrays that a run moves, as they were before."""
+        moving = self.generator.non_trainable_variables
+        before = {variable.path: keras.ops.copy(variable.value) for variable in moving}
+        ab, moved = self._generate(batch, before)
+        for variable, value in zip(moving, moved, strict=True):
+            variable.assign(value)
+        return {"ab": keras.ops.stop_gradient(ab), **before}
 
     def predict(self, luminance: Any) -> Tensors:
         return self.generator(luminance, training=False)
 
     def _discriminator_losses(self, batch: Tensors, once: Tensors, tools: Tools) -> Tensors:
         """Batch normalisation sees generated and real pictures one after the other, not mixed."""
-        G = self.generator
-        state = (
-            [variable.value for variable in listed] for listed in (G.trainable_variables, G.non_trainable_variables)
-        )
-        made, _ = G.stateless_call(*state, batch["L"], training=True)
-        fake = keras.ops.stop_gradient(made["ab"])
         return {
-            "L_fake": losses.mean_of_patches(self._gan_loss.fake(self._judge(batch["L"], fake))),
+            "L_fake": losses.mean_of_patches(self._gan_loss.fake(self._judge(batch["L"], once["ab"]))),
             "L_real": losses.mean_of_patches(self._gan_loss.real(self._judge(batch["L"], batch["ab"]))),
         }
 
     def _generator_losses(self, batch: Tensors, once: Tensors, tools: Tools) -> Tensors:
-        ab = self.generator(batch["L"], training=True)["ab"]
+        ab, _ = self._generate(batch, once)
         return {
             "L_GAN": losses.mean_of_patches(self._gan_loss.generator(self._judge(batch["L"], ab))),
             "L_L1": losses.l1(batch["ab"], ab),
         }
+
+    def _generate(self, batch: Tensors, moving: Tensors) -> tuple[Any, Sequence[Any]]:
+        """ab from the given arrays in the place of those that a run moves, and these as it moved them; none is kept."""
+        G = self.generator
+        trainable = [variable.value for variable in G.trainable_variables]
+        state = [moving[variable.path] for variable in G.non_trainable_variables]
+        made, moved = G.stateless_call(trainable, state, batch["L"], training=True)
+        return made["ab"], moved
 
     def _judge(self, luminance, ab):
         return self.discriminator([luminance, ab], training=True)
