@@ -485,7 +485,9 @@ def test_three_updates_are_the_reference(golden, name, precision):
     trained = experiment(name)
     luminance, ab = (field.astype(precision) for field in made_up_batch(128, 128))
     step, start = Step(trained, seed=0), arrays_of(trained)
-    for i, inexact in enumerate((1e-4, 1e-3, 1e-2) if is_sagan else (1e-4,) * 3):
+    # What rounding leaves grows with each update, the more in JAX, which sums in another order.
+    is_jax = keras.backend.backend() == "jax"
+    for i, inexact in enumerate((1e-4, 1e-3, 1e-2) if is_sagan else (1e-4, 1e-4, 3e-4 if is_jax else 1e-4)):
         found = step({"L": luminance, "ab": ab}, i)
         losses_found = [found[key] for key in ("L_real", "L_fake", "L_GAN", "L_L1")]
         np.testing.assert_allclose(losses_found, data["losses"][i], rtol=2e-6 if is_exact else inexact)
@@ -595,7 +597,7 @@ def test_the_parts_of_a_batch_see_the_same_picture_in_both_phases():
     for parts in (1, 2):
         before = numbers(seed).copy()
         found = Step(trained, seed=0, parts=parts)({"L": luminance, "ab": ab}, 0)
-        assert found["L_fake"] + found["L_GAN"] == pytest.approx(1, abs=2e-6)
+        assert found["L_fake"] + found["L_GAN"] == pytest.approx(1, abs=1e-6)
         assert abs(found["L_GAN"]) > 1e-3
         # Each part drew its own masks.
         assert np.abs(numbers(seed).astype(int) - before).sum() == parts
