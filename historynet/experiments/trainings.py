@@ -161,8 +161,7 @@ def execute(run: Run, colorizing: Sequence[str] = ()) -> int:
     record = read_record(run)
     steps = {
         "training": (run.trainer, []),
-        # All of a picture is the network's, also what looks like a scan's border.
-        "colorizing": (run.trainer.with_name("colorization.py"), ["--overwrite", "--no-borders", *colorizing]),
+        "colorizing": (run.trainer.with_name("colorization.py"), ["--overwrite", *colorizing]),
     }
     for step, (script, options) in steps.items():
         if record.get(step) is not None:
