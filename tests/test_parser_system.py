@@ -287,7 +287,6 @@ def test_the_shipped_parser_is_the_one_of_the_specification():
     assert (said.size, said.indices, said.by_person) == (compact.size, compact.indices, compact.by_person)
 
 
-@pytest.mark.xfail(reason="the shipped parser was trained for six epochs only", strict=True)
 def test_the_shipped_parser_finds_persons(reference, tmp_path):
     """On photographs that it was not trained on."""
     for part in ("dataset_second", "dataset_second_seg"):
