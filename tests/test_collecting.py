@@ -382,7 +382,7 @@ def test_a_black_and_white_film_is_named(tmp_path, run):
         (["films.csv", "--detector", "films.csv"], "films.csv: not a detector"),
         (["films.csv", "--rate", "0"], "--rate"),
         (["films.csv", "--range-min", "10"], "--range-min"),
-        ([], "films"),
+        ([], "FILMS"),
     ],
 )
 def test_what_cannot_be_is_said_before_the_first_film(tmp_path, run, monkeypatch, arguments, said):
