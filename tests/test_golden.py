@@ -153,7 +153,10 @@ SEEN = {
 # JAX sums in an order of its own, as TensorFlow does by default. Losses and gradients are as close as TensorFlow's
 # default comes by docs/fidelity.md; these limits are what is to reach there, or twice what was seen.
 ON_JAX = {
-    "pictures in batches of 1: pixels that differ, of the worst picture": 5e-3,
+    # One by one, another algorithm of convolution than in batches of six, where one variant has every pixel right: some
+    # values of ab fall over the edge of a level. Seen: 5.7e-3 and 9. A level of a or b is up to 28 levels of sRGB.
+    "pictures in batches of 1: pixels that differ, of the worst picture": 1e-2,
+    "pictures in batches of 1: levels apart": 28,
     "D1 gradients in full": 3e-3,
     "D2 gradients in full": 8e-2,
 }
