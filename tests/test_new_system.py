@@ -17,7 +17,7 @@ from historynet.errors import InputError
 from historynet.films import FilmOptions, colorize_film
 from historynet.pictures import color, images
 from historynet.settings import Settings
-from historynet.systems import loading
+from historynet.systems import description, loading
 from historynet.systems.system import Colorizing, Registration, register
 from historynet.weights import run_files
 
@@ -220,7 +220,7 @@ def test_a_network_of_another_or_an_unknown_system_is_refused(tmp_path, monkeypa
 )
 def test_an_architecture_of_wrong_values_is_damage(values):
     with pytest.raises((TypeError, ValueError)):
-        loading._from_json(PainterArchitecture, values)
+        description._from_json(PainterArchitecture, values)
 
 
 @keras.saving.register_keras_serializable("tests")
@@ -293,16 +293,16 @@ class ListArchitecture:
 
 
 def test_an_architecture_that_does_not_come_back_is_refused_before_training():
-    loading.check_architecture(PainterArchitecture((8, 9), 2))
+    description.check_architecture(PainterArchitecture((8, 9), 2))
     for wrong in (
         ListArchitecture([SorterArchitecture(2)]),
         SorterArchitecture("two"),
         SorterArchitecture(np.int64(2)),
     ):
         with pytest.raises(TypeError):
-            loading.check_architecture(wrong)
+            description.check_architecture(wrong)
 
 
 def test_an_architecture_comes_back_from_json():
-    assert loading._from_json(PainterArchitecture, {"size": [24, 40], "hidden": None}) == PainterArchitecture((24, 40))
-    assert loading._from_json(PainterArchitecture, {"size": [8, 9], "hidden": 2}) == PainterArchitecture((8, 9), 2)
+    assert description._from_json(PainterArchitecture, {"size": [24, 40], "hidden": None}) == PainterArchitecture((24, 40))
+    assert description._from_json(PainterArchitecture, {"size": [8, 9], "hidden": 2}) == PainterArchitecture((8, 9), 2)

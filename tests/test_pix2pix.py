@@ -690,9 +690,9 @@ def test_a_file_gives_the_network_again(tmp_path):
     architecture = tiny(attention=16, spectral_norm=True)
     network = made_up(build_generator(architecture))
     loading.save(network, "Pix2Pix", architecture, tmp_path / "generator.keras")
-    again, registration = loading.load_colorizing(tmp_path / "generator.keras", "Pix2Pix")
+    again, found = loading.load_colorizing(tmp_path / "generator.keras", "Pix2Pix")
     luminance, _ = made_up_batch(64, 64)
-    assert registration.name == "Pix2Pix"
+    assert found.registration.name == "Pix2Pix"
     np.testing.assert_array_equal(numbers(again(luminance)["ab"]), numbers(network(luminance)["ab"]))
 
 

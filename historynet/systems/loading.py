@@ -6,12 +6,8 @@ HistoryNet's. Of other files each system is asked whether it recognises its own 
 """
 
 import contextlib
-import dataclasses
-import json
 import threading
-import types
-import typing
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -20,36 +16,34 @@ from typing import Any
 import keras
 import numpy as np
 
-from historynet.errors import InputError, reason
+from historynet.errors import InputError
 from historynet.systems import system
-from historynet.systems.system import Registration, System
+from historynet.systems.description import (
+    Description,
+    check,
+    check_architecture,
+    check_colorizes,
+    describe,
+    understand,
+)
+from historynet.systems.system import System
 from historynet.weights import reading, writing
 from historynet.weights.assigning import assign, check_fit, check_names, shapes_of
 from historynet.weights.reading import Arrays
 
-_BEFORE_SYSTEMS = "HistoryNet"
-"""Whose files did not name their system, and had the architecture beside the network's name."""
-
-_LONGEST = 200
-"""Characters of the name of a system or of a network, which ends up in our messages."""
-
 
 @dataclass(frozen=True)
-class Contents:
+class Contents(Description):
     """A file that holds a network of a registered system.
+
+    Files that do not say which one are recognised by the names and shapes of their arrays.
 
     Attributes:
         form: the kind of file, for people.
-        registration: of the system.
-        network: Keras name of the network.
-        architecture: of the system. Files that do not say it are recognised by the names and shapes of their arrays.
         arrays: by our layer names.
     """
 
     form: str
-    registration: Registration
-    network: str
-    architecture: Any
     arrays: Arrays
 
 
@@ -66,8 +60,7 @@ def save(network: keras.Model, name: str, architecture: Any, path: Path, half: b
     Raises:
         InputError: if the file cannot be written, or float16 does not hold a kernel's values.
     """
-    description = {"system": name, "network": network.name, "architecture": dataclasses.asdict(architecture)}
-    writing.save(network, description, path, half)
+    writing.save(network, describe(name, network.name, architecture), path, half)
 
 
 def load(path: Path, name: str, network: str, program: str | None = None) -> tuple[keras.Model, Any]:
@@ -95,7 +88,7 @@ def load(path: Path, name: str, network: str, program: str | None = None) -> tup
 
 def load_colorizing(
     path: Path, program: str | None = None, dtype_policy: str = "float32"
-) -> tuple[keras.Model, Registration]:
+) -> tuple[keras.Model, Description]:
     """Builds what colorizing needs of the network that a file holds, and fills it.
 
     Layers that the colours do not need are neither built nor read, though the file must hold them.
@@ -106,16 +99,13 @@ def load_colorizing(
         dtype_policy: Keras' name of what the network computes in.
 
     Returns:
-        The network, from L to a dict of outputs, and its system's registration.
+        The network, from L to a dict of outputs, and which one of which system it is.
 
     Raises:
         InputError: as `load`; also if the system does not colorize.
     """
     contents = identify(path)
-    colorizing = contents.registration.colorizing
-    if colorizing is None:
-        raise InputError(f"{path}: a network of {contents.registration.name}, which does not colorize pictures")
-    check(contents, colorizing.network, program, path)
+    colorizing = check_colorizes(contents, program, path)
     needed = contents.arrays
     shapes = shapes_of(lambda: colorizing.build(contents.architecture))
     if colorizing.layers:
@@ -125,7 +115,7 @@ def load_colorizing(
     with dtype_policy_of(dtype_policy), _without_initial_values():
         network = colorizing.build(contents.architecture)
     assign(network, needed, path)
-    return network, contents.registration
+    return network, Description(contents.registration, contents.network, contents.architecture)
 
 
 @contextlib.contextmanager
@@ -176,7 +166,8 @@ def identify(path: Path) -> Contents:
     """
     file = reading.read(path)
     if file.description is not None:
-        return _described(file, path)
+        found = understand(file.description, path)
+        return Contents(found.registration, found.network, found.architecture, file.form, file.arrays)
     nearly = []
     for registration in system.registered().values():
         try:
@@ -187,7 +178,7 @@ def identify(path: Path) -> Contents:
             continue
         if found:
             network, architecture, arrays = found
-            return Contents(file.form, registration, network, architecture, arrays)
+            return Contents(registration, network, architecture, file.form, arrays)
     raise nearly[0] if nearly else InputError(f"{path}: holds weights, but of no network that this program has")
 
 
@@ -204,28 +195,6 @@ def build(contents: Contents, path: Path) -> keras.Model:
         network = build_it()
     assign(network, contents.arrays, path)
     return network
-
-
-def check(contents: Contents, network: str, program: str | None, path: Path) -> None:
-    """Sees that a file holds the network that is wanted.
-
-    Raises:
-        InputError: if it is of another kind or program.
-    """
-    if contents.network != network:
-        raise InputError(
-            f"{path}: this is a {contents.network}; a {network} is needed (my_model_colorization... is the one that "
-            "colorizes)"
-        )
-    registration = contents.registration
-    found = registration.program(contents.architecture)
-    colorizes = registration.colorizing and network == registration.colorizing.network
-    if colorizes and program not in (None, found):
-        folders = dict(pair for known in system.registered().values() for pair in known.programs.items())
-        raise InputError(
-            f"{path}: this is a {found} model; {folders.get(program, program)} needs a {program} model"
-            + (f" ({folders[found]} is for this one)" if found in folders else "")
-        )
 
 
 def check_system(trained: System) -> None:
@@ -245,66 +214,3 @@ def check_system(trained: System) -> None:
                 f"{', '.join(registration.networks)}"
             )
     check_architecture(trained.architecture)
-
-
-def check_architecture(architecture: Any) -> None:
-    """Sees that an architecture comes back from a file as it is, before anything is trained with it.
-
-    Fields can be numbers, texts, booleans, None, tuples and dataclasses of these, each with its type.
-
-    Raises:
-        TypeError: if not.
-    """
-    values = json.loads(json.dumps(dataclasses.asdict(architecture)))
-    if _from_json(type(architecture), values) != architecture:
-        raise TypeError(f"{architecture} does not come back from JSON as it is")
-
-
-def _described(file: reading.WeightFile, path: Path) -> Contents:
-    description = dict(file.description)
-    damaged = f"{path}: not a model file of HistoryNet, or a damaged one"
-    if "system" in description:
-        name, network, values = (description.get(key) for key in ("system", "network", "architecture"))
-    else:
-        name, network, values = _BEFORE_SYSTEMS, description.pop("network", None), description
-    texts = (name, network)
-    if not all(isinstance(text, str) and len(text) < _LONGEST for text in texts) or not isinstance(values, dict):
-        raise InputError(damaged)
-    registration = system.find(name, path)
-    if network not in registration.networks:
-        raise InputError(damaged)
-    try:
-        architecture = _from_json(registration.architecture, values)
-    except (TypeError, ValueError, OverflowError) as error:
-        raise InputError(f"{damaged} ({reason(error)})") from error
-    return Contents(file.form, registration, network, architecture, file.arrays)
-
-
-def _from_json(kind: type, values: Mapping[str, Any]) -> Any:
-    """A dataclass of what `dataclasses.asdict` and JSON have made of it.
-
-    Raises:
-        TypeError, ValueError: if the values are not of the fields' types, or the dataclass refuses them.
-    """
-    hints = typing.get_type_hints(kind)
-    unknown = values.keys() - hints.keys()
-    if unknown:
-        raise ValueError(f"there is no {min(unknown)!r} in it")
-    return kind(**{name: _typed(hints[name], value, name) for name, value in values.items()})
-
-
-def _typed(hint: Any, value: Any, name: str) -> Any:
-    kinds = typing.get_args(hint) if typing.get_origin(hint) in (types.UnionType, typing.Union) else (hint,)
-    for kind in kinds:
-        origin = typing.get_origin(kind) or kind
-        if dataclasses.is_dataclass(origin) and isinstance(value, dict):
-            return _from_json(origin, value)
-        if origin is tuple and isinstance(value, list):
-            of_each = typing.get_args(kind)
-            of_each = [of_each[0]] * len(value) if of_each[1:] == (...,) else of_each
-            return tuple(_typed(one, item, name) for one, item in zip(of_each, value, strict=True))
-        if origin is float and isinstance(value, int) and not isinstance(value, bool):
-            return float(value)
-        if isinstance(value, origin) and isinstance(value, bool) == (origin is bool):
-            return value
-    raise TypeError(f"{name} cannot be {value!r}")

@@ -12,14 +12,17 @@ import pkgutil
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-import keras
 import numpy as np
 
 from historynet import systems
 from historynet.errors import InputError
 from historynet.settings.accepting import Accept
+
+if TYPE_CHECKING:
+    # Who reads an exported network has no engine, without which Keras cannot be imported.
+    import keras
 
 Tensors = Mapping[str, Any]
 """Named tensors with the batch as first axis."""
@@ -134,8 +137,8 @@ class System(Protocol):
     name: str
     architecture: Any
     fields: Mapping[str, Any]
-    networks: Mapping[str, keras.Model]
-    optimizers: Mapping[str, keras.optimizers.Optimizer]
+    networks: "Mapping[str, keras.Model]"
+    optimizers: "Mapping[str, keras.optimizers.Optimizer]"
     phases: Sequence[Phase]
     score: Score
     evaluator: Evaluator | None
@@ -206,7 +209,7 @@ class Colorizing:
     """
 
     network: str
-    build: Callable[[Any], keras.Model]
+    build: "Callable[[Any], keras.Model]"
     decode: Callable[[Mapping[str, np.ndarray], Mapping[str, Any]], np.ndarray] = ab_of
     layers: Callable[[Any], Collection[str]] | None = None
     options: Mapping[str, Accept] | None = None
@@ -271,7 +274,7 @@ class Registration:
 
     name: str
     architecture: type
-    networks: Mapping[str, Callable[[Any], keras.Model]]
+    networks: "Mapping[str, Callable[[Any], keras.Model]]"
     colorizing: Colorizing | None = None
     recognise: Callable[[Mapping[str, Any], Path], tuple[str, Any, Mapping[str, Any]] | None] | None = None
     programs: Mapping[str, str] = field(default_factory=dict)

@@ -4,6 +4,9 @@ from dataclasses import dataclass
 
 from historynet.systems.scaling import scaled
 
+NAME = "film_cnn"
+"""Keras name of the network."""
+
 
 @dataclass(frozen=True)
 class Architecture:

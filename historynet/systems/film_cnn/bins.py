@@ -5,7 +5,6 @@ import zlib
 from pathlib import Path
 
 import numpy as np
-from keras import ops
 
 from historynet import files
 from historynet.errors import InputError
@@ -49,6 +48,9 @@ def soft_encoding(ab, neighbours: int = 5, sigma: float = 5.0):
     Returns:
         (indices, weights), each (..., neighbours), nearest first; the weights have the sum 1.
     """
+    # Imported here: an exported network is decoded without an engine, and so without Keras.
+    from keras import ops
+
     bins = ops.cast(centres(), ab.dtype)
     # Not expanded into products: of 8-bit colours the squares are exact, and ties are ties.
     squared = ops.square(ab[..., :1] - bins[:, 0]) + ops.square(ab[..., 1:] - bins[:, 1])
@@ -75,6 +77,8 @@ def nearest_of_all() -> np.ndarray:
 
 def distribution(indices, weights):
     """What `soft_encoding` gives as the whole distribution Z: (..., neighbours) twice -> (..., 313)."""
+    from keras import ops
+
     return sum(
         weights[..., i, None] * ops.one_hot(indices[..., i], COUNT, dtype=weights.dtype)
         for i in range(weights.shape[-1])

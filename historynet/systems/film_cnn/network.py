@@ -4,10 +4,8 @@ import keras
 from keras import layers
 
 from historynet.systems import vgg16
-from historynet.systems.film_cnn.architecture import Architecture
+from historynet.systems.film_cnn.architecture import NAME, Architecture
 from historynet.systems.film_cnn.bins import COUNT
-
-NAME = "film_cnn"
 
 _EPSILON = 1e-5
 """Of batch normalisation, as Caffe has it."""

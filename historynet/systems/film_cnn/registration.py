@@ -1,16 +1,23 @@
 """The network of the films CNN, as whoever reads its files finds it."""
 
 from collections.abc import Mapping
+from typing import Any
 
 from historynet.settings.accepting import number
 from historynet.systems.film_cnn.alternatives import alternatives
+from historynet.systems.film_cnn.architecture import NAME as NETWORK
 from historynet.systems.film_cnn.architecture import Architecture
 from historynet.systems.film_cnn.decoding import confidence, decode
-from historynet.systems.film_cnn.network import NAME as NETWORK
-from historynet.systems.film_cnn.network import build_network
 from historynet.systems.system import Colorizing, Registration, register
 
 NAME = "FilmCNN"
+
+
+def _build(architecture: Architecture) -> Any:
+    # Imported here: who reads an exported network has no engine, without which Keras cannot be imported.
+    from historynet.systems.film_cnn.network import build_network
+
+    return build_network(architecture)
 
 
 def _facts(network: str, architecture: Architecture) -> Mapping[str, str]:
@@ -27,10 +34,10 @@ FILM_CNN = register(
     Registration(
         name=NAME,
         architecture=Architecture,
-        networks={NETWORK: build_network},
+        networks={NETWORK: _build},
         colorizing=Colorizing(
             NETWORK,
-            build_network,
+            _build,
             decode,
             options={"temperature": number()},
             alternatives=alternatives,

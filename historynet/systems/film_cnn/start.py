@@ -6,7 +6,7 @@ from pathlib import Path
 import keras
 
 from historynet.errors import InputError, translated
-from historynet.systems import loading, vgg16
+from historynet.systems import description, loading, vgg16
 from historynet.systems.film_cnn.architecture import Architecture
 from historynet.systems.film_cnn.network import NAME as NETWORK
 from historynet.systems.film_cnn.network import build_network
@@ -59,7 +59,7 @@ def _fill(network: keras.Model, path: Path) -> None:
     contents = loading.identify(path)
     if contents.registration.name != NAME:
         raise InputError(f"{path}: a network of {contents.registration.name}; one of {NAME} is needed")
-    loading.check(contents, NETWORK, NAME, path)
+    description.check(contents, NETWORK, NAME, path)
     assign(network, contents.arrays, path)
 
 

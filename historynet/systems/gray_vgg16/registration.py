@@ -1,13 +1,21 @@
 """The gray VGG16, as whoever reads its files finds it. It does not colorize."""
 
 from collections.abc import Mapping
+from typing import Any
 
-from historynet.systems import vgg16
 from historynet.systems.gray_vgg16.architecture import Architecture
-from historynet.systems.gray_vgg16.network import build_network
 from historynet.systems.system import Registration, register
 
 NAME = "GrayVGG16"
+NETWORK = "vgg16"
+"""Keras name of the network, `vgg16.NAME`."""
+
+
+def _build(architecture: Architecture) -> Any:
+    # Imported here: who reads an exported network has no engine, without which Keras cannot be imported.
+    from historynet.systems.gray_vgg16.network import build_network
+
+    return build_network(architecture)
 
 
 def _facts(network: str, architecture: Architecture) -> Mapping[str, str]:
@@ -22,7 +30,7 @@ GRAY_VGG16 = register(
     Registration(
         name=NAME,
         architecture=Architecture,
-        networks={vgg16.NAME: build_network},
+        networks={NETWORK: _build},
         programs={NAME: "SOURCE_GrayVGG16"},
         facts=_facts,
     )

@@ -5,7 +5,7 @@ from pathlib import Path
 import keras
 
 from historynet.errors import InputError, translated
-from historynet.systems import loading, vgg16
+from historynet.systems import description, loading, vgg16
 from historynet.systems.historynet.classifier import build_classifier
 from historynet.systems.historynet.discriminator import build_discriminator
 from historynet.systems.historynet.fitting import for_image_size
@@ -125,7 +125,7 @@ def fill(network: keras.Model, architecture: Architecture, path: Path) -> list[s
     contents = loading.identify(path)
     if contents.registration.name != NAME:
         raise InputError(f"{path}: a network of {contents.registration.name}; one of {NAME} is needed")
-    loading.check(contents, network.name, architecture.variant, path)
+    description.check(contents, network.name, architecture.variant, path)
     in_file = contents.architecture
     fitted = for_image_size(contents.arrays, network, in_file.image_size, architecture.image_size, path)
     try:

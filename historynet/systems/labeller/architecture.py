@@ -4,6 +4,9 @@ from dataclasses import dataclass
 
 from historynet.systems.scaling import scaled
 
+NAME = "resnet50"
+"""Keras name of the network."""
+
 SIDES = (32, 4096)
 """Smallest and largest side of its pictures."""
 

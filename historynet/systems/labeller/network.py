@@ -3,9 +3,7 @@
 import keras
 from keras import layers
 
-from historynet.systems.labeller.architecture import Architecture
-
-NAME = "resnet50"
+from historynet.systems.labeller.architecture import NAME, Architecture
 
 HEAD, FEATURES = "predictions", "avg_pool"
 """Names of the last layer, which each set of labels has its own of, and of the one before it."""

@@ -3,6 +3,9 @@
 import math
 from dataclasses import dataclass
 
+NAME = "compact_parser"
+"""Keras name of the network."""
+
 CLASSES = (
     "background",
     "hat",

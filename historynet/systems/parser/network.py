@@ -3,9 +3,7 @@
 import keras
 from keras import layers
 
-from historynet.systems.parser.architecture import Architecture
-
-NAME = "compact_parser"
+from historynet.systems.parser.architecture import NAME, Architecture
 
 HEAD = "predictions"
 """Name of the last layer with weights."""

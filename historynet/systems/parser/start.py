@@ -5,7 +5,7 @@ from pathlib import Path
 import keras
 
 from historynet.errors import InputError
-from historynet.systems import loading
+from historynet.systems import description, loading
 from historynet.systems.parser.architecture import Architecture
 from historynet.systems.parser.network import NAME as NETWORK
 from historynet.systems.parser.network import build_network
@@ -29,6 +29,6 @@ def initial_network(settings: ParserSettings) -> tuple[keras.Model, Architecture
         contents = loading.identify(path)
         if contents.registration.name != NAME or contents.architecture.classes != architecture.classes:
             raise InputError(f"{path}: not a parser of the classes {', '.join(architecture.classes)}")
-        loading.check(contents, NETWORK, None, path)
+        description.check(contents, NETWORK, None, path)
         assign(network, contents.arrays, path)
     return network, architecture

@@ -4,6 +4,9 @@ from dataclasses import dataclass
 
 from historynet.systems.scaling import scaled
 
+GENERATOR, DISCRIMINATOR = "generator", "discriminator"
+"""Keras names of the networks."""
+
 
 @dataclass(frozen=True)
 class Architecture:

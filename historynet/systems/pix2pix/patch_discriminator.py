@@ -4,11 +4,9 @@ import keras
 from keras import layers
 
 from historynet.systems.pix2pix import value_ranges
-from historynet.systems.pix2pix.architecture import Architecture
+from historynet.systems.pix2pix.architecture import DISCRIMINATOR, Architecture
 from historynet.systems.pix2pix.attention import self_attention
 from historynet.systems.pix2pix.convolutions import SLOPE, convolution, normalization
-
-NAME = "discriminator"
 
 
 def build_discriminator(architecture: Architecture) -> keras.Model:
@@ -43,4 +41,4 @@ def build_discriminator(architecture: Architecture) -> keras.Model:
             x = self_attention(x, conv)
     x = layers.ZeroPadding2D(1, name="patches_pad")(x)
     patches = conv(1, 4, dtype=full_precision, name="patches")(x)
-    return keras.Model([luminance, ab], patches, name=NAME)
+    return keras.Model([luminance, ab], patches, name=DISCRIMINATOR)

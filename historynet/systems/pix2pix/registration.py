@@ -1,17 +1,32 @@
 """The networks of Pix2Pix, as whoever reads their files finds them."""
 
 from collections.abc import Mapping
+from typing import Any
 
-from historynet.systems.pix2pix import patch_discriminator, unet
-from historynet.systems.pix2pix.architecture import Architecture
+from historynet.systems.pix2pix.architecture import DISCRIMINATOR, GENERATOR, Architecture
 from historynet.systems.system import Colorizing, Registration, register
 
 NAME = "Pix2Pix"
 
 
+# Imported within: who reads an exported network has no engine, without which Keras cannot be imported.
+
+
+def _build_generator(architecture: Architecture) -> Any:
+    from historynet.systems.pix2pix.unet import build_generator
+
+    return build_generator(architecture)
+
+
+def _build_discriminator(architecture: Architecture) -> Any:
+    from historynet.systems.pix2pix.patch_discriminator import build_discriminator
+
+    return build_discriminator(architecture)
+
+
 def _facts(network: str, architecture: Architecture) -> Mapping[str, str]:
     facts = {"image size": f"{architecture.image_height}x{architecture.image_width}"}
-    if network == unet.NAME:
+    if network == GENERATOR:
         facts |= {"depth": str(architecture.depth)}
     else:
         facts |= {"hidden layers": str(architecture.discriminator_layers)}
@@ -26,11 +41,8 @@ PIX2PIX = register(
     Registration(
         name=NAME,
         architecture=Architecture,
-        networks={
-            unet.NAME: unet.build_generator,
-            patch_discriminator.NAME: patch_discriminator.build_discriminator,
-        },
-        colorizing=Colorizing(unet.NAME, unet.build_generator, options={}),
+        networks={GENERATOR: _build_generator, DISCRIMINATOR: _build_discriminator},
+        colorizing=Colorizing(GENERATOR, _build_generator, options={}),
         programs={NAME: "SOURCE_Pix2Pix"},
         facts=_facts,
     )

@@ -4,11 +4,9 @@ import keras
 from keras import layers
 
 from historynet.systems.pix2pix import value_ranges
-from historynet.systems.pix2pix.architecture import Architecture
+from historynet.systems.pix2pix.architecture import GENERATOR, Architecture
 from historynet.systems.pix2pix.attention import self_attention
 from historynet.systems.pix2pix.convolutions import SLOPE, Dropout, convolution, normalization
-
-NAME = "generator"
 
 DROPOUT = 0.5
 """Share of the decoder's deepest features that training leaves out (R5)."""
@@ -57,4 +55,4 @@ def build_generator(architecture: Architecture, dropout: float = DROPOUT) -> ker
 
     x = layers.Activation("tanh", dtype=full_precision, name="ab_scaled")(x)
     ab = layers.Rescaling(**value_ranges.AB, dtype=full_precision, name="ab")(x)
-    return keras.Model(luminance, {"ab": ab}, name=NAME)
+    return keras.Model(luminance, {"ab": ab}, name=GENERATOR)
