@@ -9,14 +9,9 @@ __all__ = ["BusyError", "Colorizer", "HistoryNetError", "InputError", "PictureEr
 
 
 def __getattr__(name: str) -> Any:
-    # Colorizer brings Keras, which takes seconds to import; --help and a mistyped option need none of it.
+    # Colorizer brings libraries that take a second to import; --help and a mistyped option need none of it.
     if name == "Colorizer":
-        from historynet import backend
-
-        # Keras takes its engine when it is imported; if it is already, Colorizer uses what it runs on.
-        backend.choose()
-        with backend.quiet():
-            from historynet.colorizing.colorizer import Colorizer
+        from historynet.colorizing.colorizer import Colorizer
 
         return Colorizer
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

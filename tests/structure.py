@@ -14,7 +14,7 @@ PACKAGE = "historynet"
 
 ROOMS = (
     *("errors", "parallel", "files", "spread", "streams", "backend"),
-    *("settings", "pictures", "weights", "systems", "colorizing", "films", "comparing", "data"),
+    *("settings", "pictures", "weights", "systems", "runtimes", "colorizing", "films", "comparing", "data"),
     *("collecting", "training"),
     *("experiments", "commands"),
 )

@@ -8,7 +8,7 @@ import sys
 from historynet.backend.noise import out_of_sight, quiet
 from historynet.errors import InputError
 
-__all__ = ["CHOICES", "DEFAULT", "choose", "quiet", "start"]
+__all__ = ["CHOICES", "DEFAULT", "choose", "out_of_sight", "quiet", "start"]
 
 DEFAULT = "default"
 """KERAS_BACKEND of the environment, else the first of _ENGINES that is installed."""

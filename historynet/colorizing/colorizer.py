@@ -5,24 +5,28 @@ import hashlib
 import json
 import numbers
 import os
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import cv2
-import keras
 import numpy as np
 from PIL import Image
 
-from historynet import backend, settings
+from historynet import settings
 from historynet.colorizing.choosing import find_model
 from historynet.colorizing.options import ALTERNATIVES, SEEDS
 from historynet.errors import InputError
 from historynet.parallel import batched, map_ahead
 from historynet.pictures import color, formats, print_area
 from historynet.pictures.options import STRENGTHS, UPSAMPLINGS, check_number, check_switch, check_word
-from historynet.systems import loading, system
+from historynet.runtimes import opening
+from historynet.systems import system
 from historynet.systems.system import Alternative, Colorizing
+
+if TYPE_CHECKING:
+    import keras
 
 PICTURES_AT_ONCE = 8
 """So many go through the network: 16 take 0.2 GB more memory."""
@@ -51,8 +55,9 @@ class Colored(NamedTuple):
 class Colorizer:
     """Colorizes pictures with a trained network of any system that does so.
 
-    It computes on the engine that Keras runs on in the process. If Keras is not imported yet, importing Colorizer takes
-    KERAS_BACKEND of the environment, else TensorFlow, or JAX where that is not installed.
+    It computes on the engine that Keras runs on in the process. If Keras is not imported yet, the first Colorizer takes
+    KERAS_BACKEND of the environment, else TensorFlow, or JAX where that is not installed. An exported network (.onnx,
+    .xml) needs neither, nor Keras: it computes with onnxruntime or OpenVINO.
 
     Args:
         model: a model file, the name of one in the project's MODEL/HistoryNet with or without its extension, "shipped"
@@ -60,10 +65,12 @@ class Colorizer:
             run there, or else the one that is shipped (`choosing.choose_model`), whatever the current folder.
         variant: the program that the file must be of, as "HistoryNet" or "Baseline"; any if None.
         precision: one of `settings.PRECISIONS`; the numbers that the network computes with, if it is read from a file.
+            onnxruntime has "float32" alone, OpenVINO "bfloat16" as well where the processor has it.
         decoding: what the system's `decode` is to know, as a temperature; by name (`Colorizing.options`).
 
     Attributes:
         size: (height, width) of the pictures that the network sees.
+        precision: what the network computes in, "int8" if it was exported so.
 
     Raises:
         InputError: if the file is no network of ours, one of another program, or of a system that does not colorize; if
@@ -76,7 +83,7 @@ class Colorizer:
 
     def __init__(
         self,
-        model: str | Path | keras.Model = settings.DEFAULT,
+        model: "str | Path | keras.Model" = settings.DEFAULT,
         variant: str | None = None,
         precision: str = "float32",
         decoding: Mapping[str, Any] | None = None,
@@ -84,29 +91,24 @@ class Colorizer:
         _see_process()
         if not isinstance(decoding, Mapping | None):
             raise InputError(f"decoding: {decoding!r} will not do; it takes a mapping from names to values")
-        if not isinstance(model, keras.Model):
+        if not _is_of_keras(model):
             _check_arguments(model, variant, precision)
             path = find_model(os.fspath(model), _PROJECT / "MODEL/HistoryNet", "HistoryNet", "the argument model")
-            # A variance can be larger than float16 holds.
-            policy = "mixed_float16" if precision == "float16" else precision
-            with backend.quiet():
-                model, registration = loading.load_colorizing(path, variant, policy)
-            self._colorizing, self._system = registration.colorizing, registration.name
+            self._network, found = opening.open_network(path, variant, precision)
+            self._colorizing, self._system = found.registration.colorizing, found.registration.name
         else:
-            model = network = _ab_alone(model)
+            network = _ab_alone(model)
+            self._network = opening.of_keras(network)
             self._colorizing = Colorizing(network.name, lambda _: network, options={})
             self._system = "this network"
-        self.size: tuple[int, int] = tuple(model.input.shape[1:3])
-        self._network = model
+        self.size: tuple[int, int] = self._network.size
+        self.precision: str = self._network.precision
         self._decoding = self._colorizing.accept(decoding or {})
 
     def digest(self) -> str:
         """SHA-256 of the network's weights and of what it computes with; takes about a second for a full one."""
         digest = hashlib.sha256()
-        for layer in self._network.layers:
-            digest.update(f"{layer.name} {layer.compute_dtype}".encode())
-            for weight in layer.weights:
-                digest.update(np.ascontiguousarray(weight))
+        self._network.identify(digest)
         if self._decoding:
             digest.update(json.dumps(self._decoding, sort_keys=True).encode())
         return digest.hexdigest()
@@ -174,16 +176,8 @@ class Colorizer:
         """L (pictures, height, width, 1) in 0..1 -> the network's raw outputs by name, the picture as first axis."""
         _see_process()
         parts = range(0, len(luminance), PICTURES_AT_ONCE)
-        outputs = [self._pass(luminance[i : i + PICTURES_AT_ONCE]) for i in parts]
+        outputs = [self._network.predict(luminance[i : i + PICTURES_AT_ONCE]) for i in parts]
         return {name: np.concatenate([output[name] for output in outputs]) for name in outputs[0]}
-
-    def _pass(self, luminance: np.ndarray) -> dict[str, np.ndarray]:
-        count = len(luminance)
-        if keras.backend.backend() == "jax":
-            # It compiles for each number of pictures, which takes seconds: only for 1, 2, 4 and 8.
-            missing = (1 << (count - 1).bit_length()) - count
-            luminance = np.concatenate([luminance, np.repeat(luminance[-1:], missing, axis=0)])
-        return {name: output[:count] for name, output in self._network.predict_on_batch(luminance).items()}
 
     def decode(self, outputs: Mapping[str, np.ndarray], **decoding: Any) -> np.ndarray:
         """Raw outputs -> ab (pictures, height, width, 2), float32 in 0..1, without another pass.
@@ -307,7 +301,12 @@ def _check_arguments(model: Any, variant: Any, precision: Any) -> None:
     check_word("precision", precision, settings.PRECISIONS)
 
 
-def _ab_alone(network: keras.Model) -> keras.Model:
+def _is_of_keras(model: Any) -> bool:
+    """Whether it is a network of Keras, which is imported then."""
+    return "keras" in sys.modules and isinstance(model, sys.modules["keras"].Model)
+
+
+def _ab_alone(network: "keras.Model") -> "keras.Model":
     """The part of a network that the colours need."""
     shape, output = getattr(network, "input_shape", None), getattr(network, "output", None)
     if not (isinstance(shape, tuple) and len(shape) == 4 and shape[3] == 1 and isinstance(output, Mapping)):
@@ -317,7 +316,7 @@ def _ab_alone(network: keras.Model) -> keras.Model:
             f"model: the network {network.name!r} will not do; it takes one from L (pictures, height, width, 1) to a "
             "dict with 'ab'"
         )
-    return keras.Model(network.input, {"ab": output["ab"]})
+    return sys.modules["keras"].Model(network.input, {"ab": output["ab"]})
 
 
 def _as_rgb(picture: Any) -> np.ndarray:

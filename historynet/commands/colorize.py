@@ -12,6 +12,7 @@ from historynet.commands import running
 from historynet.errors import InputError
 from historynet.films.options import CODECS, CRFS, PIXEL_FORMATS, STEADINESSES, FilmOptions
 from historynet.pictures.options import LIMITS, QUALITIES, SECONDS, STRENGTHS, UPSAMPLINGS
+from historynet.runtimes import is_exported
 from historynet.settings import Settings
 from historynet.systems.historynet.settings import HistoryNetSettings
 
@@ -43,11 +44,30 @@ def _colorize(
 ) -> int:
     arguments, resolved = _parse(config, declared, variant, argv, root)
     (files.check_folder if arguments.dry_run else files.make_folder)(resolved.result_dir)
-    device = backend.start(resolved.gpu_id, onednn=resolved.onednn, engine=resolved.backend)
+    device = _start(resolved)
     # Only now: the libraries behind it take seconds, and the backend has to be started before.
     from historynet.commands import colorize_run
 
     return colorize_run.run(arguments, resolved, variant, device)
+
+
+def _start(resolved: Settings) -> str:
+    """Starts what computes; one line that says what the program runs on.
+
+    Raises:
+        InputError: if it is not there, or the model is an exported one and an option is for an engine.
+    """
+    if not is_exported(resolved.pretrained):
+        return backend.start(resolved.gpu_id, onednn=resolved.onednn, engine=resolved.backend)
+    for named, is_given in (
+        (f"--backend {resolved.backend}", resolved.backend != backend.DEFAULT),
+        ("--released-arithmetic", not resolved.onednn),
+    ):
+        if is_given:
+            raise InputError(f"{named}: not for {resolved.pretrained}, which no engine of Keras computes")
+    from historynet.runtimes import opening
+
+    return opening.check_installed(Path(resolved.pretrained))
 
 
 def _parse(

@@ -32,8 +32,8 @@ from historynet.commands.colorize_plan import Plan, make_plan, note_unobeyed, sh
 from historynet.commands.running import one_line
 from historynet.errors import InputError, PictureError, translated
 from historynet.films.options import FilmOptions
+from historynet.runtimes import opening
 from historynet.settings import Settings
-from historynet.systems import loading
 from historynet.training.stopping import Stop
 
 _STOPPED = "what is finished, of a film too, is kept; the same command with --skip-existing goes on from there"
@@ -90,7 +90,7 @@ def _check_beside(model: Path, arguments: argparse.Namespace) -> None:
     Raises:
         InputError: if not.
     """
-    registration = loading.identify(model).registration
+    registration = opening.identify(model).registration
     # What does not colorize at all is refused with the other reason.
     if registration.colorizing:
         registration.colorizing.check_beside(registration.name, arguments.alternatives > 0, arguments.confidence)
@@ -154,7 +154,7 @@ def _load(model: Path, variant: str | None, settings: Settings, given: Mapping[s
     with ThreadPoolExecutor(max_workers=1) as hasher:
         hashed = hasher.submit(digest, model)
         colorizer = Colorizer(model, variant, settings.precision, decoding)
-    common = {"model": model.name, "sha256": hashed.result(), "precision": settings.precision, **decoding}
+    common = {"model": model.name, "sha256": hashed.result(), "precision": colorizer.precision, **decoding}
     return colorizer, Records(common)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from historynet import backend, errors, settings
-from historynet.commands import running
+from historynet.commands import export, running
 from historynet.errors import InputError
 
 
@@ -24,7 +24,13 @@ def _models(argv: Sequence[str]) -> int:
     converting.add_argument("source", metavar="IN", type=Path)
     converting.add_argument("target", metavar="OUT.keras", type=Path)
     converting.add_argument("--half", action="store_true", help="keep kernels in float16, half of the bytes")
+    exporting = actions.add_parser("export", help="write a network for onnxruntime or OpenVINO")
+    exporting.add_argument("model", metavar="MODEL", help="a model file, or shipped")
+    exporting.add_argument("target", metavar="OUT.onnx|OUT.xml", type=Path)
     arguments = parser.parse_args(argv)
+    if arguments.action == "export":
+        export.export(arguments.model, arguments.target, arguments.backend)
+        return errors.DONE
     backend.start("cpu", engine=arguments.backend)
     if arguments.action == "inspect":
         inspect(arguments.file)

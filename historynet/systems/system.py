@@ -199,6 +199,9 @@ class Colorizing:
         decode: as `ColorizingSystem.decode`.
         layers: architecture -> the names of all layers with weights that the whole network has, which its file must
             hold; None: those of `build`.
+        outputs: channels of the outputs that `decode` reads, by their names.
+        constants: what `decode` and the like hang on besides outputs and options, as the colours that a number stands
+            for; anything that JSON holds. An exported network's file has it, and one that has another is refused.
         options: what `decode` can be told, by name, and what each accepts (`settings.accepting`), which also reads it
             from a command line; None: it does not say, and is told whatever there is.
         alternatives: (raw outputs of one picture, its L, what `decode` is told, how many, a seed) -> that many
@@ -212,6 +215,8 @@ class Colorizing:
     build: "Callable[[Any], keras.Model]"
     decode: Callable[[Mapping[str, np.ndarray], Mapping[str, Any]], np.ndarray] = ab_of
     layers: Callable[[Any], Collection[str]] | None = None
+    outputs: Mapping[str, int] = field(default_factory=lambda: {"ab": 2})
+    constants: Callable[[], Any] = dict
     options: Mapping[str, Accept] | None = None
     alternatives: (
         Callable[[Mapping[str, np.ndarray], np.ndarray, Mapping[str, Any], int, int], Sequence[Alternative]] | None

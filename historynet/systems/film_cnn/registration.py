@@ -7,7 +7,8 @@ from historynet.settings.accepting import number
 from historynet.systems.film_cnn.alternatives import alternatives
 from historynet.systems.film_cnn.architecture import NAME as NETWORK
 from historynet.systems.film_cnn.architecture import Architecture
-from historynet.systems.film_cnn.decoding import confidence, decode
+from historynet.systems.film_cnn.bins import COUNT, centres
+from historynet.systems.film_cnn.decoding import TEMPERATURE, confidence, decode
 from historynet.systems.system import Colorizing, Registration, register
 
 NAME = "FilmCNN"
@@ -39,6 +40,8 @@ FILM_CNN = register(
             NETWORK,
             _build,
             decode,
+            outputs={"logits": COUNT},
+            constants=lambda: {"colours": centres().astype(int).tolist(), "temperature": TEMPERATURE},
             options={"temperature": number()},
             alternatives=alternatives,
             confidence=confidence,
