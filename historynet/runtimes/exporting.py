@@ -21,6 +21,7 @@ import numpy as np
 from historynet import backend, files
 from historynet.errors import InputError, reason, translated
 from historynet.runtimes import RUNTIMES, exported, opening, openvino_files
+from historynet.runtimes.network import Network
 from historynet.systems.description import Description
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ def export(network: "keras.Model", found: Description, target: Path) -> float:
     with _temporary(target) as made:
         _export_as_keras_does(network, made, target)
         (describe_onnx if made.suffix == ".onnx" else _describe_openvino)(made, told)
-        difference = compare(made, ours, luminance, target)
+        difference = _compare(made, ours, luminance, target)
         move(made, target)
     return difference
 
@@ -102,6 +103,10 @@ def _temporary(target: Path) -> Iterator[Path]:
 
 
 def _export_as_keras_does(network: "keras.Model", path: Path, target: Path) -> None:
+    for layer in network.layers:
+        # Loops over parts of an array, which only save memory, are left out.
+        if hasattr(layer, "in_one_piece"):
+            layer.in_one_piece = True
     # Keras exports what it has called.
     network(np.zeros((1, *network.input.shape[1:]), np.float32))
     with translated(Exception, lambda error: InputError(f"{target}: cannot be exported ({reason(error)})")), quietly():
@@ -153,14 +158,13 @@ def write_openvino(model: Any, path: Path, told: Mapping[str, Any]) -> None:
     openvino.save_model(model, path, compress_to_fp16=False)
 
 
-def compare(path: Path, ours: Mapping[str, np.ndarray], luminance: np.ndarray, target: Path) -> float:
+def _compare(path: Path, ours: Mapping[str, np.ndarray], luminance: np.ndarray, target: Path) -> float:
     """The largest difference of a file's raw outputs from those of Keras, as a part of the largest of them, or of 1.
 
     Raises:
-        InputError: if it is above `exported.LARGEST_DIFFERENCE`.
+        InputError: if it is above `exported.LARGEST_DIFFERENCE`, or the file would be refused.
     """
-    network, _ = opening.open_network(path, None, exported.FLOAT32)
-    theirs = network.predict(luminance)
+    theirs = open_made(path, target).predict(luminance)
     difference = max(
         float(np.abs(theirs[name] - value).max()) / max(1.0, float(np.abs(value).max())) for name, value in ours.items()
     )
@@ -170,6 +174,21 @@ def compare(path: Path, ours: Mapping[str, np.ndarray], luminance: np.ndarray, t
             f"{exported.LARGEST_DIFFERENCE:g}"
         )
     return difference
+
+
+def open_made(path: Path, target: Path) -> Network:
+    """Opens what was made, as whoever is given the file will.
+
+    Raises:
+        InputError: if it would be refused.
+    """
+    try:
+        return opening.open_network(path, None, exported.FLOAT32)[0]
+    except InputError as error:
+        why = str(error).removeprefix(f"{path}: ")
+        raise InputError(
+            f"{target}: cannot be exported: what Keras' export makes of it would be refused: {why}"
+        ) from error
 
 
 def move(made: Path, target: Path) -> None:

@@ -24,7 +24,7 @@ WEIGHTS = "weights"
 LAYERS = frozenset(
     {
         *("Add", "Broadcast", "Clamp", "Concat", "Const", "Convert", "Convolution", "ConvolutionBackpropData"),
-        *("Divide", "Exp", "FakeQuantize", "Gather", "MatMul", "MaxPool", "Maximum", "Multiply", "Negative", "PRelu"),
+        *("Divide", "Exp", "FakeQuantize", "Gather", "MatMul", "MaxPool", "Maximum", "Multiply", "Negative", "PReLU"),
         *("Pad", "Parameter", "Power", "ReLU", "ReduceMax", "ReduceMean", "ReduceProd", "ReduceSum", "Reshape"),
         *("Result", "ShapeOf", "Sigmoid", "Slice", "SoftMax", "Split", "Sqrt", "Squeeze", "StridedSlice", "Subtract"),
         *("Tanh", "Tile", "Transpose", "Unsqueeze", "Interpolate"),

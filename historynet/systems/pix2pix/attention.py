@@ -30,9 +30,13 @@ def attend(query, key, value, chunk: int | None = None):
     """
     places = query.shape[1]
     if chunk is None and places <= PLAIN_UP_TO:
-        return ops.matmul(ops.softmax(_products(query, key), axis=-1), value)
+        return _in_one_piece(query, key, value)
     rows = min(places, max(1, (chunk or CHUNK) // places))
     return ops.custom_gradient(lambda query, key, value: _chunked(rows, query, key, value))(query, key, value)
+
+
+def _in_one_piece(query, key, value):
+    return ops.matmul(ops.softmax(_products(query, key), axis=-1), value)
 
 
 def _transposed(x):
@@ -111,12 +115,19 @@ def _chunked(rows: int, query, key, value):
 
 @keras.saving.register_keras_serializable("historynet")
 class Attend(layers.Layer):
-    """`attend` on maps: query, key and value (batch, height, width, channels) -> the same shape."""
+    """`attend` on maps: query, key and value (batch, height, width, channels) -> the same shape.
+
+    Attributes:
+        in_one_piece: whether the whole matrix is there at a time, however large: an exported network has no loops.
+    """
+
+    in_one_piece = False
 
     def call(self, inputs):
         height, width, channels = inputs[0].shape[1:]
         flat = [ops.reshape(x, (-1, height * width, channels)) for x in inputs]
-        return ops.reshape(attend(*flat), (-1, height, width, channels))
+        attended = _in_one_piece(*flat) if self.in_one_piece else attend(*flat)
+        return ops.reshape(attended, (-1, height, width, channels))
 
     def compute_output_shape(self, input_shape):
         return input_shape[0]
