@@ -17,7 +17,7 @@ ALTERNATIVE, CONFIDENCE = "alternative", "confidence"
 """What can be made beside its result."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """What became of a picture, a page or a film.
 
@@ -119,6 +119,18 @@ class Report:
         """Adds a file that is skipped, with a message that names it."""
         self.skipped.append(message)
         self.outcomes.append(Outcome(path, None, SKIPPED, message.removeprefix(f"{path}: "), tint))
+
+    def add(self, other: "Report") -> None:
+        """Adds what became of other files."""
+        self.done += other.done
+        self.beside += other.beside
+        self.colored += other.colored
+        self.existing += other.existing
+        self.skipped += other.skipped
+        self.damaged += other.damaged
+        self.outcomes += other.outcomes
+        for note, paths in other.notes.items():
+            self.notes.setdefault(note, []).extend(paths)
 
     def write(self, path: Path) -> None:
         """Writes the outcomes as a table of comma-separated values that spreadsheets open, UTF-8 with a mark.

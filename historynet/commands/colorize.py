@@ -43,7 +43,9 @@ def _colorize(
 ) -> int:
     arguments, resolved = _parse(config, declared, variant, argv, root)
     (files.check_folder if arguments.dry_run else files.make_folder)(resolved.result_dir)
-    device = backend.start(resolved.gpu_id, onednn=resolved.onednn, engine=resolved.backend)
+    # With --cluster the GPUs are the other processes'.
+    gpu = "cpu" if arguments.cluster else resolved.gpu_id
+    device = backend.start(gpu, onednn=resolved.onednn, engine=resolved.backend)
     # Only now: the libraries behind it take seconds, and the backend has to be started before.
     from historynet.commands import colorize_run
 
@@ -75,7 +77,7 @@ def _parse(
     arguments = parser.parse_intermixed_args(argv[:end])
     arguments.inputs += map(Path, argv[end + 1 :])
     resolved, _ = settings.resolve(arguments, config, declared, root)
-    if not arguments.inputs:
+    if not arguments.inputs and arguments.list is None:
         if not resolved.test_dir.is_dir():
             raise InputError(
                 f"{resolved.test_dir}: no such folder; put pictures there, name another with --test-dir, or name "
@@ -89,6 +91,10 @@ def _parse(
 
 
 def _add_file_options(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--list", type=Path, metavar="FILE", help="take the files that it names, one a line; --recursive mirrors theirs"
+    )
+    running.add_cluster(group)
     group.add_argument("--dry-run", action="store_true", help="show what would become of which file, and stop")
     group.add_argument("--recursive", action="store_true", help="walk folders; their tree is mirrored in RESULT_DIR")
     group.add_argument(
