@@ -239,6 +239,8 @@ class _Process:
 def _start_ray(cluster: Cluster) -> Any:
     address = cluster.address
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    # What it says on standard error of machines that it has lost, and does again, is for its makers.
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
     try:
         import ray
         import ray.data

@@ -12,8 +12,10 @@ from typing import Any
 from PIL import Image
 
 from historynet import __version__, backend, errors, files, films, streams
+from historynet.clusters import Cluster
 from historynet.colorizing import choosing
 from historynet.colorizing.colorizer import Colorizer
+from historynet.colorizing.distant import Setup
 from historynet.colorizing.folder import colorize_files, digest
 from historynet.colorizing.options import Options
 from historynet.colorizing.records import Records
@@ -28,6 +30,7 @@ from historynet.colorizing.reporting import (
     is_report,
     reason_to_skip,
 )
+from historynet.commands import colorize_cluster
 from historynet.commands.colorize_plan import Plan, make_plan, note_unobeyed, show
 from historynet.commands.running import one_line
 from historynet.errors import InputError, PictureError, translated
@@ -58,11 +61,13 @@ def run(arguments: argparse.Namespace, settings: Settings, variant: str | None, 
     # --max-megapixels is our own limit, checked before a picture is decoded.
     Image.MAX_IMAGE_PIXELS = None
     _check_report(arguments)
+    cluster = colorize_cluster.open_cluster(arguments.cluster, settings.gpu_id)
     plan = make_plan(arguments, settings.result_dir)
     choice = choosing.choose_model(settings.pretrained, settings.model_dir, variant or "HistoryNet")
     if arguments.alternatives or arguments.confidence:
         _check_beside(choice.path, arguments)
-    print(one_line(f"{device}; colorizing with {choice}"), flush=True)
+    place = f"running on {colorize_cluster.describe(cluster)}" if cluster else device
+    print(one_line(f"{place}; colorizing with {choice}"), flush=True)
     report = Report()
     for path, line in plan.passed_over:
         report.note(path, [line])
@@ -73,8 +78,11 @@ def run(arguments: argparse.Namespace, settings: Settings, variant: str | None, 
         show(plan, arguments, _options(FilmOptions, arguments, provenance=None, end=end), report)
         _print_report(report, settings.result_dir, "would be colorized")
         return errors.SKIPPED if report.skipped else errors.DONE
+    decoding = {**settings.decoding, **dict(getattr(arguments, "decoding", ()))}
+    if cluster:
+        return _run_over(cluster, choice.path, variant, decoding, arguments, settings, plan, report)
     with backend.quiet():
-        colorizer, records = _load(choice.path, variant, settings, dict(getattr(arguments, "decoding", ())))
+        colorizer, records = _load(choice.path, variant, settings, decoding)
         line = records.provenance(__version__) if arguments.provenance else None
         with _reported(arguments.report, plan, report, settings.result_dir), Stop() as stop, stop.at_once(_STOPPED):
             options = _options(Options, arguments, provenance=line, seed=settings.seed)
@@ -82,6 +90,32 @@ def run(arguments: argparse.Namespace, settings: Settings, variant: str | None, 
             film_options = _options(FilmOptions, arguments, provenance=line, end=end)
             _colorize_films(colorizer, plan, film_options, report, records)
     return errors.SKIPPED if report.skipped or report.damaged else errors.DONE
+
+
+def _run_over(
+    cluster: Cluster,
+    model: Path,
+    variant: str | None,
+    decoding: Mapping[str, Any],
+    arguments: argparse.Namespace,
+    settings: Settings,
+    plan: Plan,
+    report: Report,
+) -> int:
+    """The same on the machines of a cluster."""
+    common = _common(model, digest(model), settings, decoding)
+    line = Records(common).provenance(__version__) if arguments.provenance else None
+    options = _options(Options, arguments, provenance=line, seed=settings.seed)
+    # Ray shows a process one GPU, which is its first.
+    engine = ("cpu" if settings.gpu_id == "cpu" else "0", settings.onednn, settings.backend)
+    setup = Setup(model, variant, settings.precision, decoding, common, options, settings.colorizing_batch_size, engine)
+    for path, _ in plan.films:
+        report.skip(path, f"{path}: {colorize_cluster.FILM}")
+    with _reported(arguments.report, plan, report, settings.result_dir), Stop() as stop, stop.at_once(_STOPPED):
+        if plan.pictures:
+            with streams.Progress(len(plan.pictures), "picture") as bar:
+                colorize_cluster.colorize(cluster, setup, plan.pictures, settings.result_dir, report, bar.update)
+    return errors.SKIPPED if report.skipped else errors.DONE
 
 
 def _check_beside(model: Path, arguments: argparse.Namespace) -> None:
@@ -148,14 +182,18 @@ def _write_report(path: Path, plan: Plan, report: Report) -> None:
     print(one_line(f"what became of each picture: {path}"), flush=True)
 
 
-def _load(model: Path, variant: str | None, settings: Settings, given: Mapping[str, str]) -> tuple[Colorizer, Records]:
+def _load(
+    model: Path, variant: str | None, settings: Settings, decoding: Mapping[str, Any]
+) -> tuple[Colorizer, Records]:
     """The network, and the records that say what was used, for which the file is read meanwhile."""
-    decoding = {**settings.decoding, **given}
     with ThreadPoolExecutor(max_workers=1) as hasher:
         hashed = hasher.submit(digest, model)
         colorizer = Colorizer(model, variant, settings.precision, decoding)
-    common = {"model": model.name, "sha256": hashed.result(), "precision": settings.precision, **decoding}
-    return colorizer, Records(common)
+    return colorizer, Records(_common(model, hashed.result(), settings, decoding))
+
+
+def _common(model: Path, sha256: str, settings: Settings, decoding: Mapping[str, Any]) -> dict[str, Any]:
+    return {"model": model.name, "sha256": sha256, "precision": settings.precision, **decoding}
 
 
 def _options(kind: type, arguments: argparse.Namespace, **others: Any) -> Any:
