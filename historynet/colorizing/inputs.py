@@ -112,12 +112,8 @@ def _list(counts: Counter[str], with_number: bool = True) -> str:
     return ", ".join(f"{number} {what}" if with_number else what for what, number in ordered)
 
 
-def read_list(path: Path, absolute: bool = False) -> list[Path]:
-    """The files that a list names, one a line, from the current folder; they need not be there.
-
-    Args:
-        path: of the list.
-        absolute: whether the result is to have absolute paths without `..`.
+def read_list(path: Path) -> list[str]:
+    """The names of files that a list holds, one a line; they need not be there.
 
     Raises:
         InputError: if it cannot be read, or names no file.
@@ -127,7 +123,7 @@ def read_list(path: Path, absolute: bool = False) -> list[Path]:
         names = [os.fsdecode(line.rstrip(b"\r\n")) for line in file if line.strip()]
     if not names or "\0" in "".join(names[:1]):
         raise InputError(f"{path}: no list of files, which names one on each line")
-    return [Path(os.path.abspath(name) if absolute else name) for name in names]
+    return names
 
 
 def list_inputs(

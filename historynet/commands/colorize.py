@@ -7,6 +7,7 @@ from pathlib import Path
 
 import historynet
 from historynet import backend, files, settings
+from historynet.colorizing.objects import is_url
 from historynet.colorizing.options import ALTERNATIVES, Options
 from historynet.commands import running
 from historynet.errors import InputError
@@ -42,7 +43,8 @@ def _colorize(
     config: Path, declared: type[Settings], variant: str | None, argv: Sequence[str], root: Path | None = None
 ) -> int:
     arguments, resolved = _parse(config, declared, variant, argv, root)
-    (files.check_folder if arguments.dry_run else files.make_folder)(resolved.result_dir)
+    if not arguments.results_url:
+        (files.check_folder if arguments.dry_run else files.make_folder)(resolved.result_dir)
     # With --cluster the GPUs are the other processes'.
     gpu = "cpu" if arguments.cluster else resolved.gpu_id
     device = backend.start(gpu, onednn=resolved.onednn, engine=resolved.backend)
@@ -57,7 +59,9 @@ def _parse(
 ) -> tuple[argparse.Namespace, Settings]:
     name = f"a trained {variant}" if variant else "a trained network of any variant"
     parser = settings.make_parser(f"Colorizes pictures with {name}.", settings.COLORIZE, config, declared)
-    parser.add_argument("inputs", nargs="*", type=Path, help="pictures, films, or folders of them (default: TEST_DIR)")
+    parser.add_argument(
+        "inputs", nargs="*", type=_given, help="pictures, films, or folders of them (default: TEST_DIR)"
+    )
     _add_file_options(parser.add_argument_group("files"))
     colors = parser.add_argument_group("colours")
     _add_color_options(colors)
@@ -75,7 +79,11 @@ def _parse(
     # argparse itself forgets the "--" before names that begin with a dash when options may stand between names.
     end = argv.index("--") if "--" in argv else len(argv)
     arguments = parser.parse_intermixed_args(argv[:end])
-    arguments.inputs += map(Path, argv[end + 1 :])
+    arguments.inputs += map(_given, argv[end + 1 :])
+    arguments.results_url = None
+    if is_url(getattr(arguments, "result_dir", "")):
+        arguments.results_url = arguments.result_dir
+        del arguments.result_dir
     resolved, _ = settings.resolve(arguments, config, declared, root)
     if not arguments.inputs and arguments.list is None:
         if not resolved.test_dir.is_dir():
@@ -92,7 +100,10 @@ def _parse(
 
 def _add_file_options(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
-        "--list", type=Path, metavar="FILE", help="take the files that it names, one a line; --recursive mirrors theirs"
+        "--list",
+        type=Path,
+        metavar="FILE",
+        help="take the files that it names, one a line; --recursive: their tree is mirrored, too",
     )
     running.add_cluster(group)
     group.add_argument("--dry-run", action="store_true", help="show what would become of which file, and stop")
@@ -244,6 +255,10 @@ def _add_film_options(group: argparse._ArgumentGroup) -> None:
         action="store_true",
         help="make whole frames of interlaced films, and of telecined ones the film's own 24 a second",
     )
+
+
+def _given(text: str) -> Path | str:
+    return text if is_url(text) else Path(text)
 
 
 def _named_value(text: str) -> tuple[str, str]:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from historynet.clusters import HERE, Cluster, digests, library_versions, spread_with_ray
-from historynet.colorizing import distant
+from historynet.colorizing import objects
 from historynet.colorizing.distant import Piece, Setup
 from historynet.colorizing.reporting import Report
 from historynet.parallel import CORES
@@ -13,7 +13,7 @@ from historynet.parallel import CORES
 FILM = "a film, which no cluster takes; the same command without --cluster makes it"
 
 _SAMPLES = 8
-"""Folders of pictures that all machines are asked for."""
+"""Pictures that all machines are asked for, each of another folder."""
 
 
 def open_cluster(address: str | None, gpu_id: str) -> Cluster | None:
@@ -33,8 +33,8 @@ def describe(cluster: Cluster) -> str:
 def colorize(
     cluster: Cluster,
     setup: Setup,
-    pictures: Sequence[tuple[Path, Path]],
-    result_dir: Path,
+    pieces: Sequence[Piece],
+    folder: Path | None,
     report: Report,
     progress: Callable[[int], object],
 ) -> None:
@@ -45,8 +45,8 @@ def colorize(
     Args:
         cluster: the machines.
         setup: what each process needs.
-        pictures: (picture, result).
-        result_dir: the folder of all results.
+        pieces: all pictures.
+        folder: of all results, if they are files.
         report: to which is added.
         progress: called with the number of pictures that are just done.
 
@@ -54,16 +54,16 @@ def colorize(
         InputError: if Ray or the cluster cannot be used, a machine sees other files, or no result can be written any
             more.
     """
-    first = {path.parent: path for path, _ in reversed(pictures)}
-    versions = functools.partial(_seen, setup.model, tuple(first.values())[-_SAMPLES:])
+    if not pieces:
+        return
+    versions = functools.partial(_seen, setup.model, _samples(pieces))
     over = functools.partial(
-        spread_with_ray, setup.begin, cluster=cluster, folder=result_dir, versions=versions, again=Piece.again
+        spread_with_ray, setup.begin, cluster=cluster, folder=folder, versions=versions, again=Piece.again
     )
-    pieces = distant.split(pictures)
     broken = []
     for piece, made in zip(pieces, over(pieces, lost=_none), strict=True):
         if made is None:
-            broken += distant.singly(piece)
+            broken += piece.singly()
             continue
         report.add(made)
         progress(len(piece.files))
@@ -76,12 +76,22 @@ def _none(_: Piece) -> None:
     return None
 
 
-def _seen(model: Path, samples: Sequence[Path]) -> Mapping[str, str | None]:
+def _samples(pieces: Sequence[Piece]) -> Sequence[str]:
+    """Some pictures that exist here, each of another folder."""
+    first: dict[str, str] = {}
+    for piece in pieces:
+        for path, _ in piece.files:
+            if len(first) < _SAMPLES:
+                first.setdefault(path.rpartition("/")[0], path)
+    return tuple(first.values())
+
+
+def _seen(model: Path, samples: Sequence[str]) -> Mapping[str, str | None]:
     """What must be the same on all machines: libraries, the model, some of the pictures."""
     found = library_versions() | digests(model)
     for path in samples:
         try:
-            found[str(path)] = f"{path.stat().st_size} bytes"
+            found[path] = objects.look(path) if objects.is_url(path) else f"{Path(path).stat().st_size} bytes"
         except OSError:
-            found[str(path)] = "missing"
+            found[path] = "missing"
     return found

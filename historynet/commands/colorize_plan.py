@@ -69,7 +69,9 @@ def make_plan(arguments: argparse.Namespace, result_dir: Path) -> Plan:
         InputError: if there are none, or a result would replace an input or, unasked, an earlier result.
     """
     passed_over, extensions = PassedOver(), formats.EXTENSIONS | films.EXTENSIONS
-    listed = read_list(arguments.list, arguments.recursive) if arguments.list else []
+    listed = read_list(arguments.list) if arguments.list else []
+    # Only of absolute paths without `..` all have a folder in common.
+    listed = [Path(os.path.abspath(name) if arguments.recursive else name) for name in listed]
     found = list_inputs(arguments.inputs, result_dir, arguments.recursive, extensions, passed_over, listed=listed)
     pictures = [path for path in found if path.suffix.lower() not in films.EXTENSIONS]
     film_files = [path for path in found if path.suffix.lower() in films.EXTENSIONS]
