@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 
 import cv2
 
-from historynet import __version__, files
+from historynet import __version__, backend, files
 from historynet.errors import HistoryNetError, InputError, reason, translated
 
 Item = TypeVar("Item")
@@ -118,29 +118,31 @@ def spread_with_ray(
             versions, also one that comes later, or an item ends every process that begins it.
         Exception: the first that the function raises.
     """
-    ray = _start_ray(cluster)
-    try:
-        with _seen_by_all(folder) as probe:
-            look = _Look(str(Path.cwd()), folder, probe, versions, dict(versions()))
-            _compare_machines(ray, look)
-            context = ray.data.DataContext.get_current()
-            context.execution_options.preserve_order = True
-            context.enable_progress_bars = False
-            for row in _rows(ray, begin, items, cluster, look, again):
-                number, result, error = pickle.loads(row["result"])
-                if error is not None:
-                    raise error
-                if number is None:
-                    yield result
-                elif lost is not None:
-                    yield lost(items[number])
-                else:
-                    raise InputError(
-                        f"--cluster: {_TRIES} processes were ended by their systems with the same work, perhaps for "
-                        "lack of memory; what is finished is kept, and the same command goes on"
-                    )
-    finally:
-        ray.shutdown()
+    if not items:
+        return
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(backend.quiet())
+        ray = _start_ray(cluster)
+        stack.callback(ray.shutdown)
+        probe = stack.enter_context(_seen_by_all(folder))
+        look = _Look(str(Path.cwd()), folder, probe, versions, dict(versions()))
+        _compare_machines(ray, look)
+        context = ray.data.DataContext.get_current()
+        context.execution_options.preserve_order = True
+        context.enable_progress_bars = False
+        for row in _rows(ray, begin, items, cluster, look, again):
+            number, result, error = pickle.loads(row["result"])
+            if error is not None:
+                raise error
+            if number is None:
+                yield result
+            elif lost is not None:
+                yield lost(items[number])
+            else:
+                raise InputError(
+                    f"--cluster: {_TRIES} processes were ended by their systems with the same work, perhaps for "
+                    "lack of memory; what is finished is kept, and the same command goes on"
+                )
 
 
 def _rows(
@@ -239,8 +241,6 @@ class _Process:
 def _start_ray(cluster: Cluster) -> Any:
     address = cluster.address
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    # What it says on standard error of machines that it has lost, and does again, is for its makers.
-    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
     try:
         import ray
         import ray.data

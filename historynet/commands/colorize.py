@@ -59,9 +59,8 @@ def _parse(
 ) -> tuple[argparse.Namespace, Settings]:
     name = f"a trained {variant}" if variant else "a trained network of any variant"
     parser = settings.make_parser(f"Colorizes pictures with {name}.", settings.COLORIZE, config, declared)
-    parser.add_argument(
-        "inputs", nargs="*", type=_given, help="pictures, films, or folders of them (default: TEST_DIR)"
-    )
+    inputs = "pictures, films, or folders of them (default: TEST_DIR); with --cluster also URLs as s3://bucket/folder"
+    parser.add_argument("inputs", nargs="*", type=_given, help=inputs)
     _add_file_options(parser.add_argument_group("files"))
     colors = parser.add_argument_group("colours")
     _add_color_options(colors)
@@ -103,7 +102,7 @@ def _add_file_options(group: argparse._ArgumentGroup) -> None:
         "--list",
         type=Path,
         metavar="FILE",
-        help="take the files that it names, one a line; --recursive: their tree is mirrored, too",
+        help="take the files that it names, one a line; with --recursive their tree is mirrored, too",
     )
     running.add_cluster(group)
     group.add_argument("--dry-run", action="store_true", help="show what would become of which file, and stop")
