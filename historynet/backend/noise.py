@@ -12,13 +12,14 @@ from pathlib import Path
 
 from historynet import streams
 
-# Lines of the log of TensorFlow's and XLA's C++, "I0000 00:00:1795226408.528851 ...", but for fatal ones; and libpng's,
-# which do not say of which file they speak.
+# Lines of the log of TensorFlow's and XLA's C++, "I0000 00:00:1795226408.528851 ...", and of Ray's, "[2026-01-01
+# 00:00:00,000 E 1 2] ...", but for fatal ones; and libpng's, which do not say of which file they speak.
 _FILTER = r"""
 import re, signal, sys
 signal.signal(signal.SIGINT, signal.SIG_IGN)
 for line in sys.stdin.buffer:
-    if not re.match(rb"[IWE]\d{4} |WARNING: All log messages before absl|To enable the following inst|libpng ", line):
+    if not re.match(rb"[IWE]\d{4} |WARNING: All log messages before absl|To enable the following inst|libpng |"
+                    rb"\[[-\d]+ [:,\d]+ [IWE] \d+ \d+\] ", line):
         sys.stderr.buffer.write(line)
         sys.stderr.buffer.flush()
 """

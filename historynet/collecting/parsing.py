@@ -1,6 +1,6 @@
 """A parser -> masks of the kept pictures, in shards, so that a stopped run goes on. What a hand made stays."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -115,8 +115,18 @@ class Masks:
         self._by_hand = {name: made for name, made in self._before.items() if made.is_by_hand and name in there}
         self.left_out: list[str] = []
 
-    def make(self, workers: int = 1, progress: Callable[[int], object] = lambda count: None) -> bool:
+    def make(
+        self,
+        workers: int = 1,
+        progress: Callable[[int], object] = lambda count: None,
+        over: Callable[[Sequence[Shard]], Iterable[list[str]]] | None = None,
+    ) -> bool:
         """Makes what is not there yet; False if all of it was.
+
+        Args:
+            workers: processes at the same time.
+            progress: called with the number of pictures that are just done.
+            over: does shards elsewhere, and says why pictures were left out; None: they are done here.
 
         Raises:
             InputError: if the parser cannot be used, or something not be written.
@@ -140,11 +150,11 @@ class Masks:
                 progress(len(shard.pictures))
             else:
                 missing.append(shard)
-        if min(workers, len(missing)) <= 1:
+        if over is None and min(workers, len(missing)) <= 1:
             for shard in missing:
                 self.left_out += parse_shard(shard, progress)
         else:
-            for left_out in spread(parse_shard, missing, workers):
+            for left_out in over(missing) if over else spread(parse_shard, missing, workers):
                 self.left_out += left_out
         self._join(shards, kept)
         shards.end()

@@ -1,6 +1,6 @@
 """The trained labeller -> labels of all pictures, in shards, so that a stopped run goes on."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -195,8 +195,16 @@ class Rest:
         self._possible = possible or [None] * len(pictures)
         self.left_out: list[str] = []
 
-    def make(self, progress: Callable[[int], object] = lambda count: None) -> bool:
+    def make(
+        self,
+        progress: Callable[[int], object] = lambda count: None,
+        over: Callable[[Sequence[Shard]], Iterable[list[str]]] | None = None,
+    ) -> bool:
         """Labels what is not labelled yet, then joins the shards; False if all of it was there.
+
+        Args:
+            progress: called with the number of pictures that are just done.
+            over: does shards elsewhere, and says in their order why pictures were left out; None: they are done here.
 
         Raises:
             InputError: if something cannot be written.
@@ -207,11 +215,19 @@ class Rest:
             shards.remove()
             return False
         shards.begin()
+        missing = []
         for shard in self._shards(shards):
             if shard.result.exists():
                 progress(len(shard.pictures))
             else:
+                missing.append(shard)
+        if over is None:
+            for shard in missing:
                 self.left_out += label_shard(shard, progress)
+        else:
+            for shard, left_out in zip(missing, over(missing), strict=True):
+                self.left_out += left_out
+                progress(len(shard.pictures))
         self._join(shards.paths())
         shards.end()
         return True

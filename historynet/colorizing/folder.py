@@ -4,7 +4,7 @@ import contextlib
 import hashlib
 import itertools
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -48,6 +48,7 @@ def colorize_files(
     options: Options | None = None,
     report: Report | None = None,
     records: Records | None = None,
+    others: Collection[str] | None = None,
 ) -> Report:
     """Colorizes files, in order, with bounded memory: reading and writing run beside the network.
 
@@ -64,6 +65,7 @@ def colorize_files(
             one.
         records: where it is recorded what results are made from, and seen whose those are that are there already;
             None: nowhere, and a result is known by its name alone.
+        others: results of the other files of a larger run, casefolded, of which these are a part; None: it is no part.
 
     Returns:
         The report.
@@ -78,8 +80,9 @@ def colorize_files(
         colorizer.check_beside(options.alternatives > 0, options.confidence)
         # Raw outputs, which wait to be written, can be a hundred times as large as what becomes of them.
         batch_size = min(batch_size, PICTURES_AT_ONCE)
-    planned = {str(result).casefold() for result in results}
-    run = _Run(colorizer, batch_size, progress, options, report, planned, records)
+    planned = {str(result).casefold() for result in results} | set(others or ())
+    several = others is not None or len(paths) > 1
+    run = _Run(colorizer, batch_size, progress, options, report, planned, records, several)
     run.colorize(zip(paths, results, strict=True))
     return report
 
@@ -90,6 +93,7 @@ class _Run:
 
     Attributes:
         planned: the results of all files, casefolded.
+        several: whether there is more than one file.
         unfinished: the pictures that the network has seen and nobody has counted yet, in order.
         nearly_gray: pictures for which hardly any colours were predicted.
         The others are as in `colorize_files`.
@@ -102,6 +106,7 @@ class _Run:
     report: Report
     planned: set[str]
     records: Records | None
+    several: bool
     unfinished: deque[Job] = field(default_factory=deque)
     nearly_gray: list[Path] = field(default_factory=list)
 
@@ -214,9 +219,12 @@ class _Run:
     def _predict(self, jobs: Iterable[Job]) -> Iterator[Job]:
         for batch in batched(jobs, self.batch_size, self._cost):
             luminance = np.stack([job.luminance for job in batch])
+            if self.several and len(batch) % PICTURES_AT_ONCE == 1:
+                # One alone is computed by other sums than several. Which pictures others meet must not be seen in it.
+                luminance = np.concatenate([luminance, luminance[-1:]])
             outputs = self.colorizer.predict(luminance) if self._has_beside else {}
             colours = self.colorizer.decode(outputs) if outputs else self.colorizer.predict_ab(luminance)
-            for i, (job, ab) in enumerate(zip(batch, colours, strict=True)):
+            for i, (job, ab) in enumerate(zip(batch, colours[: len(batch)], strict=True)):
                 job.ab = ab
                 # Copies: a part of an array would keep all of it.
                 job.outputs = {name: output[i].copy() for name, output in outputs.items()}

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from historynet import files
 from historynet.colorizing import records
 from historynet.colorizing.results import SUFFIXES
 from historynet.errors import InputError
@@ -111,6 +112,20 @@ def _list(counts: Counter[str], with_number: bool = True) -> str:
     return ", ".join(f"{number} {what}" if with_number else what for what, number in ordered)
 
 
+def read_list(path: Path) -> list[str]:
+    """The names of files that a list holds, one a line; they need not be there.
+
+    Raises:
+        InputError: if it cannot be read, or names no file.
+    """
+    with files.open_regular(path, InputError) as file, files.reading(path):
+        # Names need not be text.
+        names = [os.fsdecode(line.rstrip(b"\r\n")) for line in file if line.strip()]
+    if not names or "\0" in "".join(names[:1]):
+        raise InputError(f"{path}: no list of files, which names one on each line")
+    return names
+
+
 def list_inputs(
     inputs: Iterable[Path],
     result_dir: Path | None = None,
@@ -118,6 +133,7 @@ def list_inputs(
     extensions: Collection[str] = formats.EXTENSIONS,
     passed_over: PassedOver | None = None,
     kind: str = "pictures",
+    listed: Iterable[Path] = (),
 ) -> list[Path]:
     """The files that files and folders stand for, each once, in order.
 
@@ -131,6 +147,7 @@ def list_inputs(
         extensions: of the files that are taken of folders, in lower case with their dots.
         passed_over: where what is not taken is counted; None: nowhere.
         kind: what the files are, for messages.
+        listed: further files, which need not exist: reading them will say so.
 
     Raises:
         InputError: if an input does not exist, or a folder holds no such file.
@@ -138,6 +155,14 @@ def list_inputs(
     passed_over = PassedOver() if passed_over is None else passed_over
     results = result_dir and os.path.realpath(result_dir)
     paths: dict[str, Path] = {}
+
+    def take(found: Iterable[Path]) -> None:
+        for path in found:
+            # Not Path.resolve, which fails on a loop of links.
+            first = paths.setdefault(os.path.realpath(path), path)
+            if os.path.abspath(first) != os.path.abspath(path):
+                passed_over.same.append((path, first))
+
     for given in inputs:
         if given.is_dir():
             found = list(_walk(given, results, extensions, recursive, passed_over))
@@ -147,11 +172,8 @@ def list_inputs(
             found = [given]
         else:
             raise InputError(f"{given}: no such file or folder")
-        for path in found:
-            # Not Path.resolve, which fails on a loop of links.
-            first = paths.setdefault(os.path.realpath(path), path)
-            if os.path.abspath(first) != os.path.abspath(path):
-                passed_over.same.append((path, first))
+        take(found)
+    take(listed)
     return list(paths.values())
 
 

@@ -195,7 +195,7 @@ class Records:
                 f"{path}: has changed since {result} was made, or another file has its name now; --overwrite makes it "
                 "again, another --result-dir keeps both"
             )
-        changed = _differences(entry["settings"], {**self._common, **settings})
+        changed = differences(entry["settings"], {**self._common, **settings})
         if not changed:
             return []
         return [f"its result, which is there already, was made with {changed} (--overwrite makes it again)"]
@@ -290,7 +290,7 @@ def _is_unchanged(path: Path, entry: Mapping[str, Any]) -> bool:
     return (status.st_size, status.st_mtime_ns) == (entry["bytes"], entry["modified"]) or _holds(path, entry)
 
 
-def _differences(then: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+def differences(then: Mapping[str, Any], now: Mapping[str, Any]) -> str:
     """What a result was made with that is otherwise now: "strength 0.5, not 1"; empty if nothing is."""
     changed = [name for name in now if name in then and then[name] != now[name] and name not in ("model", "sha256")]
     found = [f"{name.replace('_', ' ')} {_shown(then[name])}, not {_shown(now[name])}" for name in changed]

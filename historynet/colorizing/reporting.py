@@ -17,13 +17,13 @@ ALTERNATIVE, CONFIDENCE = "alternative", "confidence"
 """What can be made beside its result."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """What became of a picture, a page or a film.
 
     Attributes:
-        picture: its file; a folder, where files in it were passed over.
-        result: the file that holds its result; None if there is none.
+        picture: its file; a folder, where files in it were passed over; a URL in a store.
+        result: the file that holds its result, or its URL; None if there is none.
         outcome: in a few words.
         why: what there is to say of it.
         tint: how far the picture is from having one tone only, in 8-bit levels of ab (`toning.tint`): 0 is gray; None
@@ -31,8 +31,8 @@ class Outcome:
         value: of an alternative the mean log probability of a place's colour, of a map of confidence its mean.
     """
 
-    picture: Path
-    result: Path | None
+    picture: Path | str
+    result: Path | str | None
     outcome: str
     why: str = ""
     tint: float | None = None
@@ -110,15 +110,27 @@ class Report:
     notes: dict[str, list[Path]] = field(default_factory=dict)
     outcomes: list[Outcome] = field(default_factory=list)
 
-    def note(self, path: Path, notes: Iterable[str]) -> None:
+    def note(self, path: Path | str, notes: Iterable[str]) -> None:
         """Adds what there is to say of a file."""
         for note in notes:
             self.notes.setdefault(note, []).append(path)
 
-    def skip(self, path: Path, message: str, tint: float | None = None) -> None:
+    def skip(self, path: Path | str, message: str, tint: float | None = None) -> None:
         """Adds a file that is skipped, with a message that names it."""
         self.skipped.append(message)
         self.outcomes.append(Outcome(path, None, SKIPPED, message.removeprefix(f"{path}: "), tint))
+
+    def add(self, other: "Report") -> None:
+        """Adds what became of other files."""
+        self.done += other.done
+        self.beside += other.beside
+        self.colored += other.colored
+        self.existing += other.existing
+        self.skipped += other.skipped
+        self.damaged += other.damaged
+        self.outcomes += other.outcomes
+        for note, paths in other.notes.items():
+            self.notes.setdefault(note, []).extend(paths)
 
     def write(self, path: Path) -> None:
         """Writes the outcomes as a table of comma-separated values that spreadsheets open, UTF-8 with a mark.

@@ -128,6 +128,7 @@ class _Way:
         self._folder, self._arguments, self._settings, self._labelled = folder, arguments, resolved, labelled
         self._config, self._written = resolved.work / SETTINGS, written
         self._engine = ["--gpu-id", arguments.gpu_id, "--backend", arguments.backend]
+        self._cluster = ["--cluster", arguments.cluster] if arguments.cluster else []
 
     def go(self) -> int:
         """Does what is not done yet; the exit code, `errors.BAD_INPUT` also where a person is needed."""
@@ -146,11 +147,11 @@ class _Way:
         arguments = self._arguments
         options = ["--workers", arguments.workers]
         options += ["--private"] * arguments.private + ["--keep-versions"] * arguments.keep_versions
-        options += ["--ray", arguments.ray] if arguments.ray else []
+        options += self._cluster
         yield self._step("collect.py", arguments.films, *options)
         yield self._step("choose.py")
         yield from self._labels()
-        yield self._step("parse.py", "make", *self._engine)
+        yield self._step("parse.py", "make", *self._engine, *self._cluster)
         print("\n# the data set", flush=True)
         yield build(self._settings, arguments.private, arguments.replace)
         print("\n# the report", flush=True)
@@ -175,7 +176,7 @@ class _Way:
             # Nothing is left for a labeller.
             return
         yield self._train_labeller()
-        yield self._step("label.py", "rest", *self._engine)
+        yield self._step("label.py", "rest", *self._engine, *self._cluster)
 
     def _is_labelled(self, kept: Kept) -> int:
         given = answers.by_person(answers.read(kept.folder / final.HAND, kept.pictures, kept.names))

@@ -6,12 +6,13 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from historynet import errors, files, settings, streams
+from historynet.clusters import Cluster, spread_with_ray
 from historynet.collecting import film_list, labels, persons, rows
 from historynet.collecting.film_folders import Job, Options, Result, collect, versions
 from historynet.collecting.settings import MHMDSettings
-from historynet.commands.running import between, one_line, run
+from historynet.commands.running import add_cluster, between, one_line, run
 from historynet.parallel import CORES
-from historynet.spread import RAY_HERE, spread, spread_with_ray
+from historynet.spread import spread
 from historynet.training.stopping import Stop
 
 LEFT_OUT = "left_out.csv"
@@ -36,7 +37,7 @@ def _run(config: Path, argv: Sequence[str]) -> int:
     resolved, _ = settings.resolve(arguments, config, MHMDSettings)
     table = labels.table(resolved.labels, resolved.num_classes)
     listed = film_list.open_list(arguments.films, arguments.private, labels.words(table))
-    return collect_films(listed, resolved, arguments.workers, arguments.keep_versions, arguments.ray)
+    return collect_films(listed, resolved, arguments.workers, arguments.keep_versions, arguments.cluster)
 
 
 def add_options(parser: settings.Parser, optional: bool = False) -> None:
@@ -57,13 +58,8 @@ def add_options(parser: settings.Parser, optional: bool = False) -> None:
     parser.add_argument(
         "--keep-versions", action="store_true", help="do not make again what other versions of the libraries have made"
     )
-    parser.add_argument(
-        "--ray",
-        nargs="?",
-        const=RAY_HERE,
-        metavar="ADDRESS",
-        help="spread the work over the machines of the Ray cluster HOST:PORT, or 'auto'; alone: over processes here",
-    )
+    # Its first name was --ray.
+    add_cluster(parser, "--ray")
 
 
 def collect_films(
@@ -71,7 +67,7 @@ def collect_films(
     resolved: MHMDSettings,
     workers: int,
     keep_versions: bool,
-    ray: str | None = None,
+    cluster: str | None = None,
 ) -> int:
     """Makes the candidates of films, several at a time, and says what became of each; the exit code.
 
@@ -80,11 +76,12 @@ def collect_films(
         resolved: the settings of the run.
         workers: films at a time.
         keep_versions: whether what other versions of the libraries made counts as done.
-        ray: address of a Ray cluster; None: the work is done here.
+        cluster: address of a Ray cluster; None: the work is done here.
 
     Raises:
         InputError: if the detector cannot be used, or nothing be written.
     """
+    over = Cluster(cluster, workers) if cluster else None
     # Before the first film.
     persons.open_detector(resolved.detector)
     for note in film_list.notes(listed):
@@ -94,15 +91,15 @@ def collect_films(
         film_list.write(work / film_list.NAME, listed)
         jobs = [Job(film, work, options, keep_versions) for film in listed]
         with Stop() as stop, stop.at_once(_STOPPED):
-            results = list(_shown(_work(jobs, workers, ray)))
+            results = list(_shown(_work(jobs, workers, over)))
         left_out = [result for result in results if result.reason]
         _write_left_out(work / LEFT_OUT, left_out)
     return _report(results, work)
 
 
-def _work(jobs: Sequence[Job], workers: int, ray: str | None) -> Iterator[Result]:
+def _work(jobs: Sequence[Job], workers: int, cluster: Cluster | None) -> Iterator[Result]:
     """Makes the candidates of all films, several at a time; says how far it is."""
-    if not ray and (workers == 1 or len(jobs) == 1):
+    if not cluster and (workers == 1 or len(jobs) == 1):
         for job in jobs:
             with streams.Progress(None, "frame", one_line(job.film.file_key)) as bar:
                 result = collect(job, bar.update)
@@ -112,9 +109,9 @@ def _work(jobs: Sequence[Job], workers: int, ray: str | None) -> Iterator[Result
         # Large files first: at the end no core waits for a long film.
         ordered = sorted(jobs, key=lambda job: (-_bytes(job.film.path), job.film.file_key))
         done = spread(collect, ordered, workers)
-        if ray:
+        if cluster:
             of_machine = functools.partial(_versions, jobs[0].options.detector)
-            done = spread_with_ray(collect, ordered, ray, jobs[0].work, of_machine, workers)
+            done = spread_with_ray(lambda: collect, ordered, cluster, jobs[0].work, of_machine)
         for result in done:
             bar.update(1)
             yield result

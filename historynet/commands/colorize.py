@@ -7,6 +7,7 @@ from pathlib import Path
 
 import historynet
 from historynet import backend, files, settings
+from historynet.colorizing.objects import is_url
 from historynet.colorizing.options import ALTERNATIVES, Options
 from historynet.commands import running
 from historynet.errors import InputError
@@ -43,22 +44,24 @@ def _colorize(
     config: Path, declared: type[Settings], variant: str | None, argv: Sequence[str], root: Path | None = None
 ) -> int:
     arguments, resolved = _parse(config, declared, variant, argv, root)
-    (files.check_folder if arguments.dry_run else files.make_folder)(resolved.result_dir)
-    device = _start(resolved)
+    if not arguments.results_url:
+        (files.check_folder if arguments.dry_run else files.make_folder)(resolved.result_dir)
+    # With --cluster the GPUs are the other processes'.
+    device = _start(resolved, "cpu" if arguments.cluster else resolved.gpu_id)
     # Only now: the libraries behind it take seconds, and the backend has to be started before.
     from historynet.commands import colorize_run
 
     return colorize_run.run(arguments, resolved, variant, device)
 
 
-def _start(resolved: Settings) -> str:
+def _start(resolved: Settings, gpu: str) -> str:
     """Starts what computes; one line that says what the program runs on.
 
     Raises:
         InputError: if it is not there, or the model is an exported one and an option is for an engine.
     """
     if not is_exported(resolved.pretrained):
-        return backend.start(resolved.gpu_id, onednn=resolved.onednn, engine=resolved.backend)
+        return backend.start(gpu, onednn=resolved.onednn, engine=resolved.backend)
     for named, is_given in (
         (f"--backend {resolved.backend}", resolved.backend != backend.DEFAULT),
         ("--released-arithmetic", not resolved.onednn),
@@ -75,7 +78,8 @@ def _parse(
 ) -> tuple[argparse.Namespace, Settings]:
     name = f"a trained {variant}" if variant else "a trained network of any variant"
     parser = settings.make_parser(f"Colorizes pictures with {name}.", settings.COLORIZE, config, declared)
-    parser.add_argument("inputs", nargs="*", type=Path, help="pictures, films, or folders of them (default: TEST_DIR)")
+    inputs = "pictures, films, or folders of them (default: TEST_DIR); with --cluster also URLs as s3://bucket/folder"
+    parser.add_argument("inputs", nargs="*", type=_given, help=inputs)
     _add_file_options(parser.add_argument_group("files"))
     colors = parser.add_argument_group("colours")
     _add_color_options(colors)
@@ -93,9 +97,13 @@ def _parse(
     # argparse itself forgets the "--" before names that begin with a dash when options may stand between names.
     end = argv.index("--") if "--" in argv else len(argv)
     arguments = parser.parse_intermixed_args(argv[:end])
-    arguments.inputs += map(Path, argv[end + 1 :])
+    arguments.inputs += map(_given, argv[end + 1 :])
+    arguments.results_url = None
+    if is_url(getattr(arguments, "result_dir", "")):
+        arguments.results_url = arguments.result_dir
+        del arguments.result_dir
     resolved, _ = settings.resolve(arguments, config, declared, root)
-    if not arguments.inputs:
+    if not arguments.inputs and arguments.list is None:
         if not resolved.test_dir.is_dir():
             raise InputError(
                 f"{resolved.test_dir}: no such folder; put pictures there, name another with --test-dir, or name "
@@ -109,6 +117,13 @@ def _parse(
 
 
 def _add_file_options(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--list",
+        type=Path,
+        metavar="FILE",
+        help="take the files that it names, one a line; with --recursive their tree is mirrored, too",
+    )
+    running.add_cluster(group)
     group.add_argument("--dry-run", action="store_true", help="show what would become of which file, and stop")
     group.add_argument("--recursive", action="store_true", help="walk folders; their tree is mirrored in RESULT_DIR")
     group.add_argument(
@@ -258,6 +273,10 @@ def _add_film_options(group: argparse._ArgumentGroup) -> None:
         action="store_true",
         help="make whole frames of interlaced films, and of telecined ones the film's own 24 a second",
     )
+
+
+def _given(text: str) -> Path | str:
+    return text if is_url(text) else Path(text)
 
 
 def _named_value(text: str) -> tuple[str, str]:

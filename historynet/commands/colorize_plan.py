@@ -2,12 +2,13 @@
 
 import argparse
 import dataclasses
+import os
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from historynet import films
 from historynet.colorizing.beside import Beside
-from historynet.colorizing.inputs import PassedOver, list_inputs
+from historynet.colorizing.inputs import PassedOver, list_inputs, read_list
 from historynet.colorizing.options import Options
 from historynet.colorizing.records import Records
 from historynet.colorizing.reporting import Report, reason_to_skip
@@ -68,10 +69,15 @@ def make_plan(arguments: argparse.Namespace, result_dir: Path) -> Plan:
         InputError: if there are none, or a result would replace an input or, unasked, an earlier result.
     """
     passed_over, extensions = PassedOver(), formats.EXTENSIONS | films.EXTENSIONS
-    found = list_inputs(arguments.inputs, result_dir, arguments.recursive, extensions, passed_over)
+    listed = read_list(arguments.list) if arguments.list else []
+    # Only of absolute paths without `..` all have a folder in common.
+    listed = [Path(os.path.abspath(name) if arguments.recursive else name) for name in listed]
+    found = list_inputs(arguments.inputs, result_dir, arguments.recursive, extensions, passed_over, listed=listed)
     pictures = [path for path in found if path.suffix.lower() not in films.EXTENSIONS]
     film_files = [path for path in found if path.suffix.lower() in films.EXTENSIONS]
     roots = [given for given in arguments.inputs if arguments.recursive and given.is_dir()]
+    if listed and arguments.recursive:
+        roots.append(Path(os.path.commonpath([path.parent for path in listed])))
     results = name_results(pictures, result_dir, roots, arguments.format)
     suffix = name_excerpt(arguments.start, arguments.end) if arguments.preview is None else PREVIEW_SUFFIX
     film_results = name_results(film_files, result_dir, roots, arguments.film_format, films.same_container, suffix)

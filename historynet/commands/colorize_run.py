@@ -4,7 +4,7 @@ import argparse
 import contextlib
 import dataclasses
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -12,8 +12,10 @@ from typing import Any
 from PIL import Image
 
 from historynet import __version__, backend, errors, files, films, streams
-from historynet.colorizing import choosing
+from historynet.clusters import Cluster
+from historynet.colorizing import choosing, distant, objects
 from historynet.colorizing.colorizer import Colorizer
+from historynet.colorizing.distant import Piece, Setup
 from historynet.colorizing.folder import colorize_files, digest
 from historynet.colorizing.options import Options
 from historynet.colorizing.records import Records
@@ -28,11 +30,12 @@ from historynet.colorizing.reporting import (
     is_report,
     reason_to_skip,
 )
+from historynet.commands import colorize_cluster, colorize_objects
 from historynet.commands.colorize_plan import Plan, make_plan, note_unobeyed, show
 from historynet.commands.running import one_line
 from historynet.errors import InputError, PictureError, translated
 from historynet.films.options import FilmOptions
-from historynet.runtimes import opening
+from historynet.runtimes import is_exported, opening
 from historynet.settings import Settings
 from historynet.training.stopping import Stop
 
@@ -58,11 +61,15 @@ def run(arguments: argparse.Namespace, settings: Settings, variant: str | None, 
     # --max-megapixels is our own limit, checked before a picture is decoded.
     Image.MAX_IMAGE_PIXELS = None
     _check_report(arguments)
+    cluster = colorize_cluster.open_cluster(arguments.cluster, settings.gpu_id)
+    if colorize_objects.check_given(arguments):
+        return _run_objects(cluster, arguments, settings, variant)
     plan = make_plan(arguments, settings.result_dir)
     choice = choosing.choose_model(settings.pretrained, settings.model_dir, variant or "HistoryNet")
     if arguments.alternatives or arguments.confidence:
         _check_beside(choice.path, arguments)
-    print(one_line(f"{device}; colorizing with {choice}"), flush=True)
+    place = f"running on {colorize_cluster.describe(cluster)}" if cluster else device
+    print(one_line(f"{place}; colorizing with {choice}"), flush=True)
     report = Report()
     for path, line in plan.passed_over:
         report.note(path, [line])
@@ -73,15 +80,89 @@ def run(arguments: argparse.Namespace, settings: Settings, variant: str | None, 
         show(plan, arguments, _options(FilmOptions, arguments, provenance=None, end=end), report)
         _print_report(report, settings.result_dir, "would be colorized")
         return errors.SKIPPED if report.skipped else errors.DONE
+    if cluster:
+        return _run_over(cluster, _setup(choice.path, variant, arguments, settings), arguments, settings, plan, report)
     with backend.quiet():
-        colorizer, records = _load(choice.path, variant, settings, dict(getattr(arguments, "decoding", ())))
+        colorizer, records = _load(choice.path, variant, settings, _decoding(arguments, settings))
         line = records.provenance(__version__) if arguments.provenance else None
-        with _reported(arguments.report, plan, report, settings.result_dir), Stop() as stop, stop.at_once(_STOPPED):
+        order = [path for path, _ in (*plan.pictures, *plan.films)]
+        with _reported(arguments.report, order, report, settings.result_dir), Stop() as stop, stop.at_once(_STOPPED):
             options = _options(Options, arguments, provenance=line, seed=settings.seed)
             _colorize_pictures(colorizer, plan, settings.colorizing_batch_size, options, report, records)
             film_options = _options(FilmOptions, arguments, provenance=line, end=end)
             _colorize_films(colorizer, plan, film_options, report, records)
     return errors.SKIPPED if report.skipped or report.damaged else errors.DONE
+
+
+def _run_over(
+    cluster: Cluster, setup: Setup, arguments: argparse.Namespace, settings: Settings, plan: Plan, report: Report
+) -> int:
+    """The same on the machines of a cluster."""
+    for path, _ in plan.films:
+        report.skip(path, f"{path}: {colorize_cluster.FILM}")
+    pieces = distant.split([(str(path), str(result)) for path, result in plan.pictures])
+    order = [path for path, _ in (*plan.pictures, *plan.films)]
+    return _spread(cluster, setup, pieces, order, settings.result_dir, report, arguments.report)
+
+
+def _run_objects(cluster: Cluster, arguments: argparse.Namespace, settings: Settings, variant: str | None) -> int:
+    """The same with object storage."""
+    plan, results = colorize_objects.make_plan(arguments), objects.normal(arguments.results_url)
+    choice = choosing.choose_model(settings.pretrained, settings.model_dir, variant or "HistoryNet")
+    if arguments.alternatives or arguments.confidence:
+        _check_beside(choice.path, arguments)
+    print(one_line(f"running on {colorize_cluster.describe(cluster)}; colorizing with {choice}"), flush=True)
+    setup, report = _setup(choice.path, variant, arguments, settings), Report()
+    left = colorize_objects.leave_out_done(plan, results, arguments.existing, setup.made_with, report)
+    if arguments.dry_run:
+        for picture, name in zip(left.pictures, left.names, strict=True):
+            print(one_line(f"{picture.url} -> {results}/{name}"))
+        report.done = len(left.pictures)
+        _print_report(report, results, "would be colorized")
+        return errors.SKIPPED if report.skipped else errors.DONE
+    files_of = [(picture.url, name) for picture, name in zip(left.pictures, left.names, strict=True)]
+    pieces = distant.split(files_of, left.pictures, results)
+    order = [one.url for one in (*plan.pictures, *plan.films)]
+    return _spread(cluster, setup, pieces, order, results, report, arguments.report)
+
+
+def _spread(
+    cluster: Cluster,
+    setup: Setup,
+    pieces: Sequence[Piece],
+    order: Sequence[Path | str],
+    results: Path | str,
+    report: Report,
+    table: Path | None,
+) -> int:
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(_reported(table, order, report, results))
+        stack.enter_context(stack.enter_context(Stop()).at_once(_STOPPED))
+        bar = stack.enter_context(streams.Progress(sum(len(piece.files) for piece in pieces), "picture"))
+        colorize_cluster.colorize(
+            cluster, setup, pieces, results if isinstance(results, Path) else None, report, bar.update
+        )
+    return errors.SKIPPED if report.skipped else errors.DONE
+
+
+def _setup(model: Path, variant: str | None, arguments: argparse.Namespace, settings: Settings) -> Setup:
+    """What the processes of a cluster need."""
+    decoding = _decoding(arguments, settings)
+    precision = settings.precision
+    if is_exported(model):
+        # What it computes in is the file's own.
+        precision = opening.open_network(model, variant, precision)[0].precision
+    common = _common(model, digest(model), precision, decoding)
+    line = Records(common).provenance(__version__) if arguments.provenance else None
+    options = _options(Options, arguments, provenance=line, seed=settings.seed)
+    # Ray shows a process one GPU, which is its first.
+    engine = ("cpu" if settings.gpu_id == "cpu" else "0", settings.onednn, settings.backend)
+    size = settings.colorizing_batch_size
+    return Setup(model.absolute(), variant, settings.precision, decoding, common, options, size, engine)
+
+
+def _decoding(arguments: argparse.Namespace, settings: Settings) -> dict[str, Any]:
+    return {**settings.decoding, **dict(getattr(arguments, "decoding", ()))}
 
 
 def _check_beside(model: Path, arguments: argparse.Namespace) -> None:
@@ -115,7 +196,7 @@ def _check_report(arguments: argparse.Namespace) -> None:
 
 
 @contextlib.contextmanager
-def _reported(path: Path | None, plan: Plan, report: Report, result_dir: Path) -> Iterator[None]:
+def _reported(path: Path | None, order: Sequence[Path | str], report: Report, result_dir: Path | str) -> Iterator[None]:
     """Prints what became of the files, and writes the table if there is to be one, however what is within ends.
 
     Raises:
@@ -125,7 +206,7 @@ def _reported(path: Path | None, plan: Plan, report: Report, result_dir: Path) -
     def finish() -> None:
         _print_report(report, result_dir)
         if path:
-            _write_report(path, plan, report)
+            _write_report(path, order, report)
 
     try:
         yield
@@ -139,23 +220,27 @@ def _reported(path: Path | None, plan: Plan, report: Report, result_dir: Path) -
     finish()
 
 
-def _write_report(path: Path, plan: Plan, report: Report) -> None:
+def _write_report(path: Path, files_in_order: Sequence[Path | str], report: Report) -> None:
     reached = {outcome.picture for outcome in report.outcomes}
-    order = {file: place for place, (file, _) in enumerate((*plan.pictures, *plan.films))}
+    order = {file: place for place, file in enumerate(files_in_order)}
     report.outcomes += [Outcome(file, None, NOT_REACHED) for file in order if file not in reached]
     report.outcomes.sort(key=lambda outcome: order.get(outcome.picture, -1))
     report.write(path)
     print(one_line(f"what became of each picture: {path}"), flush=True)
 
 
-def _load(model: Path, variant: str | None, settings: Settings, given: Mapping[str, str]) -> tuple[Colorizer, Records]:
+def _load(
+    model: Path, variant: str | None, settings: Settings, decoding: Mapping[str, Any]
+) -> tuple[Colorizer, Records]:
     """The network, and the records that say what was used, for which the file is read meanwhile."""
-    decoding = {**settings.decoding, **given}
     with ThreadPoolExecutor(max_workers=1) as hasher:
         hashed = hasher.submit(digest, model)
         colorizer = Colorizer(model, variant, settings.precision, decoding)
-    common = {"model": model.name, "sha256": hashed.result(), "precision": colorizer.precision, **decoding}
-    return colorizer, Records(common)
+    return colorizer, Records(_common(model, hashed.result(), colorizer.precision, decoding))
+
+
+def _common(model: Path, sha256: str, precision: str, decoding: Mapping[str, Any]) -> dict[str, Any]:
+    return {"model": model.name, "sha256": sha256, "precision": precision, **decoding}
 
 
 def _options(kind: type, arguments: argparse.Namespace, **others: Any) -> Any:
@@ -207,7 +292,7 @@ def _colorize_film(
     report.outcomes.append(Outcome(path, result, outcome, "; ".join([*of_film.damage, *of_film.notes])))
 
 
-def _print_report(report: Report, result_dir: Path, done: str = "colorized") -> None:
+def _print_report(report: Report, result_dir: Path | str, done: str = "colorized") -> None:
     """Prints a summary, and on standard error a line for each note and each file that is not, or not wholly, done."""
     counts = [f"{report.done} {done} into {result_dir}", f"{len(report.skipped)} skipped"]
     counts += [f"{report.beside} beside them"] if report.beside else []

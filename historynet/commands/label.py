@@ -3,10 +3,13 @@
 import contextlib
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from historynet import errors, files, settings, streams
+from historynet.clusters import Cluster, digests, library_versions, spread_with_ray
 from historynet.collecting import answers, measuring, selecting
 from historynet.collecting.answers import Notebook
 from historynet.collecting.final import AUDIT, HAND, SECOND_LOOK, read_guesses
@@ -14,8 +17,9 @@ from historynet.collecting.labelling import Item, Labelling, check_person
 from historynet.collecting.labelling_page import Server
 from historynet.collecting.selecting import Kept
 from historynet.collecting.settings import LABEL, MHMDSettings
-from historynet.commands.running import add_backend, one_line, run
+from historynet.commands.running import add_backend, add_cluster, one_line, run
 from historynet.errors import InputError
+from historynet.parallel import CORES
 from historynet.settings.accepting import gpu_id
 from historynet.training.stopping import Stop
 
@@ -48,6 +52,7 @@ def _run(config: Path, argv: Sequence[str]) -> int:
     parser.add_argument("--by", metavar="NAME", help="who labels")
     parser.add_argument("--gpu-id", type=gpu_id, default="0", metavar="ID", help="GPU for rest, or 'cpu' (%(default)s)")
     add_backend(parser)
+    add_cluster(parser)
     arguments = parser.parse_args(argv)
     resolved, _ = settings.resolve(arguments, config, MHMDSettings)
     kept = Kept(resolved)
@@ -59,7 +64,7 @@ def _run(config: Path, argv: Sequence[str]) -> int:
         if arguments.action == "draw":
             return _draw(kept)
         if arguments.action == "rest":
-            return _rest(kept, arguments.gpu_id, arguments.backend)
+            return _rest(kept, arguments.gpu_id, arguments.backend, arguments.cluster)
         if arguments.by is None:
             raise InputError(f"label.py {arguments.action}: --by NAME says who labels")
         return _by_person(kept, arguments.action, check_person(arguments.by))
@@ -132,21 +137,45 @@ def _print_audit(kept: Kept) -> None:
         )
 
 
-def _rest(kept: Kept, gpu: str, backend: str) -> int:
+def _versions(labeller: Path) -> dict[str, str | None]:
+    return library_versions() | digests(labeller)
+
+
+def _begin_there(gpu: str, seed: int, backend: str) -> Callable[[Any], list[str]]:
+    """What labels shards, in a process of another machine."""
     from historynet import backend as engines
 
+    with engines.quiet():
+        engines.start(gpu, seed, engine=backend)
+        from historynet.collecting import predicting
+
+    return predicting.label_shard
+
+
+def _rest(kept: Kept, gpu: str, backend: str, address: str | None) -> int:
+    from historynet import backend as engines
+
+    cluster = Cluster(address, CORES, engine=True, gpu=gpu != "cpu") if address else None
     # Before the engine is started, which takes seconds.
     pictures = kept.pictures
     possible = selecting.possible_places(kept, pictures.values()) if kept.settings.title_mask else None
-    print(engines.start(gpu, kept.settings.seed, engine=backend), flush=True)
+    # The GPUs are the other processes'.
+    print(engines.start("cpu" if cluster else gpu, kept.settings.seed, engine=backend), flush=True)
     from historynet.collecting import manifest, predicting
 
     trained = predicting.find(kept.settings.labeller)
     print(one_line(f"labeller: {trained.remark}"), flush=True)
     paths = {name: manifest.path_of(kept.work, picture) for name, picture in pictures.items()}
     rest = predicting.Rest(kept.work, trained, kept.names, paths, possible)
+    over = cluster and partial(
+        spread_with_ray,
+        partial(_begin_there, gpu, kept.settings.seed, backend),
+        cluster=cluster,
+        folder=kept.work,
+        versions=partial(_versions, trained.path),
+    )
     with Stop() as stop, stop.at_once(_KEPT), streams.Progress(len(paths), "picture", "labels") as bar:
-        if not rest.make(bar.update):
+        if not rest.make(bar.update, over):
             print("all of it is there already, of the same labeller and pictures")
     guesses = read_guesses(kept.work, kept.names)
     unsure = sum(

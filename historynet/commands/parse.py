@@ -2,10 +2,12 @@
 
 import contextlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from historynet import errors, files, settings, streams
+from historynet.clusters import Cluster, digests, library_versions, spread_with_ray
 from historynet.collecting import (
     correcting,
     final,
@@ -20,7 +22,7 @@ from historynet.collecting.labelling import check_person
 from historynet.collecting.manifest import Picture
 from historynet.collecting.parsers import Parser
 from historynet.collecting.settings import PARSE, MHMDSettings
-from historynet.commands.running import add_backend, between, one_line, run
+from historynet.commands.running import add_backend, add_cluster, between, one_line, run
 from historynet.errors import InputError
 from historynet.parallel import CORES
 from historynet.settings.accepting import gpu_id, word
@@ -68,7 +70,7 @@ def _run(config: Path, argv: Sequence[str]) -> int:
         raise InputError(f"parse.py {arguments.action}: takes {' '.join(wanted) or 'no more'}")
     resolved, _ = settings.resolve(arguments, config, MHMDSettings)
     if arguments.action == "make":
-        return make(resolved, arguments.workers, arguments.gpu_id, arguments.backend)
+        return make(resolved, arguments.workers, arguments.gpu_id, arguments.backend, arguments.cluster)
     if arguments.action == "measure":
         # What it draws does not matter.
         parser = _open(resolved.parser, "deeplab", resolved.seed, arguments.gpu_id, arguments.backend)
@@ -96,13 +98,14 @@ def add_options(parser: settings.Parser) -> None:
         "--gpu-id", type=gpu_id, default="0", metavar="ID", help="GPU for a .keras model, or 'cpu' (%(default)s)"
     )
     add_backend(parser)
+    add_cluster(parser)
 
 
 def _locked(work: Path) -> contextlib.AbstractContextManager[None]:
     return files.lock(work / masks.FOLDER, "another process is parsing there; wait until it has ended")
 
 
-def make(resolved: MHMDSettings, workers: int, gpu: str, backend: str) -> int:
+def make(resolved: MHMDSettings, workers: int, gpu: str, backend: str, address: str | None = None) -> int:
     """Makes the masks that are not there yet, and says how many there are; the exit code.
 
     Args:
@@ -110,17 +113,27 @@ def make(resolved: MHMDSettings, workers: int, gpu: str, backend: str) -> int:
         workers: processes that ask an .onnx model.
         gpu: the GPU for a .keras model, or 'cpu'.
         backend: the engine for it.
+        address: of a Ray cluster; None: the work is done here.
 
     Raises:
         InputError: if the parser or the manifest cannot be used, or something not be written.
     """
     pictures = parsing.chosen(manifest.read(resolved.work), resolved.parse_count, resolved.seed + 1)
-    parser = _open(resolved.parser, resolved.palette, resolved.seed, gpu, backend).description
-    workers = workers if parser.model.suffix == ".onnx" else 1
+    # The GPUs are the other processes'.
+    parser = _open(resolved.parser, resolved.palette, resolved.seed, "cpu" if address else gpu, backend).description
+    engine = parser.model.suffix != ".onnx"
+    over = address and partial(
+        spread_with_ray,
+        partial(_begin_there, (gpu, resolved.seed, backend) if engine else None),
+        cluster=Cluster(address, workers, engine, gpu != "cpu"),
+        folder=resolved.work,
+        versions=partial(_versions, parser.path, parser.model),
+    )
+    workers = 1 if engine else workers
     with _locked(resolved.work):
         job = parsing.Masks(resolved.work, parser, resolved.palette, pictures)
         with Stop() as stop, stop.at_once(_KEPT), streams.Progress(len(pictures), "picture", "masks") as bar:
-            if not job.make(workers, bar.update):
+            if not job.make(workers, bar.update, over):
                 print("all of it is there already, of the same parser and pictures")
         made = masks.read_table(resolved.work)
     by_hand = sum(one.is_by_hand for one in made.values())
@@ -133,6 +146,21 @@ def make(resolved: MHMDSettings, workers: int, gpu: str, backend: str) -> int:
     if missing:
         print(one_line(f"skipped: {len(missing)} pictures have no mask, {missing[0]} for one"), file=sys.stderr)
     return errors.SKIPPED if missing or job.left_out else errors.DONE
+
+
+def _versions(*of_parser: Path) -> dict[str, str | None]:
+    return library_versions() | digests(*of_parser)
+
+
+def _begin_there(engine: tuple[str, int, str] | None) -> Callable[[parsing.Shard], list[str]]:
+    """What parses shards, in a process of another machine: with an engine, (GPU, seed, name), or without."""
+    if engine:
+        from historynet import backend as engines
+
+        gpu, seed, name = engine
+        with engines.quiet():
+            engines.start(gpu, seed, engine=name)
+    return parsing.parse_shard
 
 
 def _open(parser: str, palette: str, seed: int, gpu: str, backend: str) -> Parser:

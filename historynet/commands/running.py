@@ -1,12 +1,13 @@
 """Every command line: arguments in, exit code out; options and messages that several of them share."""
 
+import argparse
 import logging
 import sys
 import traceback
 import warnings
 from collections.abc import Callable, Sequence
 
-from historynet import backend, errors, settings, streams
+from historynet import backend, clusters, errors, settings, streams
 from historynet.errors import HistoryNetError, StoppedError
 
 _OUT_OF_MEMORY = "out of memory; lower --batch-size, or train with a lower --width or --image-size"
@@ -72,6 +73,19 @@ def add_backend(parser: settings.Parser) -> None:
         choices=backend.CHOICES,
         default=backend.DEFAULT,
         help="engine that computes (default: KERAS_BACKEND of the environment, else TensorFlow, else JAX)",
+    )
+
+
+def add_cluster(parser: settings.Parser | argparse._ArgumentGroup, *other_names: str) -> None:
+    """Adds the option --cluster; its value is an address for `clusters.Cluster`, or None."""
+    parser.add_argument(
+        "--cluster",
+        *other_names,
+        dest="cluster",
+        nargs="?",
+        const=clusters.HERE,
+        metavar="ADDRESS",
+        help="spread the work over the machines of the Ray cluster HOST:PORT, or 'auto'; alone: over processes here",
     )
 
 
