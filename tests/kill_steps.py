@@ -1,8 +1,8 @@
 """Kills a step of the data set builder again and again: `python tests/kill_steps.py collect --kills 20`.
 
-SIGKILL comes at random moments of its run, from the start of Python to the last file; the same command then goes on.
-When a run ends before its kill, all that it made is compared with what a run gives that was never killed, byte for
-byte, and the next one begins with nothing.
+SIGKILL comes at random moments, one of four while the program starts, the others while it works; the same command then
+goes on. When a run ends before its kill, all that it made is compared with what a run gives that was never killed, byte
+for byte, and the next one begins with nothing.
 """
 
 import argparse
@@ -39,7 +39,8 @@ class Step(NamedTuple):
     """A program that is killed.
 
     Attributes:
-        make: makes what it reads into a new folder; what else its command names, by that folder and that of its run.
+        make: makes what it reads into a new folder.
+        command: what Python is given, by that folder and WORK.
         done: counts what it has finished, in WORK.
     """
 
@@ -64,7 +65,7 @@ def collecting(inputs: Path, work: Path) -> Sequence[object]:
 
 def make_labelled(folder: Path) -> None:
     """Kept pictures, and a labeller that nobody has trained."""
-    kept_pictures.make_work(folder / "work", 60)
+    kept_pictures.make_work(folder / "work", 200)
     kept_pictures.make_labeller(folder / "labeller.keras")
 
 
@@ -98,16 +99,20 @@ def kill(folder: Path, step: Step, kills: int, seed: int) -> bool:
     moments, work = random.Random(seed), folder / "killed"
     step.make(folder / "inputs")
     begin = time.monotonic()
-    assert start(step, folder, folder / "whole").wait() == 0, (folder / "stderr.txt").read_text()
-    took = time.monotonic() - begin
+    process = start(step, folder, folder / "whole")
+    wait_for_work(process, folder / "whole")
+    starting = time.monotonic() - begin
+    assert process.wait() == 0, (folder / "stderr.txt").read_text()
+    working = time.monotonic() - begin - starting
     expected = contents(folder / "whole")
-    print(f"never killed: {took:.1f} s, {len(expected)} files", flush=True)
+    print(f"never killed: {starting:.1f} s until it works, then {working:.1f} s; {len(expected)} files", flush=True)
     done, rounds = 0, []
     while done < kills or not rounds:
-        begin = time.monotonic()
         process = start(step, folder, work)
-        # One of four while it starts, perhaps.
-        moment = moments.uniform(0 if done % 4 == 3 else took / 3, took)
+        moment, word = moments.uniform(0, starting), "the start"
+        if done % 4:
+            moment, word = moments.uniform(0, working), "its first file"
+            wait_for_work(process, work)
         with suppress(subprocess.TimeoutExpired):
             process.wait(moment if done < kills else None)
         if process.poll() is None:
@@ -115,10 +120,9 @@ def kill(folder: Path, step: Step, kills: int, seed: int) -> bool:
             process.kill()
             process.wait()
             wait_for_the_others(process)
-            print(f"{done:4}  after {moment:5.1f} s, {step.done(work)} done", flush=True)
+            print(f"{done:4}  {moment:5.2f} s after {word}, {step.done(work)} done", flush=True)
             continue
         assert process.returncode == 0, (folder / "stderr.txt").read_text()
-        took = min(took, time.monotonic() - begin)
         rounds.append(contents(work) == expected)
         print(f"      a run ended: {'identical' if rounds[-1] else 'DIFFERENT'}", flush=True)
         shutil.rmtree(work)
@@ -134,6 +138,18 @@ def start(step: Step, folder: Path, work: Path) -> subprocess.Popen:
     command = [sys.executable, *map(str, step.command(folder / "inputs", work))]
     with (folder / "stderr.txt").open("w") as file:
         return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=file, start_new_session=True)
+
+
+def wait_for_work(process: subprocess.Popen, work: Path) -> None:
+    """Waits until the process has written something."""
+    before = seen(work)
+    while seen(work) <= before and process.poll() is None:
+        time.sleep(0.005)
+
+
+def seen(work: Path) -> set[Path]:
+    """The files that the work makes, unfinished ones as well."""
+    return {path for folder in ("frames", "labels/predicted") for path in (work / folder).rglob("*.*")}
 
 
 def wait_for_the_others(process: subprocess.Popen) -> None:
