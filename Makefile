@@ -42,7 +42,7 @@ demo-train: $(READY)
 	$(BIN)/python Util/demo_train.py
 
 mhmd-demo: $(READY)
-	$(BIN)/python Util/mhmd_demo.py
+	$(BIN)/python Util/mhmd_demo.py $(FILMS)
 
 test: $(READY)
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not engines and not golden and not formats and not install and not ray"

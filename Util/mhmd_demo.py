@@ -1,5 +1,7 @@
 """The whole way from films to a data set on a small scale: films that this makes, and then build.py as a user runs it.
 
+Films that are named on the command line are taken beside these.
+
 The films show one photograph that scikit-image carries in its own package, an astronaut of NASA's, from several sides,
 between shots without anybody. The labels, warm or cool colours, are a stand-in for eras and garments, and the labeller
 is a small one of some epochs: this shows that the machinery works, not how good a labeller can be.
@@ -63,15 +65,19 @@ LABELLER = {
 def main(argv: Sequence[str]) -> int:
     """The command line; its exit code, or that of a command that failed."""
     parser = settings.Parser(description=__doc__.splitlines()[0], allow_abbrev=False)
+    parser.add_argument("films", nargs="*", type=Path, metavar="FILM", help="further films, beside those that are made")
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     running.add_backend(parser)
+    arguments = parser.parse_args(argv)
     # The programs, which are processes of their own, take it from the environment.
-    backend.choose(parser.parse_args(argv).backend)
+    backend.choose(arguments.backend)
     start = time.monotonic()
     for folder in (DATA, MODEL, RESULT):
         shutil.rmtree(folder, ignore_errors=True)
-    listed = make_films(DATA / "films")
+    listed = make_films(DATA / "films", arguments.films)
     build = ("SOURCE_MHMD/build.py", listed, "--out", DATA, "--labeller", MODEL, *BUILDING)
+    # Nobody has said what the licences of further films are.
+    build += ("--private",) if arguments.films else ()
     code = run(*build)
     if code != errors.BAD_INPUT or not (DATA / "mhmd/labels" / selecting.DRAWN).exists():
         return code or errors.DEFECT
@@ -93,14 +99,15 @@ def main(argv: Sequence[str]) -> int:
     return code
 
 
-def make_films(folder: Path) -> Path:
-    """The films, and their list."""
+def make_films(folder: Path, more: Sequence[Path]) -> Path:
+    """The films, and the list of them and of further ones."""
     listed = []
     for number, title in enumerate(TITLES):
         path = folder / f"{title}.mp4"
         write_film(path, number)
         source = "scikit-image's astronaut.png, of NASA's Great Images"
         listed.append(Film(title, "", path, title.title(), 1999, licence="public domain", source=source))
+    listed += film_list.name_films(more)
     film_list.write(folder / film_list.NAME, listed)
     print(f"{len(TITLES)} films of {SHOTS + 1} shots in {folder}")
     return folder / film_list.NAME

@@ -14,16 +14,21 @@ import zipfile
 from functools import partial
 from pathlib import Path
 
+import cv2
+import kept_pictures
 import numpy as np
+import painted
 from conftest import ROOT, label_line, write_picture
 
+from historynet.collecting import masks
 from historynet.weights import reading as weight_files
 
 PICTURES = 20
-OPTIONS = "--width 0.03125 --batch-size 2 --save-every 2 --gpu-id cpu"
+OPTIONS = "--batch-size 2 --save-every 2 --gpu-id cpu"
 # All that is drawn by chance, or counts steps.
-OPTIONS += " --crop-share 0.4 --age-luminance 0.5"
-_VGG16 = "--vgg16-weights none --image-size 32 --crop-from 40"
+_COLORIZING = "--width 0.03125 --crop-share 0.4 --age-luminance 0.5"
+_VGG16 = f"{_COLORIZING} --vgg16-weights none --image-size 32 --crop-from 40"
+_LABELLER, _PARSER = "SOURCE_MHMD/MHMD_Labeller.py", "SOURCE_MHMD/MHMD_Parser.py"
 OWN_OPTIONS = {
     "SOURCE_HistoryNet/HistoryNet.py": f"{_VGG16} --beta-2 0.99 --weight-decay 0.02 --clip-norm 1 --learning-rate 4e-4 "
     "--warmup-steps 5 --decay-steps 20 --final-rate 0.02 --features-rate 0.25 --ema-momentum 0.9 --critic-rate 1e-4 "
@@ -31,8 +36,10 @@ OWN_OPTIONS = {
     "SOURCE_FilmCNN/FilmCNN.py": f"{_VGG16} --no-frozen-features --scaled-start 2 --rebalancing --colorizing-size 32",
     "SOURCE_GrayVGG16/GrayVGG16.py": _VGG16,
     # Attention in chunks, dropout and the state of the spectral norms.
-    "SOURCE_Pix2Pix/Pix2Pix.py": "--image-size 64 --crop-from 70 --u-net-depth 6 --attention 64 --gan-loss hinge "
-    "--spectral-norm --discriminator-learning-rate 4e-4 --save-networks-every 1",
+    "SOURCE_Pix2Pix/Pix2Pix.py": f"{_COLORIZING} --image-size 64 --crop-from 70 --u-net-depth 6 --attention 64 "
+    "--gan-loss hinge --spectral-norm --discriminator-learning-rate 4e-4 --save-networks-every 1",
+    _LABELLER: "--width 0.03125 --image-size 32 --labeller-weights none --holdout 0.2",
+    _PARSER: "--image-size 64x32 --holdout 0.2",
 }
 """Of each trainer that is looked at."""
 
@@ -52,8 +59,7 @@ def main() -> None:
 
 def kill_and_continue(folder: Path, kills: int, seed: int, trainer: str = next(iter(OWN_OPTIONS))) -> bool:
     """Trains twice, once with kills; whether both gave the same."""
-    make_data(folder / "DATASET", in_classes="Gray" in trainer)
-    start = partial(start_trainer, trainer)
+    start = partial(start_trainer, trainer, make_data(folder / "DATASET", trainer))
     epochs = kills + 2
     begin = time.monotonic()
     with start(folder, "whole", epochs) as process:
@@ -91,7 +97,27 @@ def kill_and_continue(folder: Path, kills: int, seed: int, trainer: str = next(i
     return all(same.values())
 
 
-def make_data(folder: Path, in_classes: bool) -> None:
+def make_data(folder: Path, trainer: str) -> list[str]:
+    """The pictures that a trainer needs; the options that name them."""
+    (folder / "dataset_train").mkdir(parents=True)
+    weighed = ["--sample-weights", str(folder / "weights.csv")]
+    if trainer == _LABELLER:
+        truth = kept_pictures.make_work(folder)
+        kept_pictures.answer(folder, truth)
+        (folder / "weights.csv").write_text("name,weight\nmid*.jpg,3\n")
+        return ["--train-data", str(folder), *weighed]
+    if trainer == _PARSER:
+        for i in range(PICTURES):
+            numbers, rgb = painted.painted(i)
+            cv2.imwrite(str(folder / f"dataset_train/{i:02}.jpg"), rgb[..., ::-1])
+            masks.write(folder / f"dataset_train_seg/{i:02}_seg.png", painted.INDICES[numbers], "levels")
+        (folder / "weights.csv").write_text("name,weight\n0*.jpg,3\n11.jpg,0\n")
+        return ["--train-data", str(folder / "dataset_train"), *weighed]
+    make_pictures(folder, in_classes="Gray" in trainer)
+    return ["--train-data", str(folder / "dataset_train"), "--test-data", str(folder / "dataset_second"), *weighed]
+
+
+def make_pictures(folder: Path, in_classes: bool) -> None:
     """Training pictures with labels and parsing, and two test pictures; or all of them in folders, two classes."""
     if in_classes:
         for i in range(PICTURES):
@@ -110,15 +136,12 @@ def make_data(folder: Path, in_classes: bool) -> None:
         write_picture(folder / f"dataset_second/{i}.png", 200 + i)
 
 
-def start_trainer(trainer: str, folder: Path, run: str, epochs: int) -> subprocess.Popen:
+def start_trainer(trainer: str, data: list[str], folder: Path, run: str, epochs: int) -> subprocess.Popen:
     """Starts the training program, for the first time or again."""
-    data, results = folder / "DATASET", folder / run
-    paths = {"--train-data": data / "dataset_train", "--test-data": data / "dataset_second"}
-    paths["--sample-weights"] = data / "weights.csv"
-    paths |= {"--model-dir": results / "MODEL", "--out-dir": results / "OUT", "--log-dir": results / "LOG"}
-    arguments = (
-        [str(word) for option in paths.items() for word in option] + OPTIONS.split() + OWN_OPTIONS[trainer].split()
-    )
+    results = folder / run
+    paths = {"--model-dir": results / "MODEL", "--out-dir": results / "OUT", "--log-dir": results / "LOG"}
+    arguments = [*data, *(str(word) for option in paths.items() for word in option)]
+    arguments += OPTIONS.split() + OWN_OPTIONS[trainer].split()
     command = [sys.executable, str(ROOT / trainer), *arguments, "--num-epochs", str(epochs)]
     return subprocess.Popen(command, stdout=subprocess.DEVNULL)
 

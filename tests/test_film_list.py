@@ -42,6 +42,7 @@ def test_a_list_that_is_written_is_read_again(tmp_path):
         ({"part": "e-1"}, "part", "up to 12"),
         ({"path": ""}, "path", "path of the film"),
         ({"year": "94"}, "year", "four digits"),
+        ({"year": "0000"}, "year", "not 0 first"),
         ({"era": "during later"}, "era", "words of after, before, during"),
         ({"nationality": "China"}, "nationality", "words"),
         ({"garment": "Hat"}, "garment", "words"),
@@ -68,6 +69,8 @@ def test_two_rows_of_one_file_key_are_refused(tmp_path):
     [
         ("", "has to name the columns key,part,path; key is missing"),
         ("key,path\n", "part is missing"),
+        ("key;part;path\na;;b\n", "separated by semicolons; save it with commas"),
+        ("key\tpart\tpath\na\t\tb\n", "separated by tabs; save it with commas"),
         ("key,part,path,path\n", "names the column path twice"),
         ("key,part,path\n", "there is no film in it"),
         ("key,part,path\na,,b,c\n", "line 2: 4 cells, and the first line has 3"),

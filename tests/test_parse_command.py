@@ -180,6 +180,23 @@ def test_out_to_an_editor_and_back(work, parser, run, tmp_path):
     assert code == 2 and "is not empty" in err
 
 
+@pytest.mark.parametrize("kind", ["gone", "no picture"])
+def test_an_export_that_fails_leaves_nothing(work, parser, run, tmp_path, kind):
+    run(PARSE, "make", "--work", work, "--parser", parser)
+    # The second of the two that are exported, so that the first is there already.
+    _, name = sorted(table(work), key=lambda name: (float(table(work)[name]["confidence"]), name))[:2]
+    (path,) = work.glob(f"frames/*/{name}" if kind == "gone" else f"frames/*/masks/{Path(name).stem}.png")
+    whole = path.read_bytes()
+    path.write_bytes(b"no picture")
+    if kind == "gone":
+        path.unlink()
+    code, _, err = run(PARSE, "export", 2, tmp_path / "edit", "--work", work)
+    assert code == 2 and str(path) in err
+    assert not list((tmp_path / "edit").iterdir())
+    path.write_bytes(whole)
+    assert run(PARSE, "export", 2, tmp_path / "edit", "--work", work)[0] == 0
+
+
 def test_masks_of_another_size_or_of_no_picture_are_refused(work, parser, run, tmp_path):
     run(PARSE, "make", "--work", work, "--parser", parser)
     run(PARSE, "export", 2, tmp_path / "edit", "--work", work)

@@ -705,6 +705,24 @@ def test_convert_and_inspect_on_the_command_line(released_file, tmp_path, monkey
         assert len(result.stderr.splitlines()) == 1
 
 
+def test_convert_with_half_the_bytes(saved, tmp_path, run):
+    """Kernels as NumPy rounds them to float16, vectors as they were."""
+    generator, path = saved
+    for variable in generator.variables:
+        variable.assign(np.random.default_rng(1).random(variable.shape))
+    loading.save(generator, "HistoryNet", TINY, path)
+    code, _, _ = run("historynet/weights/__main__.py", "convert", path, tmp_path / "half.keras", "--half")
+    assert code == 0
+    assert (tmp_path / "half.keras").stat().st_size < path.stat().st_size
+    halved, architecture = loading.load(tmp_path / "half.keras", "HistoryNet", "generator", "HistoryNet")
+    assert architecture == TINY
+    for ours, whole in zip(halved.variables, generator.variables, strict=True):
+        values = whole.numpy()
+        expected = values.astype(np.float16).astype(np.float32) if values.ndim > 1 else values
+        assert (expected != values).any() == (values.ndim > 1), ours.path
+        np.testing.assert_array_equal(ours.numpy(), expected, err_msg=ours.path)
+
+
 MIXED = Architecture(image_size=32, width=3 / 64, features_width=1 / 16, dense_width=1 / 64)
 
 

@@ -93,17 +93,46 @@ def test_stops_where_a_person_is_needed(begun, steps, run):
     assert not (folder / "DATASET/dataset_train").exists()
 
 
-def test_unknown_names_in_a_file_of_labels(begun, labelled, run):
+def test_unknown_names_in_a_file_of_labels(begun, labelled, run, steps):
     folder, command = begun
     wrong = folder / "wrong.csv"
     lines = labelled.read_text().splitlines()
-    lines[1] = lines[1].replace(",", ",nobody-")
     lines[2] = f"x{lines[2]}"
     wrong.write_text("\n".join(lines) + "\n")
     code, _, err = run(*command, "--labels", wrong)
     assert code == 2
+    assert f"{wrong}: line 3: no picture 'x" in err
+    # What needs no pictures is said before the first step, which may take days.
+    steps.clear()
+    lines[1] = lines[1].replace(",", ",nobody-")
+    wrong.write_text("\n".join(lines) + "\n")
+    code, _, err = run(*command, "--labels", wrong)
+    assert (code, steps) == (2, [])
     assert f"{wrong}: line 2: no label 'nobody-" in err
-    assert "line 3: no picture 'x" in err
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--labels", "LABELS.csv"], "LABELS.csv: line 2: no label 'nobody'"),
+        (["--detector", "nowhere.onnx"], "nowhere.onnx: cannot be read"),
+        (["--parser", "nowhere.json"], "nowhere.json: no such parser"),
+        (["--parser", "PARSER.json"], "PARSER.json: 'model' is missing"),
+        (["--label-order", "LABELS.csv"], "LABELS.csv: its first line has to name the columns"),
+        (["--out", "OWN"], "OWN/dataset_train: another data set is there"),
+    ],
+)
+def test_what_fails_at_once_leaves_nothing(films, steps, tmp_path, run, monkeypatch, options, said):
+    monkeypatch.chdir(tmp_path)
+    Path("LABELS.csv").write_text("picture,label\nlaunch-00000000.jpg,nobody\n")
+    Path("PARSER.json").write_text("{}")
+    Path("OWN/dataset_train").mkdir(parents=True)
+    before = set(tmp_path.rglob("*"))
+    steps.clear()
+    code, _, err = run(BUILD, films, "--out", tmp_path / "DATASET", "--private", "--workers", 1, *options)
+    assert (code, steps) == (2, [])
+    assert said in err
+    assert set(tmp_path.rglob("*")) == before
 
 
 def test_all_the_way_with_labels(begun, labelled, run, steps):

@@ -71,11 +71,8 @@ class Builder:
         before = _read(record)
         if before == self._fingerprint and sign.exists():
             return False
-        there = [name for name in self._names() if (self._out / name).exists()]
-        if there and before != self._fingerprint and not replace:
-            raise InputError(
-                f"{self._out / there[0]}: another data set is there; name another folder with --out, or --replace it"
-            )
+        if before != self._fingerprint and not replace:
+            _refuse_other(self._out)
         try:
             self._fill(progress)
         except InputError:
@@ -87,7 +84,7 @@ class Builder:
         # From here on the folders are this data set's, though not whole before sign.txt is there.
         files.write_json(record, self._fingerprint)
         self._remove("")
-        for name in self._names():
+        for name in _names():
             if (unfinished := self._out / f"{_UNFINISHED}{name}").exists():
                 with files.writing(self._out / name):
                     unfinished.rename(self._out / name)
@@ -96,12 +93,6 @@ class Builder:
 
     def _entries(self, test: bool) -> list[Entry]:
         return [one for one in self._assembled.entries if one.test == test]
-
-    @staticmethod
-    def _names() -> Iterator[str]:
-        for name in FOLDERS.values():
-            yield name
-            yield f"{name}{PARSING_SUFFIX}"
 
     def _look(self, progress: Callable[[int], object]) -> None:
         """Reads all pictures and masks: rows of the provenance, and what the data set follows from."""
@@ -154,7 +145,7 @@ class Builder:
             write_picture(target, images.read_rgb(mask))
 
     def _remove(self, prefix: str) -> None:
-        for name in self._names():
+        for name in _names():
             folder = self._out / f"{prefix}{name}"
             with files.writing(folder, "removed"):
                 if folder.is_symlink():
@@ -170,6 +161,30 @@ class Builder:
             if entries := self._entries(test):
                 named = {one.picture.picture: str(one.label.label) for one in entries}
                 labels.write_sign(self._out / FOLDERS[test] / SIGN, named, self._assembled.table, self._num_classes)
+
+
+def _names() -> Iterator[str]:
+    for name in FOLDERS.values():
+        yield name
+        yield f"{name}{PARSING_SUFFIX}"
+
+
+def check_out(out: Path) -> None:
+    """Sees, before anything is done, that there is no folder of somebody's own where the data set will be.
+
+    Raises:
+        InputError: if there is one.
+    """
+    if not (out / RECORD).exists():
+        _refuse_other(out)
+
+
+def _refuse_other(out: Path) -> None:
+    for name in _names():
+        if (out / name).exists():
+            raise InputError(
+                f"{out / name}: another data set is there; name another folder with --out, or --replace it"
+            )
 
 
 def _read(record: Path) -> dict[str, object] | None:

@@ -1,5 +1,6 @@
 """Masks to be corrected by hand in any editor, and back: what an editor did to the palette does not matter."""
 
+import contextlib
 import datetime
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -53,6 +54,17 @@ def export(work: Path, pictures: Sequence[Picture], palette: str, folder: Path) 
     """
     if files.list_folder(folder):
         raise InputError(f"{folder}: is not empty; name a new folder, so that nobody's work is lost")
+    try:
+        _export(work, pictures, palette, folder)
+    except (InputError, KeyboardInterrupt):
+        # Part of it would look like all, and the folder would not be taken again.
+        with contextlib.suppress(OSError):
+            for path in folder.iterdir():
+                path.unlink()
+        raise
+
+
+def _export(work: Path, pictures: Sequence[Picture], palette: str, folder: Path) -> None:
     for picture in pictures:
         path = manifest.path_of(work, picture)
         with files.reading(path):

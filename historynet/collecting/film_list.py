@@ -119,8 +119,8 @@ def _film(path: Path, line: int, row: Mapping[str, str], words: Mapping[str, Col
     if not row["path"] or "\0" in row["path"]:
         raise refuse("path", "the path of the film, from the folder of this list")
     year = row.get("year", "")
-    if not re.fullmatch("([0-9]{4})?", year):
-        raise refuse("year", "four digits, or nothing")
+    if not re.fullmatch("([1-9][0-9]{3})?", year):
+        raise refuse("year", "four digits, not 0 first, or nothing")
     start, end = seconds("start"), seconds("end")
     if end is not None and end <= (start or 0):
         raise refuse("end", "seconds after start, or nothing")

@@ -1,6 +1,7 @@
 """Labels of pictures from a file that persons or other programs have made, as if they were given on the page."""
 
 import contextlib
+from collections.abc import Collection
 from pathlib import Path
 
 from historynet.collecting import answers, rows
@@ -30,6 +31,20 @@ def is_of_pictures(path: Path) -> bool:
     return True
 
 
+def check_labels(path: Path, labels: Collection[str]) -> None:
+    """Sees that a file names no unknown label, before there are pictures to have them.
+
+    Args:
+        path: of the file.
+        labels: the names of all labels.
+
+    Raises:
+        InputError: naming the lines, if it does; if it cannot be read.
+    """
+    found = _read(path)
+    answers.check(path, found, {answer.picture for _, answer in found}, labels)
+
+
 def take(kept: Kept, path: Path) -> tuple[int, int, int]:
     """Adds the labels of a file to those that were given by hand. Nobody else may be labelling there.
 
@@ -42,10 +57,7 @@ def take(kept: Kept, path: Path) -> tuple[int, int, int]:
     Raises:
         InputError: naming the lines, if it has unknown pictures or labels; if something cannot be read or written.
     """
-    found = [
-        (line, Answer(cells["picture"], cells["label"], cells.get("by") or path.name, cells.get("when", "")))
-        for line, cells in rows.read(path, _COLUMNS)
-    ]
+    found = _read(path)
     answers.check(path, found, kept.pictures, kept.names)
     before = answers.read(kept.folder / HAND, kept.pictures, kept.names)
     last = {(answer.picture, answer.by): answer for answer in before}
@@ -56,3 +68,10 @@ def take(kept: Kept, path: Path) -> tuple[int, int, int]:
     counts = answers.settled(every)
     other = {one.picture for one in given.values() if one.picture in counts and counts[one.picture].label != one.label}
     return len(found), len(new), len(other)
+
+
+def _read(path: Path) -> list[tuple[int, Answer]]:
+    return [
+        (line, Answer(cells["picture"], cells["label"], cells.get("by") or path.name, cells.get("when", "")))
+        for line, cells in rows.read(path, _COLUMNS)
+    ]

@@ -8,6 +8,9 @@ from pathlib import Path
 from historynet import files
 from historynet.errors import InputError
 
+_SEPARATORS = {";": "semicolons", "\t": "tabs"}
+"""That other programs put between cells; no name of a column holds one."""
+
 Row = tuple[int, Mapping[str, str]]
 """The number of a line, from 1, and its cells by column."""
 
@@ -46,7 +49,10 @@ def parse(content: bytes, path: Path, columns: Sequence[str]) -> list[Row]:
         raise InputError(f"{path}, line {begins}: no row of a table ({error}); is a quotation mark missing?") from error
     header = [cell.strip() for cell in lines[0][1]] if lines else []
     if missing := [column for column in columns if column not in header]:
-        raise InputError(f"{path}: its first line has to name the columns {','.join(columns)}; {missing[0]} is missing")
+        # What spreadsheets write where commas are in numbers, or as text.
+        other = next((name for sign, name in _SEPARATORS.items() if sign in "".join(header)), "")
+        why = f"its cells are separated by {other}; save it with commas" if other else f"{missing[0]} is missing"
+        raise InputError(f"{path}: its first line has to name the columns {','.join(columns)}; {why}")
     if twice := [column for column in header if header.count(column) > 1]:
         raise InputError(f"{path}: its first line names the column {twice[0]} twice")
     rows = []

@@ -7,7 +7,17 @@ from pathlib import Path
 from typing import Any
 
 from historynet import errors, files, settings, streams
-from historynet.collecting import answers, final, given_labels, selecting
+from historynet.collecting import (
+    answers,
+    building,
+    film_list,
+    final,
+    given_labels,
+    labels,
+    parser_files,
+    persons,
+    selecting,
+)
 from historynet.collecting.selecting import Kept
 from historynet.collecting.settings import BUILD, MHMDSettings
 from historynet.commands import collect, report
@@ -64,7 +74,7 @@ def _given_labels(arguments: argparse.Namespace) -> Path | None:
 
 
 def _estimate(arguments: argparse.Namespace, resolved: MHMDSettings) -> int:
-    from historynet.collecting import estimating, film_list
+    from historynet.collecting import estimating
 
     if arguments.films is None:
         raise InputError("--estimate: name the films, a list or a folder")
@@ -89,7 +99,7 @@ def build(resolved: MHMDSettings, private: bool, replace: bool) -> int:
     Raises:
         InputError: if something is missing, another data set is there, or something cannot be written.
     """
-    from historynet.collecting import assembling, building, masks
+    from historynet.collecting import assembling, masks
 
     with files.lock(resolved.out, "another process is building there; wait until it has ended"):
         assembled = assembling.assemble(resolved, masks.made_by(resolved.work), private)
@@ -131,7 +141,12 @@ class _Way:
         self._cluster = ["--cluster", arguments.cluster] if arguments.cluster else []
 
     def go(self) -> int:
-        """Does what is not done yet; the exit code, `errors.BAD_INPUT` also where a person is needed."""
+        """Does what is not done yet; the exit code, `errors.BAD_INPUT` also where a person is needed.
+
+        Raises:
+            InputError: before anything is made, if films, labels, detector or parser cannot be used.
+        """
+        self._check()
         with files.lock(self._settings.work, "another process is building there; wait until it has ended"):
             files.write_json(self._config, self._written)
             skipped = False
@@ -141,6 +156,22 @@ class _Way:
                 skipped |= code == errors.SKIPPED
         self._say_what_next()
         return errors.SKIPPED if skipped else errors.DONE
+
+    def _check(self) -> None:
+        """Sees at once what else would be found after hours, by the step that needs it."""
+        wanted = self._settings
+        if not self._arguments.replace:
+            building.check_out(wanted.out)
+        table = labels.table(wanted.labels, wanted.num_classes)
+        film_list.open_list(self._arguments.films, self._arguments.private, labels.words(table))
+        if self._labelled:
+            given_labels.check_labels(self._labelled, [label.name for label in table])
+        if wanted.label_order:
+            labels.ordered(table, wanted.label_order, wanted.num_classes)
+        persons.open_detector(wanted.detector)
+        parser, _ = parser_files.choose(wanted.parser)
+        if parser.suffix != ".keras":
+            parser_files.read(parser)
 
     def _steps(self) -> Iterator[int]:
         """The exit code of each step, which is done when it is asked for."""
