@@ -101,10 +101,11 @@ export function listen(happened, changed) {
 }
 
 export const address = {
-  before: (input, side) => `api/inputs/${input}/before?side=${side}`,
-  after: (result, side, alternative) => `api/results/${result}/after?side=${side}&alternative=${alternative}`,
-  preview: (result, side, settings) =>
-    `api/results/${result}/preview?side=${side}&strength=${settings.strength}`
+  before: (input, side, page = 0) => `api/inputs/${input}/before?side=${side}&page=${page}`,
+  after: (result, side, page, alternative) =>
+    `api/results/${result}/after?side=${side}&page=${page}&alternative=${alternative}`,
+  preview: (result, side, page, settings) =>
+    `api/results/${result}/preview?side=${side}&page=${page}&strength=${settings.strength}`
     + (settings.temperature === null ? "" : `&temperature=${settings.temperature}`),
   download: (result, alternative) => `api/results/${result}/download?alternative=${alternative}`,
   zip: (results) => `api/zip?results=${results.join(",")}`,

@@ -1,6 +1,6 @@
 /** The list of files: a listbox with one stop of the Tab key, as people with screen readers know it. */
 
-import { clock, count, left, number, ordinal } from "./words.js";
+import { clock, count, left, number, ordinal, sentenceOf } from "./words.js";
 
 const list = document.getElementById("list");
 const rows = new Map();     // by item
@@ -35,9 +35,9 @@ export function stateOf(item) {
     case "patient": return "The server is busy, waiting";
     case "queued": return item.place > 0 ? `${ordinal(item.place)} in the queue` : "In the queue";
     case "working": return item.part ? `Colouring, ${percent}${left_ && `, ${left_}`}` : "Colouring";
-    case "done": return item.leftAlone ? "Left as it is" : item.kind === "film" ? "Film, done" : "Done";
+    case "done": return item.kept ? "Left as it is" : item.kind === "film" ? "Film, done" : "Done";
     case "stopped": return "Stopped";
-    default: return item.error || "Not done";
+    default: return sentenceOf(item.error || "Not done");
   }
 }
 

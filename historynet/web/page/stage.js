@@ -21,7 +21,7 @@ let zoomed = () => {};
 /** The picture's rectangle in the stage, and the part of it that is seen. */
 function layout() {
   const { clientWidth, clientHeight } = stage;
-  const fit = Math.min(clientWidth / view.width, clientHeight / view.height) || 0;
+  const fit = view.width ? Math.min(clientWidth / view.width, clientHeight / view.height) : 0;
   const width = view.width * fit * view.zoom;
   const height = view.height * fit * view.zoom;
   // Moved no further than to its edges.
@@ -30,14 +30,16 @@ function layout() {
   view.y = Math.max(-spare.y, Math.min(spare.y, view.y));
   const x = (clientWidth - width) / 2 + view.x;
   const y = (clientHeight - height) / 2 + view.y;
-  return { x, y, width, height, left: Math.max(0, x), right: Math.min(clientWidth, x + width) };
+  return {
+    x, y, width, height, left: Math.max(0, x), right: Math.min(clientWidth, x + width), top: Math.max(0, y),
+    bottom: Math.min(clientHeight, y + height),
+  };
 }
 
 function draw() {
   const at = layout();
   const split = at.left + (at.right - at.left) * view.split / 100;
-  const lengths = { x: at.x, y: at.y, w: at.width, h: at.height, left: at.left, right: at.right, split };
-  for (const [name, value] of Object.entries(lengths)) stage.style.setProperty(`--${name}`, `${value}px`);
+  for (const [name, value] of Object.entries({ ...at, split })) stage.style.setProperty(`--${name}`, `${value}px`);
   stage.classList.toggle("zoomed", view.zoom > 1);
   element("tag-before").classList.toggle("away", split - at.left < element("tag-before").offsetWidth + 40);
   element("tag-after").classList.toggle("away", at.right - split < element("tag-after").offsetWidth + 40);
@@ -45,10 +47,10 @@ function draw() {
   divider.setAttribute("aria-valuenow", percent);
   divider.setAttribute("aria-valuetext", percent === 0 ? "all coloured" : percent === 100 ? "all original"
     : `${percent} percent original`);
-  element("scale").textContent = view.zoom === 1 ? "Fit" : `${Math.round(view.zoom * 100)}%`;
+  element("scale").textContent = `${Math.round(view.zoom * 10) / 10}\u00d7`;
   element("smaller").disabled = view.zoom <= 1;
   element("fit").disabled = view.zoom <= 1;
-  element("larger").disabled = view.zoom >= LARGEST;
+  element("larger").disabled = view.zoom >= LARGEST || !view.width;
 }
 
 /** The side of the preview that the screen can show. */

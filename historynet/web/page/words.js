@@ -35,3 +35,9 @@ export function ordinal(place) {
   const last = place % 100 > 10 && place % 100 < 14 ? 0 : place % 10;
   return `${number(place)}${["th", "st", "nd", "rd"][last] ?? "th"}`;
 }
+
+/** A line of the library's, as a sentence. */
+export function sentenceOf(text) {
+  const begun = text.charAt(0).toUpperCase() + text.slice(1);
+  return /[.!?…]$/.test(begun) ? begun : `${begun}.`;
+}
