@@ -198,6 +198,7 @@ class Colorizing:
             hold; None: those of `build`.
         options: what `decode` can be told, by name, and what each accepts (`settings.accepting`), which also reads it
             from a command line; None: it does not say, and is told whatever there is.
+        defaults: what `decode` takes for those that it is not told.
         alternatives: (raw outputs of one picture, its L, what `decode` is told, how many, a seed) -> that many
             alternatives, each a colouring as a whole; the same seed gives the same, and the first of many are those of
             few. None: the system has none.
@@ -210,6 +211,7 @@ class Colorizing:
     decode: Callable[[Mapping[str, np.ndarray], Mapping[str, Any]], np.ndarray] = ab_of
     layers: Callable[[Any], Collection[str]] | None = None
     options: Mapping[str, Accept] | None = None
+    defaults: Mapping[str, Any] = field(default_factory=dict)
     alternatives: (
         Callable[[Mapping[str, np.ndarray], np.ndarray, Mapping[str, Any], int, int], Sequence[Alternative]] | None
     ) = None

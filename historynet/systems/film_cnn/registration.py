@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from historynet.settings.accepting import number
 from historynet.systems.film_cnn.alternatives import alternatives
 from historynet.systems.film_cnn.architecture import Architecture
-from historynet.systems.film_cnn.decoding import confidence, decode
+from historynet.systems.film_cnn.decoding import TEMPERATURE, confidence, decode
 from historynet.systems.film_cnn.network import NAME as NETWORK
 from historynet.systems.film_cnn.network import build_network
 from historynet.systems.system import Colorizing, Registration, register
@@ -33,6 +33,7 @@ FILM_CNN = register(
             build_network,
             decode,
             options={"temperature": number()},
+            defaults={"temperature": TEMPERATURE},
             alternatives=alternatives,
             confidence=confidence,
         ),
