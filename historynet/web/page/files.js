@@ -165,7 +165,7 @@ export function happened(event) {
   // A page that was opened again shows what was asked for last.
   if (item.adopted && !known) {
     item.wanted = event.result;
-    if (event.settings) item.settings = { ...item.settings, ...event.settings };
+    if (event.wanted) item.settings = { ...item.settings, ...event.wanted };
   }
   if (event.result === item.wanted) apply(item, event);
 }
@@ -193,7 +193,7 @@ function apply(item, event) {
     const first = !item.result;
     Object.assign(item, {
       result: event.result, resultNotes: event.notes ?? [], alternatives: event.alternatives ?? 0,
-      kept: Boolean(event.kept),
+      kept: Boolean(event.kept), moved: false,
     });
     item.alternative = Math.min(item.alternative, item.alternatives);
     shelf.picture(item, address.after(item.result, 256, 0, 0));
@@ -220,11 +220,9 @@ export function remove(item) {
   if (item.id) drop(item.id);
 }
 
-export function removeAll() {
-  for (const item of items.splice(0)) {
-    item.request?.abort();
-    shelf.remove(item);
-  }
+/** The page is left: files go soon, unless it is only loaded again. */
+export function leave() {
+  if (items.length) navigator.sendBeacon("api/end");
 }
 
 /** The session is over: what was sent is gone from the server. */

@@ -43,9 +43,8 @@ async function preview() {
     return;
   }
   asking = true;
-  item.alternative = 0;
-  const from = address.preview(item.result, stage.side(), item.page, item.settings);
-  await stage.put("after", from, `${item.name}, coloured`);
+  Object.assign(item, { alternative: 0, moved: true });
+  await colours(item);
   asking = false;
   if (again && item === current) preview();
   again = false;
@@ -55,6 +54,7 @@ function onSetting(how) {
   const item = current;
   files.remember(item.settings);
   if (how === "moving") preview();
+  else if (how === "other") item.moved = false;
   clearTimeout(item.settling);
   // A film takes long: it has a button.
   if (item.id && item.state !== "gone" && item.kind !== "film") {
@@ -97,11 +97,17 @@ function choose(item, focus = false) {
 function display(item) {
   if (!item.id || item.state === "gone") return;
   settings.show(item.settings, item.kind === "film");
+  stage.put("before", address.before(item.id, stage.side(), item.page), `${item.name}, the original`);
+  if (item.result) colours(item);
+}
+
+/** The result, or while a slider is ahead of it what that will give. */
+function colours(item) {
   const side = stage.side();
-  stage.put("before", address.before(item.id, side, item.page), `${item.name}, the original`);
-  if (!item.result) return;
   const which = item.alternative ? `, other colours ${item.alternative}` : "";
-  stage.put("after", address.after(item.result, side, item.page, item.alternative), `${item.name}, coloured${which}`);
+  const from = item.moved ? address.preview(item.result, side, item.page, item.settings)
+    : address.after(item.result, side, item.page, item.alternative);
+  return stage.put("after", from, `${item.name}, coloured${which}`);
 }
 
 function film(playing) {
@@ -135,11 +141,15 @@ function remove(item) {
   if (!items.length) element("choose").focus();
 }
 
-async function removeAll() {
-  files.removeAll();
-  await ask("POST", "end").catch(() => {});
-  // A new session, whatever became of the last one.
-  location.reload();
+function removeAll() {
+  [...items].forEach(files.remove);
+  current = null;
+  film(false);
+  stage.begin(0, 0);
+  banner("");
+  render();
+  say("All files were removed.");
+  element("choose").focus();
 }
 
 /* ---- What is to be seen. ---- */
@@ -179,7 +189,7 @@ function renderTotals() {
   const all = element("download-all");
   all.hidden = ready.length < 2;
   if (ready.length > 1) all.href = address.zip(ready.map((item) => item.result));
-  all.textContent = `Download all ${ready.length} (zip)`;
+  all.textContent = "Download all (zip)";
   element("everywhere").hidden = items.length < 2;
 }
 
@@ -192,7 +202,8 @@ function renderCurrent() {
   if (busy) {
     element("waiting-text").textContent = shelf.sentence(item);
     const bar = element("waiting-bar");
-    if (item.state === "sending" || (item.state === "working" && item.part)) bar.value = item.part;
+    bar.hidden = !["sending", "reading", "working"].includes(item.state);
+    if (item.state === "sending" || (item.state === "working" && item.total > 1)) bar.value = item.part;
     else bar.removeAttribute("value");
   }
   element("trouble").hidden = !(shelf.isBad(item) || item.state === "stopped");
@@ -313,6 +324,7 @@ function wire() {
   element("everywhere").addEventListener("click", everywhere);
   element("more").addEventListener("click", more);
   element("again").addEventListener("click", () => files.retry(current));
+  window.addEventListener("pagehide", files.leave);
   document.addEventListener("paste", (event) => {
     const given = [...event.clipboardData?.files ?? []];
     if (given.length) event.preventDefault();
@@ -364,7 +376,8 @@ async function begin() {
   settings.start(options, onSetting);
   files.start(options, settings.defaults(), { changed, shown, said: say, ended: end });
   const { limits } = options;
-  element("empty-title").textContent = "Drop photographs or a film here";
+  const fingers = matchMedia("(hover: none) and (pointer: coarse)").matches;
+  element("empty-title").textContent = fingers ? "Photographs or a film" : "Drop photographs or a film here";
   element("kept").textContent = `Your files are removed when you say so, and after ${limits.keep_minutes} minutes at most.`;
   element("limits").textContent = `JPEG, PNG, TIFF, HEIC, MP4 and many more: up to ${bytes(limits.bytes)}, `
     + `films up to ${count(Math.round(limits.film_seconds / 60), "minute")}.`;

@@ -8,7 +8,7 @@ let options = null;
 let current = null;     // the settings that are shown
 let film = false;
 
-/** Fills the form with what the server has; then `changed("moving" | "settled")` hears of each change. */
+/** Fills the form with what the server has; then `changed("moving" | "settled" | "other")` hears of each change. */
 export function start(given, changed) {
   options = given;
   fill(element("model"), options.models);
@@ -28,19 +28,19 @@ export function start(given, changed) {
       current[name] = element(id)[property];
       if (name === "model") Object.assign(current, ofModel(current.model));
       show(current, film);
-      changed("settled");
+      changed("other");
     });
   }
   element("defaults").addEventListener("click", () => {
     Object.assign(current, defaults());
     show(current, film);
-    changed("settled");
+    changed("other");
   });
   form.addEventListener("submit", (event) => event.preventDefault());
 }
 
 function fill(select, choices) {
-  select.replaceChildren(...choices.map(({ id, title }) => new Option(title, id)));
+  select.replaceChildren(...choices.map(({ id, title }) => new Option(title.charAt(0).toUpperCase() + title.slice(1), id)));
 }
 
 export const model = (id) => options.models.find((one) => one.id === id);

@@ -24,9 +24,12 @@ function row(item) {
   return line;
 }
 
+/** What of a job has only begun says nothing about the rest. */
+const leftOf = (item) => item.state === "working" && item.total > 1 && item.part < 0.02 ? "" : left(item.left);
+
 /** One line on how it stands, for the list. */
 export function stateOf(item) {
-  const left_ = left(item.left);
+  const left_ = leftOf(item);
   const percent = `${Math.floor((item.part ?? 0) * 100)}%`;
   switch (item.state) {
     case "waiting": return "Waits to be sent";
@@ -34,7 +37,7 @@ export function stateOf(item) {
     case "reading": return "Being looked at";
     case "patient": return "The server is busy, waiting";
     case "queued": return item.place > 0 ? `${ordinal(item.place)} in the queue` : "In the queue";
-    case "working": return item.part ? `Colouring, ${percent}${left_ && `, ${left_}`}` : "Colouring";
+    case "working": return `Colouring${item.total > 1 ? `, ${percent}` : ""}${left_ && `, ${left_}`}`;
     case "done": return item.kept ? "Left as it is" : item.kind === "film" ? "Film, done" : "Done";
     case "stopped": return "Stopped";
     default: return sentenceOf(item.error || "Not done");
@@ -43,12 +46,12 @@ export function stateOf(item) {
 
 /** The same in a sentence, for the place of the picture. */
 export function sentence(item) {
-  const left_ = left(item.left);
+  const left_ = leftOf(item);
   if (item.state === "working" && item.kind === "film" && item.total > 1) {
     return `Colouring, ${number(item.done)} of ${count(item.total, "frame")}${left_ && `, ${left_}`}`;
   }
   if (item.state === "queued" && item.place > 0) {
-    return `${ordinal(item.place)} in the queue${left_ && `, ${left_}`}. Two files are coloured at a time.`;
+    return `${ordinal(item.place)} in the queue${left_ && `, ${left_}`}`;
   }
   return stateOf(item);
 }
