@@ -46,8 +46,8 @@ def _main(argv: Sequence[str]) -> int:
             server = _server(arguments, folder, listening, uvicorn)
             _greet(arguments.host, listening)
             # It has handlers of its own, and hands the signal on when all is removed.
-            server.run(sockets=[listening])
-            stop.check(_ENDED)
+            with stop.at_once(_ENDED):
+                server.run(sockets=[listening])
     return errors.DONE
 
 

@@ -38,7 +38,7 @@ Here = Annotated[Service, Depends(_service)]
 
 
 async def _session(request: Request, service: Here) -> Session:
-    session = service.sessions.get(request.cookies.get(request.app.state.cookie, ""))
+    session = service.store.sessions.get(request.cookies.get(request.app.state.cookie, ""))
     if session is None:
         raise Refused(403, "This page has ended. Please load it again.")
     return session
@@ -109,7 +109,7 @@ async def receive(
 ) -> dict:
     """Takes a file, which goes to the disk as it comes."""
     said = request.headers.get("content-length", "")
-    with service.receiving(session, name, int(said) if said.isdecimal() else None) as (one, count):
+    with service.store.receiving(session, name, int(said) if said.isdecimal() else None) as (one, count):
         with one.path.open("xb") as file:
             waiting = bytearray()
             async for part in request.stream():
@@ -126,7 +126,7 @@ async def receive(
 @addresses.delete(UPLOAD + "/{number}", status_code=204)
 async def remove(service: Here, session: Own, one: Given) -> Response:
     """Removes a file with all that is made of it."""
-    service.remove(session, one)
+    service.store.remove(session, one)
     return Response(status_code=204)
 
 
@@ -158,27 +158,28 @@ async def events(service: Here, session: Own) -> StreamingResponse:
 
 
 @addresses.get(UPLOAD + "/{number}/before")
-async def before(service: Here, one: Given, side: Side = 1024, page: Number = 0) -> Response:
+async def before(service: Here, session: Own, one: Given, side: Side = 1024, page: Number = 0) -> Response:
     """A small copy of a file."""
     _check_page(page, one.pages)
-    return _jpeg(await service.in_thread(one, service.previews.before, one, side, page))
+    return _jpeg(await service.copy(session, one, service.previews.before, one, side, page))
 
 
 @addresses.get("/api/results/{number}/after")
 async def after(
-    service: Here, result: Finished, side: Side = 1024, page: Number = 0, alternative: Number = 0
+    service: Here, session: Own, result: Finished, side: Side = 1024, page: Number = 0, alternative: Number = 0
 ) -> Response:
     """A small copy of a result."""
     file = _file(result, page, alternative)
     if file is None:
         one = result.input
-        return _jpeg(await service.in_thread(one, service.previews.before, one, side, page))
-    return _jpeg(await service.in_thread(result.input, service.previews.after, result, file, side))
+        return _jpeg(await service.copy(session, one, service.previews.before, one, side, page))
+    return _jpeg(await service.copy(session, result.input, service.previews.after, result, file, side))
 
 
 @addresses.get("/api/results/{number}/preview")
 async def preview(
     service: Here,
+    session: Own,
     result: Finished,
     side: Side = 1024,
     page: Number = 0,
@@ -187,10 +188,10 @@ async def preview(
 ) -> Response:
     """A small result made again with other settings, at once."""
     _check_page(page, result.input.pages)
-    if temperature is not None and service.models.models[result.wanted.model].temperature is None:
+    if temperature is not None and service.models.find(result.wanted.model).temperature is None:
         raise Refused(422, "This model has no temperature.")
     again = service.previews.again
-    return _jpeg(await service.in_thread(result.input, again, result, page, side, strength, temperature))
+    return _jpeg(await service.copy(session, result.input, again, result, page, side, strength, temperature))
 
 
 @addresses.get("/api/results/{number}/download")

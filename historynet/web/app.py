@@ -46,7 +46,7 @@ def make(service: Service, cookie: str, hosts: Collection[str]) -> Guard:
     @app.get("/")
     async def page(request: Request) -> Response:
         answer = FileResponse(PAGE / "index.html", media_type="text/html; charset=utf-8")
-        answer.set_cookie(cookie, service.open(request.cookies.get(cookie)), httponly=True, samesite="strict")
+        answer.set_cookie(cookie, service.store.open(request.cookies.get(cookie)), httponly=True, samesite="strict")
         return answer
 
     app.include_router(addresses)

@@ -51,19 +51,23 @@ class Memory:
     """
 
     def __init__(self, most: float):
-        self.most, self.room = most, max(most - resident(), _LEAST)
-        self._left = self.room
+        self._most, self._room = most, max(most - resident(), _LEAST)
+        self._left = self._room
         self._changed = threading.Condition()
         self._door = threading.Lock()
 
     def fits(self, need: float) -> bool:
         """Whether work that needs so many bytes can be done at all."""
-        return need <= self.room
+        return need <= self._room
+
+    def is_exceeded(self) -> bool:
+        """Whether the process has taken more than it is to, whatever was reckoned."""
+        return resident() > self._most
 
     @contextlib.contextmanager
     def taking(self, need: float) -> Iterator[None]:
         """Waits until there are so many bytes, which are taken within the context: who comes first goes first."""
-        need = min(need, self.room)
+        need = min(need, self._room)
         with self._door, self._changed:
             self._changed.wait_for(lambda: self._left >= need)
             self._left -= need

@@ -18,6 +18,7 @@ from historynet.colorizing.records import Records
 from historynet.errors import InputError
 from historynet.systems import loading
 from historynet.systems.historynet.shipped import SHIPPED, WORD
+from historynet.web.refusals import Refused
 from historynet.web.wanted import TEMPERATURES
 from historynet.weights import run_files
 
@@ -137,7 +138,7 @@ class Models:
     """
 
     def __init__(self, models: Sequence[Model]):
-        self.models = {model.id: model for model in models}
+        self._models = {model.id: model for model in models}
         self.default = models[0].id
         self._loaded: OrderedDict[str, Loaded] = OrderedDict()
         self._loading = threading.Lock()
@@ -145,7 +146,18 @@ class Models:
     def says(self) -> list[dict[str, Any]]:
         """What the page is told of each."""
         names = ("id", "title", "system", "alternatives", "temperature")
-        return [{name: getattr(model, name) for name in names} for model in self.models.values()]
+        return [{name: getattr(model, name) for name in names} for model in self._models.values()]
+
+    def find(self, number: str) -> Model:
+        """A model by its id; empty: the default.
+
+        Raises:
+            Refused: if there is none.
+        """
+        model = self._models.get(number or self.default)
+        if model is None:
+            raise Refused(422, "There is no such model.")
+        return model
 
     def load(self, number: str) -> Loaded:
         """The network of a model, by its id.
@@ -157,7 +169,7 @@ class Models:
             if number not in self._loaded:
                 while len(self._loaded) >= _LOADED:
                     self._loaded.popitem(last=False)
-                path = self.models[number].path
+                path = self.find(number).path
                 sha256 = digest(path)
                 records = Records({"model": path.name, "sha256": sha256})
                 self._loaded[number] = Loaded(Colorizer(path), records.provenance(__version__), sha256)

@@ -36,33 +36,33 @@ class Server(uvicorn.Server):
 
 
 class _Impatient(H11Protocol):
-    """Closes a connection on which no whole header comes; uvicorn would wait for ever."""
+    """Closes a connection on which a request's header does not come in time; uvicorn would wait for ever."""
 
-    def connection_made(self, transport: Any) -> None:
+    _timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:
+        """Somebody is there."""
         super().connection_made(transport)
         self._await_header()
 
     def data_received(self, data: bytes) -> None:
+        """Something has come."""
         super().data_received(data)
-        if self._is_idle() and self._timer is None:
+        if self.cycle is not None and not self.cycle.response_complete:
+            self._stop_waiting()
+        elif self._timer is None:
+            # The beginning of another request's header.
             self._await_header()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._forget()
+        """Nobody is there any more."""
+        self._stop_waiting()
         super().connection_lost(exc)
 
-    def _is_idle(self) -> bool:
-        return self.cycle is None or self.cycle.response_complete
-
     def _await_header(self) -> None:
-        self._timer: asyncio.TimerHandle | None = self.loop.call_later(_HEADER_SECONDS, self._see)
+        self._timer = self.loop.call_later(_HEADER_SECONDS, self.transport.close)
 
-    def _see(self) -> None:
-        self._timer = None
-        if self._is_idle():
-            self.transport.close()
-
-    def _forget(self) -> None:
+    def _stop_waiting(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

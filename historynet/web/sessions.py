@@ -53,6 +53,7 @@ class Result:
         done: number of pages or frames.
         total: of them; None if nobody knows.
         began: when the work began, by `time.monotonic`.
+        paced: when the first of its pages or frames were done, likewise, and how many those were.
         expected: seconds that it will take from then on; None if nobody knows.
         error: why it failed.
         notes: what there is to say of it.
@@ -70,6 +71,7 @@ class Result:
     done: int = 0
     total: int | None = None
     began: float | None = None
+    paced: tuple[float, int] | None = None
     expected: float | None = None
     error: str | None = None
     notes: list[str] = field(default_factory=list)
@@ -91,10 +93,19 @@ class Result:
         """About how many seconds it will take; None if nobody knows."""
         if self.state != WORKING:
             return None
-        passed = time.monotonic() - self.began
-        if self.input.kind == FILM or (self.total or 1) > 1:
-            return round(passed * (self.total - self.done) / self.done) if self.done and self.total else None
-        return None if self.expected is None else max(0, round(self.expected - passed))
+        now = time.monotonic()
+        if self.total == 1:
+            return None if self.expected is None else max(0, round(self.expected - (now - self.began)))
+        if self.total is None or self.paced is None or self.done <= self.paced[1]:
+            return None
+        # What comes before the first of them, as the loading of a network, says nothing of the rest.
+        since, before = self.paced
+        return round((now - since) / (self.done - before) * max(0, self.total - self.done))
+
+    def count(self, done: int) -> None:
+        """Adds pages or frames that are done."""
+        self.done += done
+        self.paced = self.paced or (time.monotonic(), self.done)
 
 
 @dataclass(eq=False)
@@ -186,6 +197,7 @@ class Session:
         listeners: its pages.
         left: when the last of its pages went or it was last heard of, by `time.monotonic`.
         ending: whether its page has said that it goes.
+        ended: whether it is removed.
     """
 
     folder: Path
@@ -194,6 +206,7 @@ class Session:
     listeners: set[Listener] = field(default_factory=set)
     left: float = field(default_factory=time.monotonic)
     ending: bool = False
+    ended: bool = False
 
     def results(self) -> Iterator[Result]:
         """Of all its files."""
@@ -227,7 +240,7 @@ def event_of(one: Input, result: Result | None = None, state: str = UPLOADED) ->
     if result.state == FAILED:
         said["error"] = result.error
     if result.state == DONE:
-        said |= {"kept": result.kept, "notes": [*one.notes, *result.notes], "pages": len(result.pages)}
+        said |= {"kept": result.kept, "notes": result.notes, "pages": len(result.pages)}
         said["alternatives"] = max(len(page.alternatives) for page in result.pages)
     return said
 

@@ -53,10 +53,13 @@ class Workshop:
         models: at hand.
         limits: of what is done.
         room: the memory.
+
+    Attributes:
+        models: the same.
     """
 
     def __init__(self, models: Models, limits: Limits, room: memory.Memory):
-        self._models, self._limits, self._room = models, limits, room
+        self.models, self._limits, self._room = models, limits, room
 
     def look(self, one: Input) -> None:
         """Finds out what an upload is, by its header, and sets that.
@@ -128,7 +131,7 @@ class Workshop:
         check()
         with self._room.taking(self._need(result.input)):
             check()
-            loaded = self._models.load(result.wanted.model)
+            loaded = self.models.load(result.wanted.model)
             colorizer = loaded.colorizer
             if result.wanted.temperature is not None:
                 colorizer = colorizer.with_decoding(temperature=result.wanted.temperature)
