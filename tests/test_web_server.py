@@ -247,7 +247,7 @@ def test_a_page_is_told_what_happens(browser, tmp_path):
     with browser.events() as events:
         one = browser.give(path, "<b>.png")
         said = next(events)
-        assert (said["input"], said["state"], said["name"], said["width"]) == (one, "uploaded", "_b_.png", 40)
+        assert (said["input"], said["state"], said["name"], said["width"]) == (one, "uploaded", "<b>.png", 40)
         result = browser.order(one)
         states = []
         while not states or states[-1] != "done":
@@ -264,11 +264,11 @@ def test_a_page_is_told_what_happens(browser, tmp_path):
     assert browser.get(f"/api/results/{result}/download").status_code == 404
 
 
-def test_a_bad_file_fails_with_its_name_and_no_path(browser, tmp_path):
+def test_a_bad_file_fails_without_a_word_of_paths(browser, tmp_path):
     data = picture(tmp_path, size=(400, 300)).read_bytes()
     one = browser.give(data[: len(data) // 2], "half.png")
     found = browser.wait(browser.order(one), "failed")
-    assert found.error.startswith("half.png: ") and "/" not in found.error and "--" not in found.error
+    assert found.error[0].isupper() and not [part for part in ("/", "--", "input") if part in found.error]
     assert browser.get(f"/api/inputs/{one}/before").status_code == 422
 
 
@@ -420,9 +420,9 @@ def test_a_page_that_is_loaded_again_keeps_its_pictures(at_hand, tmp_path):
         ("Oma & Opa 1912.jpg", "Oma & Opa 1912.jpg"),
         ("../../etc/passwd", "passwd"),
         ("C:\\Users\\me\\a.png", "a.png"),
-        ("<script>alert(1)</script>.png", "script_.png"),
-        ("<img src=x onerror=alert(1)>.jpg", "_img src=x onerror=alert(1)_.jpg"),
-        ("a\r\nSet-Cookie: x=1.jpg", "a__Set-Cookie_ x=1.jpg"),
+        ("<script>alert(1)</script>.png", "script>.png"),
+        ("<img src=x onerror=alert(1)>.jpg", "<img src=x onerror=alert(1)>.jpg"),
+        ("a\r\nSet-Cookie: x=1.jpg", "a__Set-Cookie: x=1.jpg"),
         ("\u202egpj.exe", "_gpj.exe"),
         ("..", "picture"),
         ("", "picture"),
@@ -437,6 +437,7 @@ def test_names_are_text(given, shown):
 def test_names_of_downloads_are_told_apart():
     assert list(names.unique(["a.jpg", "A.jpg", "a.jpg", "b"])) == ["a.jpg", "A~2.jpg", "a~3.jpg", "b"]
     assert names.of_download("Oma.tiff", Path("x/input_p002_reconstructed.png")) == "Oma_p002_reconstructed.png"
+    assert names.of_download('<b "a:b">.jpg', Path("input_reconstructed.jpg")) == "_b _a_b___reconstructed.jpg"
     long = names.of_download("日" * 200 + ".jpg", Path("input_reconstructed.jpg"))
     assert len(long.encode()) <= 255 and long.endswith("_reconstructed.jpg")
     assert (
