@@ -12,6 +12,7 @@ from fastapi.responses import FileResponse, Response, StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
 from historynet import __version__
+from historynet.colorizing.results import SUFFIX
 from historynet.pictures.options import STRENGTHS
 from historynet.web import archives, names
 from historynet.web.guarding import UPLOAD
@@ -91,6 +92,7 @@ async def options(service: Here, _: Own) -> dict:
         "models": service.models.says(),
         "model": service.models.default,
         "formats": [{"id": number, "title": title} for number, title in FORMATS.items()],
+        "format": Wanted().format,
         "strength": {"min": STRENGTHS[0], "max": STRENGTHS[1], "default": 1},
         "limits": {
             "bytes": round(limits.megabytes * 1e6),
@@ -200,10 +202,10 @@ async def download(result: Finished, page: Number | None = None, alternative: Nu
     one = result.input
     if page is None and len(result.pages) > 1 and not result.kept:
         found = [(names.of_download(one.name, path), path) for path in _files(result, alternative)]
-        return _zip(found, names.of_download(one.name, Path(f"{names.STEM}_reconstructed.zip")))
+        return _zip(found, names.of_download(one.name, _ZIP))
     file = _file(result, page or 0, alternative)
     if file is None:
-        return _attachment(one.path, one.name)
+        return _attachment(one.path, names.downloaded(one.name))
     return _attachment(file, names.of_download(one.name, file))
 
 
@@ -216,7 +218,9 @@ async def together(session: Own, results: Annotated[str, Query(max_length=100_00
         if result is None or result.state != DONE:
             raise Refused(404, "One of these results is not here any more, or not finished.")
         name = result.input.name
-        found += [(names.of_download(name, path), path) for path in _files(result)] or [(name, result.input.path)]
+        found += [(names.of_download(name, path), path) for path in _files(result)] or [
+            (names.downloaded(name), result.input.path)
+        ]
     return _zip(found, "colorized.zip")
 
 
@@ -264,6 +268,9 @@ def _zip(members: list[tuple[str, Path]], name: str) -> StreamingResponse:
     return StreamingResponse(archives.stream(members), media_type="application/zip", headers=headers)
 
 
+_ZIP = Path(f"{names.STEM}{SUFFIX}.zip")
+"""Of a document's pages."""
+
 _KINDS = {
     ".jpg": "image/jpeg",
     ".png": "image/png",
@@ -282,8 +289,6 @@ def _with_download(event: dict, session: Session) -> dict:
         return event
     name = result.input.name
     files = _files(result, 0)
-    if len(files) == 1:
-        name = names.of_download(name, files[0])
-    elif files:
-        name = names.of_download(name, Path(f"{names.STEM}_reconstructed.zip"))
-    return {**event, "download": name}
+    if len(files) > 1:
+        return {**event, "download": names.of_download(name, _ZIP)}
+    return {**event, "download": names.of_download(name, files[0]) if files else names.downloaded(name)}

@@ -1,8 +1,8 @@
 """The line in which results wait for their turn: some at a time, and the sessions one after the other."""
 
 import asyncio
-import itertools
-from collections.abc import Awaitable, Callable, Hashable, Iterator
+from collections import Counter
+from collections.abc import Awaitable, Callable, Hashable
 from dataclasses import dataclass
 
 
@@ -62,10 +62,15 @@ class Line:
         self._waiting.clear()
         await asyncio.gather(*self._running.values(), return_exceptions=True)
 
-    def _order(self) -> Iterator[Ticket]:
-        """Who waits, in the order in which they would go."""
-        for turn in itertools.zip_longest(*self._waiting.values()):
-            yield from (ticket for ticket in turn if ticket is not None)
+    def _order(self) -> list[Ticket]:
+        """Who waits, in the order in which they would go: what an owner has running counts as turns, too."""
+        running = Counter(ticket.owner for ticket in self._running)
+        turns = [
+            (running[owner] + number, ticket)
+            for owner, tickets in self._waiting.items()
+            for number, ticket in enumerate(tickets)
+        ]
+        return [ticket for _, ticket in sorted(turns, key=lambda turn: turn[0])]
 
     def _go_on(self) -> None:
         while len(self._running) < self._at_once and (ticket := self._next()):

@@ -20,18 +20,22 @@ _FORBIDDEN = frozenset('<>:"|?*')
 
 
 def shown(name: str) -> str:
-    """A name as it is shown and given to downloads: the last part of a path, without what is no letter or sign.
+    """A name as it is shown: the last part of a path, without what is no letter or sign.
 
-    Line feeds, signs that turn the direction of writing, and what is half a character become "_", as do the characters
-    that a system does not take in a name.
+    Line feeds, signs that turn the direction of writing, and what is half a character become "_".
     """
     name = unicodedata.normalize("NFC", name).replace("\\", "/").rsplit("/", 1)[-1]
-    name = "".join("_" if unicodedata.category(c)[0] == "C" or c in _FORBIDDEN else c for c in name).strip(" .")
+    name = "".join("_" if unicodedata.category(c)[0] == "C" else c for c in name).strip(" .")
     if len(name) > _LONGEST:
         stem, extension = os.path.splitext(name)
         extension = extension if len(extension) < 12 else ""
         name = stem[: _LONGEST - len(extension)] + extension
     return name or "picture"
+
+
+def downloaded(name: str) -> str:
+    """A shown name as a file's, for every system."""
+    return "".join("_" if c in _FORBIDDEN else c for c in name)
 
 
 def stored(name: str) -> str:
@@ -47,7 +51,7 @@ def of_download(name: str, file: Path) -> str:
         name: of the upload, as shown.
         file: the result, whose name begins with STEM.
     """
-    return fitting_name(PurePosixPath(name).stem, file.name.removeprefix(STEM))
+    return fitting_name(PurePosixPath(downloaded(name)).stem, file.name.removeprefix(STEM))
 
 
 def unique(names: Iterable[str]) -> Iterator[str]:

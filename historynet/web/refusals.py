@@ -29,13 +29,14 @@ _HINT = re.compile(r",?\s*\((?:[^()]*\s)?--[a-z][^()]*\)")
 
 
 def for_people(text: str, path: Path, name: str) -> str:
-    """A message or a note of the library as the page shows it.
+    """A message or a note of the library as the page shows it, beside the file's name.
 
     Args:
         text: the message.
         path: of the file that it speaks of, whose place is nobody's business.
         name: by which the file was given.
     """
-    text = text.replace(str(path), name)
+    text = text.removeprefix(f"{path}: ").removeprefix(f"{name}: ").replace(str(path), name)
     text = re.sub(re.escape(str(path.parent)) + r"[^\s:;,]*", "the result", text)
-    return re.sub(r"--([a-z]+)", r"\1", _HINT.sub("", text))
+    text = re.sub(r"--([a-z]+)", r"\1", _HINT.sub("", text))
+    return text[:1].upper() + text[1:]
