@@ -1,6 +1,7 @@
 /** The page: what is to be seen, and what is pressed. Names are only ever set as text. */
 
 import * as files from "./files.js";
+import incoming from "./incoming.js";
 import { address, ask, listen, Lost, Refused } from "./server.js";
 import * as settings from "./settings.js";
 import * as shelf from "./shelf.js";
@@ -296,12 +297,7 @@ function end() {
 /* ---- What is pressed. ---- */
 
 function wire() {
-  const choosing = () => element("files").click();
-  for (const id of ["choose", "add"]) element(id).addEventListener("click", choosing);
-  element("files").addEventListener("change", () => {
-    add([...element("files").files]);
-    element("files").value = "";
-  });
+  incoming(add);
   element("clear").addEventListener("click", () => element("confirm").showModal());
   element("confirm").addEventListener("close", () => {
     if (element("confirm").returnValue === "remove") removeAll();
@@ -325,32 +321,6 @@ function wire() {
   element("more").addEventListener("click", more);
   element("again").addEventListener("click", () => files.retry(current));
   window.addEventListener("pagehide", files.leave);
-  document.addEventListener("paste", (event) => {
-    const given = [...event.clipboardData?.files ?? []];
-    if (given.length) event.preventDefault();
-    add(given);
-  });
-  dropping();
-}
-
-function dropping() {
-  let depth = 0;
-  const hasFiles = (event) => event.dataTransfer?.types.includes("Files");
-  const over = () => { element("over").hidden = depth <= 0 || ended; };
-  const count = (by) => (event) => {
-    if (!hasFiles(event)) return;
-    depth += by;
-    over();
-  };
-  document.addEventListener("dragenter", count(1));
-  document.addEventListener("dragleave", count(-1));
-  document.addEventListener("dragover", (event) => event.preventDefault());
-  document.addEventListener("drop", (event) => {
-    event.preventDefault();
-    depth = 0;
-    over();
-    add([...event.dataTransfer?.files ?? []]);
-  });
 }
 
 /* ---- The beginning. ---- */
