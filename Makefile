@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 JAX_TESTS := tests/test_step.py tests/test_losses.py tests/test_strategy.py
 
-.PHONY: help setup demo demo-train mhmd-demo test test-engines test-ray test-jax test-golden test-formats test-install lint bench clean
+.PHONY: help setup demo demo-train mhmd-demo test test-engines test-ray test-browser test-jax test-golden test-formats test-install lint bench clean
 
 help:
 	@echo "make demo         colorize some photographs with the model that comes with the project"
@@ -15,6 +15,7 @@ help:
 	@echo "make test-engines compute the same with TensorFlow and with JAX (some minutes)"
 	@echo "make test-jax     run the tests of losses, updates and devices on JAX (many minutes)"
 	@echo "make test-ray     spread work over two Ray nodes on this machine (some minutes; pip install -e '.[mhmd-ray]')"
+	@echo "make test-browser press what people press in the page (minutes; pip install selenium, apt install chromium-driver)"
 	@echo "make test-golden  compare networks of full size with the released program (some minutes, 10 GB)"
 	@echo "make test-formats read a generated matrix of files of all formats, depths, layouts and profiles (a minute)"
 	@echo "make test-install install the project into a fresh environment and colorize with it (minutes, 3 GB of disk)"
@@ -45,10 +46,13 @@ mhmd-demo: $(READY)
 	$(BIN)/python Util/mhmd_demo.py $(FILMS)
 
 test: $(READY)
-	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not engines and not golden and not formats and not install and not ray"
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not engines and not golden and not formats and not install and not ray and not browser"
 
 test-engines: $(READY)
 	$(BIN)/python -m pytest -m engines
+
+test-browser: $(READY)
+	$(BIN)/python -m pytest -m browser
 
 test-jax: $(READY)
 	KERAS_BACKEND=jax $(BIN)/python -m pytest -n 2 --dist worksteal $(JAX_TESTS)

@@ -17,7 +17,7 @@ _LAST_EPOCH = 7
 
 _NETWORK = "colorization"
 
-_SCORE = "psnr"
+SCORE = "psnr"
 """By which every system that colorizes calls an epoch its best."""
 
 
@@ -78,7 +78,7 @@ def choose_model(
     if pretrained == DEFAULT:
         is_short = bool(run) and run_files.is_shorter_than_a_pass(model_dir, run_files.epoch_of(run[-1]))
         if run and not is_short:
-            return best_epoch(model_dir, run, _SCORE)
+            return best_epoch(model_dir, run, SCORE)
         if program == _OF and SHIPPED.is_file() and len(models) == len(run):
             short = f"{model_dir} holds a run shorter than one pass over its pictures"
             return Choice(SHIPPED, f"{short}, which {argument} {run[-1].stem} takes" if run else "")

@@ -1,6 +1,7 @@
 """A trained network and a picture -> a picture."""
 
 import contextlib
+import copy
 import hashlib
 import json
 import numbers
@@ -104,6 +105,12 @@ class Colorizer:
         self.size: tuple[int, int] = self._network.size
         self.precision: str = self._network.precision
         self._decoding = self._colorizing.accept(decoding or {})
+
+    def with_decoding(self, **decoding: Any) -> "Colorizer":
+        """The same network, which need not be loaded again, with other decoding; raises what `decode` does."""
+        other = copy.copy(self)
+        other._decoding = {**self._decoding, **self._colorizing.accept(decoding)}
+        return other
 
     def digest(self) -> str:
         """SHA-256 of the network's weights and of what it computes with; takes about a second for a full one."""

@@ -204,6 +204,7 @@ class Colorizing:
             for; anything that JSON holds. An exported network's file has it, and one that has another is refused.
         options: what `decode` can be told, by name, and what each accepts (`settings.accepting`), which also reads it
             from a command line; None: it does not say, and is told whatever there is.
+        defaults: what `decode` takes for those that it is not told.
         alternatives: (raw outputs of one picture, its L, what `decode` is told, how many, a seed) -> that many
             alternatives, each a colouring as a whole; the same seed gives the same, and the first of many are those of
             few. None: the system has none.
@@ -218,6 +219,7 @@ class Colorizing:
     outputs: Mapping[str, int] = field(default_factory=lambda: {"ab": 2})
     constants: Callable[[], Any] = dict
     options: Mapping[str, Accept] | None = None
+    defaults: Mapping[str, Any] = field(default_factory=dict)
     alternatives: (
         Callable[[Mapping[str, np.ndarray], np.ndarray, Mapping[str, Any], int, int], Sequence[Alternative]] | None
     ) = None

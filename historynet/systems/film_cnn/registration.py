@@ -43,6 +43,7 @@ FILM_CNN = register(
             outputs={"logits": COUNT},
             constants=lambda: {"colours": centres().astype(int).tolist(), "temperature": TEMPERATURE},
             options={"temperature": number()},
+            defaults={"temperature": TEMPERATURE},
             alternatives=alternatives,
             confidence=confidence,
         ),

@@ -1,0 +1,79 @@
+"""How much memory the server takes: work that would need more than there is waits until other work has ended."""
+
+import contextlib
+import os
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+_PICTURE = 30
+"""Bytes for a pixel of a picture that is colorized, besides its file."""
+
+_FILM = 250
+"""Bytes for a pixel of a film's frame: frames wait before and behind the network, and in the encoder."""
+
+_LOOK = 8
+"""Bytes for a pixel of a picture that is looked at."""
+
+_LEAST = 0.2e9
+"""Bytes that there are for pictures even if the network alone has taken all."""
+
+
+def of_picture(megapixels: float, pages: int, size: int) -> float:
+    """Bytes that colorizing a picture takes, whose file has `size` bytes."""
+    # Some pages are read and written beside each other.
+    return _PICTURE * 1e6 * max(megapixels, min(megapixels * pages, 24)) + size
+
+
+def of_film(megapixels: float) -> float:
+    """Bytes that colorizing a film takes."""
+    return _FILM * 1e6 * megapixels
+
+
+def of_look(megapixels: float, size: int) -> float:
+    """Bytes that a reduced copy of a picture takes while it is made."""
+    return _LOOK * 1e6 * megapixels + size
+
+
+def resident() -> int:
+    """Bytes of memory that this process takes; 0 where the system does not say."""
+    try:
+        return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except OSError:
+        return 0
+
+
+class Memory:
+    """What of the memory is left for work.
+
+    Args:
+        most: bytes that the process is to stay within; what it has taken by now is no more to be given.
+    """
+
+    def __init__(self, most: float):
+        self._most, self._room = most, max(most - resident(), _LEAST)
+        self._left = self._room
+        self._changed = threading.Condition()
+        self._door = threading.Lock()
+
+    def fits(self, need: float) -> bool:
+        """Whether work that needs so many bytes can be done at all."""
+        return need <= self._room
+
+    def is_exceeded(self) -> bool:
+        """Whether the process has taken more than it is to, whatever was reckoned."""
+        return resident() > self._most
+
+    @contextlib.contextmanager
+    def taking(self, need: float) -> Iterator[None]:
+        """Waits until there are so many bytes, which are taken within the context: who comes first goes first."""
+        need = min(need, self._room)
+        with self._door, self._changed:
+            self._changed.wait_for(lambda: self._left >= need)
+            self._left -= need
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._left += need
+                self._changed.notify_all()
