@@ -1,5 +1,6 @@
 """Which files a command's inputs stand for: files and folders -> files, and a line on what is passed over."""
 
+import codecs
 import contextlib
 import os
 from collections import Counter
@@ -119,9 +120,10 @@ def read_list(path: Path) -> list[str]:
         InputError: if it cannot be read, or names no file.
     """
     with files.open_regular(path, InputError) as file, files.reading(path):
-        # Names need not be text.
-        names = [os.fsdecode(line.rstrip(b"\r\n")) for line in file if line.strip()]
-    if not names or "\0" in "".join(names[:1]):
+        # Names need not be text. Some editors begin a file with a mark.
+        lines = (line.removeprefix(codecs.BOM_UTF8) if number == 0 else line for number, line in enumerate(file))
+        names = [os.fsdecode(line.rstrip(b"\r\n")) for line in lines if line.strip()]
+    if not names or any("\0" in name for name in names):
         raise InputError(f"{path}: no list of files, which names one on each line")
     return names
 

@@ -113,7 +113,7 @@ def _run_objects(cluster: Cluster, arguments: argparse.Namespace, settings: Sett
         _check_beside(choice.path, arguments)
     print(one_line(f"running on {colorize_cluster.describe(cluster)}; colorizing with {choice}"), flush=True)
     setup, report = _setup(choice.path, variant, arguments, settings), Report()
-    left = colorize_objects.leave_out_done(plan, results, arguments.existing, setup.made_with, report)
+    left = colorize_objects.leave_out_done(plan, results, setup, report)
     if arguments.dry_run:
         for picture, name in zip(left.pictures, left.names, strict=True):
             print(one_line(f"{picture.url} -> {results}/{name}"))
@@ -122,8 +122,7 @@ def _run_objects(cluster: Cluster, arguments: argparse.Namespace, settings: Sett
         return errors.SKIPPED if report.skipped else errors.DONE
     files_of = [(picture.url, name) for picture, name in zip(left.pictures, left.names, strict=True)]
     pieces = distant.split(files_of, left.pictures, results)
-    order = [one.url for one in (*plan.pictures, *plan.films)]
-    return _spread(cluster, setup, pieces, order, results, report, arguments.report)
+    return _spread(cluster, setup, pieces, plan.urls, results, report, arguments.report)
 
 
 def _spread(
