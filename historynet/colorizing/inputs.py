@@ -10,7 +10,7 @@ from pathlib import Path
 
 from historynet import files
 from historynet.colorizing import records
-from historynet.colorizing.results import SUFFIXES
+from historynet.colorizing.results import SUFFIXES, RealPaths
 from historynet.errors import InputError
 from historynet.pictures import formats, images
 
@@ -157,12 +157,13 @@ def list_inputs(
     passed_over = PassedOver() if passed_over is None else passed_over
     results = result_dir and os.path.realpath(result_dir)
     paths: dict[str, Path] = {}
+    real = RealPaths()
 
     def take(found: Iterable[Path]) -> None:
         for path in found:
             # Not Path.resolve, which fails on a loop of links.
-            first = paths.setdefault(os.path.realpath(path), path)
-            if os.path.abspath(first) != os.path.abspath(path):
+            first = paths.setdefault(real(path), path)
+            if first is not path and os.path.abspath(first) != os.path.abspath(path):
                 passed_over.same.append((path, first))
 
     for given in inputs:

@@ -272,6 +272,7 @@ def _renamed(
         for message in report.skipped
     ]
     report.notes = {text(note): [urls.get(str(path), path) for path in paths] for note, paths in report.notes.items()}
+    report.nearly_gray = [urls.get(str(path), path) for path in report.nearly_gray]
     report.outcomes = [
         replace(
             one,

@@ -147,6 +147,21 @@ def fitting_name(name: str, end: str) -> str:
     return name + end
 
 
+class RealPaths:
+    """`os.path.realpath` of many files: of a folder it is asked once, since each of its own folders is looked at."""
+
+    def __init__(self):
+        self._folders: dict[Path, str] = {}
+
+    def __call__(self, path: Path) -> str:
+        if path.is_symlink() or path.name in ("", ".."):
+            return os.path.realpath(path)
+        folder = path.parent
+        if folder not in self._folders:
+            self._folders[folder] = os.path.realpath(folder).rstrip("/")
+        return f"{self._folders[folder]}/{path.name}"
+
+
 def check_results(paths: Sequence[Path], results: Sequence[Path], existing: str) -> None:
     """Sees that no input is written over, and no earlier result unless that is wanted.
 
@@ -158,9 +173,10 @@ def check_results(paths: Sequence[Path], results: Sequence[Path], existing: str)
     Raises:
         InputError: naming the first result that would be.
     """
-    inputs = set(map(os.path.realpath, paths))
+    real = RealPaths()
+    inputs = set(map(real, paths))
     for result in results:
-        if os.path.realpath(result) in inputs:
+        if real(result) in inputs:
             raise InputError(f"{result}: is one of the pictures, and would be a result; name another --result-dir")
     earlier = [result for result in results if os.path.lexists(result)] if existing == "refuse" else []
     if earlier:

@@ -134,6 +134,7 @@ def _spread(
     report: Report,
     table: Path | None,
 ) -> int:
+    report.is_tabled = table is not None
     with contextlib.ExitStack() as stack:
         stack.enter_context(_reported(table, order, report, results))
         stack.enter_context(stack.enter_context(Stop()).at_once(_STOPPED))
