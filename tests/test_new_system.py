@@ -304,5 +304,7 @@ def test_an_architecture_that_does_not_come_back_is_refused_before_training():
 
 
 def test_an_architecture_comes_back_from_json():
-    assert description._from_json(PainterArchitecture, {"size": [24, 40], "hidden": None}) == PainterArchitecture((24, 40))
+    assert description._from_json(PainterArchitecture, {"size": [24, 40], "hidden": None}) == PainterArchitecture(
+        (24, 40)
+    )
     assert description._from_json(PainterArchitecture, {"size": [8, 9], "hidden": 2}) == PainterArchitecture((8, 9), 2)
