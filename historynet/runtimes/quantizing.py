@@ -16,7 +16,7 @@ import numpy as np
 _KINDS = ["Conv", "MatMul"]
 """Operators that are quantised; nearly all of the time goes there."""
 
-_SMALL = 3e-4
+_SMALL = 1e-3
 """Of the variance of the outputs: the mean square of what quantising one layer alone may change."""
 
 _TRIED = 6
