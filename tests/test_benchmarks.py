@@ -18,6 +18,7 @@ from historynet.pictures import images
         ("engines", ["--nothing"], "unrecognized arguments: --nothing"),
         ("training", ["--nothing"], "unrecognized arguments: --nothing"),
         ("pipeline", ["--nothing"], "unrecognized arguments: --nothing"),
+        ("runtimes", ["nowhere.keras", "nowhere"], "nowhere: "),
         ("colorizing", ["--nothing"], "unrecognized arguments: --nothing"),
         ("borders", ["--gray", "nowhere"], "nowhere: "),
         ("bleeding", ["nowhere", "nowhere", "a=nowhere"], "nowhere: "),
