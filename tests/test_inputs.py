@@ -125,3 +125,9 @@ def test_a_list_of_urls_needs_a_url_of_results(tmp_path, run):
     code, _, err = run(COLORIZE, "--list", tmp_path / "list.txt", "--result-dir", tmp_path / "out")
     assert code == 2
     assert "s3://bucket/a.jpg: of objects the results are objects" in err
+
+
+def test_a_name_that_cannot_be_is_taken_of_a_list(tmp_path):
+    """Reading it says why."""
+    long = tmp_path / f"{'n' * 300}.jpg"
+    assert list_inputs([], listed=[long]) == [long]

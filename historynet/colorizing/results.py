@@ -1,5 +1,6 @@
 """How results are called and where they go; what must not be written over."""
 
+import contextlib
 import hashlib
 import itertools
 import os
@@ -154,12 +155,16 @@ class RealPaths:
         self._folders: dict[Path, str] = {}
 
     def __call__(self, path: Path) -> str:
-        if path.is_symlink() or path.name in ("", ".."):
-            return os.path.realpath(path)
-        folder = path.parent
+        with contextlib.suppress(OSError):
+            if not path.is_symlink() and path.name not in ("", ".."):
+                return self._in_folder(path.parent, path.name)
+        # It knows what to do with names that are too long, and in folders that are closed.
+        return os.path.realpath(path)
+
+    def _in_folder(self, folder: Path, name: str) -> str:
         if folder not in self._folders:
             self._folders[folder] = os.path.realpath(folder).rstrip("/")
-        return f"{self._folders[folder]}/{path.name}"
+        return f"{self._folders[folder]}/{name}"
 
 
 def check_results(paths: Sequence[Path], results: Sequence[Path], existing: str) -> None:
