@@ -52,7 +52,7 @@ def export(model: str, target: Path, engine: str, pictures: Path | None = None) 
     exporting.check_target(target, pictures is not None)
     if is_exported(model):
         raise InputError(f"{model}: exported already; exporting starts from a file of Keras")
-    rgbs = _read_pictures(pictures) if pictures else []
+    paths = _choose_pictures(pictures) if pictures else []
     backend.start("cpu", engine="tensorflow")
     from historynet.colorizing.choosing import find_model
     from historynet.systems import loading
@@ -62,7 +62,7 @@ def export(model: str, target: Path, engine: str, pictures: Path | None = None) 
     if pictures is None:
         lines = [_of_difference(exporting.export(network, found, target))]
     else:
-        lines = _export_quantised(path, target, rgbs)
+        lines = _export_quantised(path, target, paths)
     print(f"{target}: {found.registration.program(found.architecture)} {found.network}, from {path}")
     print("\n".join(lines))
 
@@ -71,23 +71,24 @@ def _of_difference(difference: float) -> str:
     return f"largest difference from Keras: {difference:.2g} of the outputs' range"
 
 
-def _export_quantised(path: Path, target: Path, rgbs: Sequence[np.ndarray]) -> list[str]:
+def _export_quantised(path: Path, target: Path, pictures: Sequence[Path]) -> list[str]:
     """Writes the network in int8 if it is as good; what there is to say of it.
 
     Raises:
         InputError: if it is not.
     """
     from historynet.colorizing.colorizer import Colorizer
-    from historynet.pictures import color
+    from historynet.pictures import color, images
     from historynet.systems import loading
 
     network, found = loading.load_colorizing(path)
     ours = Colorizer(path)
-    luminance = [color.network_lab(rgb, ours.size)[..., :1] for rgb in rgbs[::2][:_CALIBRATING]]
-    measured = rgbs[1::2][:_MEASURED]
+    luminance = [color.network_lab(images.read_rgb(one), ours.size)[..., :1] for one in pictures[::2][:_CALIBRATING]]
+    measured = pictures[1::2][:_MEASURED]
+    before = measure(ours, measured)
     with exporting.export_quantised(network, found, target, luminance) as made:
-        before, after = measure(ours, measured), measure(Colorizer(made.path), measured)
-        change = after.colorfulness / before.colorfulness - 1
+        after = measure(Colorizer(made.path), measured)
+        change = after.colorfulness / before.colorfulness - 1 if before.colorfulness else np.inf
         figures = (
             f"int8 against float32 on {len(measured)} pictures: PSNR {after.psnr:.2f} dB "
             f"({after.psnr - before.psnr:+.3f}), colourfulness {after.colorfulness:.1f} ({change:+.1%})"
@@ -101,20 +102,26 @@ def _export_quantised(path: Path, target: Path, rgbs: Sequence[np.ndarray]) -> l
     return [figures, f"layers that stay in float32: {kept}"]
 
 
-def measure(colorizer: "Colorizer", rgbs: Sequence[np.ndarray]) -> Quality:
-    """Colorizes the gray versions of pictures in colour, and compares."""
+def measure(colorizer: "Colorizer", pictures: Sequence[Path]) -> Quality:
+    """Colorizes the gray versions of pictures in colour, and compares; each is read twice, so that few are in memory.
+
+    Raises:
+        InputError: if one cannot be read.
+    """
     import cv2
 
     from historynet.comparing import metrics
+    from historynet.pictures import images
 
-    results = colorizer.many(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY) for rgb in rgbs)
+    results = colorizer.many(cv2.cvtColor(images.read_rgb(path), cv2.COLOR_RGB2GRAY) for path in pictures)
     scores = [
-        (metrics.psnr(rgb, result), metrics.colorfulness(result)) for rgb, result in zip(rgbs, results, strict=True)
+        (metrics.psnr(images.read_rgb(path), result), metrics.colorfulness(result))
+        for path, result in zip(pictures, results, strict=True)
     ]
     return Quality(*map(float, np.mean(scores, axis=0)))
 
 
-def _read_pictures(folder: Path) -> list[np.ndarray]:
+def _choose_pictures(folder: Path) -> list[Path]:
     """As many of a folder's pictures as are needed, from all over it, in order.
 
     Raises:
@@ -126,4 +133,4 @@ def _read_pictures(folder: Path) -> list[np.ndarray]:
     if len(paths) < _FEWEST:
         raise InputError(f"{folder}: holds {len(paths)} pictures; --int8 needs {_FEWEST} in colour")
     wanted = min(len(paths), _CALIBRATING + _MEASURED)
-    return [images.read_rgb(paths[i * len(paths) // wanted]) for i in range(wanted)]
+    return [paths[i * len(paths) // wanted] for i in range(wanted)]
