@@ -86,7 +86,8 @@ class OpenVinoNetwork:
     def predict(self, luminance: np.ndarray) -> dict[str, np.ndarray]:
         """As of `Network`."""
         with translated(Exception, lambda error: InputError(f"{self._path}: could not be computed ({reason(error)})")):
-            computed = self._compiled(luminance)
+            # A request of its own, since threads may ask at the same time.
+            computed = self._compiled.create_infer_request().infer(luminance)
         return {name: np.array(computed[i]) for i, name in enumerate(self._outputs)}
 
     def identify(self, digest: "hashlib._Hash") -> None:
