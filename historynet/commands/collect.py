@@ -2,21 +2,20 @@
 
 import functools
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from historynet import errors, files, settings, streams
+from historynet import errors, files, settings
 from historynet.collecting import film_list, labels, persons, rows
 from historynet.collecting.film_folders import Job, Options, Result, collect, versions
 from historynet.collecting.settings import MHMDSettings
+from historynet.commands.collecting import STOPPED, over_films
 from historynet.commands.running import between, one_line, run
 from historynet.parallel import CORES
-from historynet.spread import RAY_HERE, spread, spread_with_ray
+from historynet.spread import RAY_HERE, spread_with_ray
 from historynet.training.stopping import Stop
 
 LEFT_OUT = "left_out.csv"
-
-_STOPPED = "what is finished is kept; the same command goes on from there"
 
 
 def main(script: str) -> None:
@@ -93,7 +92,7 @@ def collect_films(
     with files.lock(work / "frames", "another process is collecting there; wait until it has ended"):
         film_list.write(work / film_list.NAME, listed)
         jobs = [Job(film, work, options, keep_versions) for film in listed]
-        with Stop() as stop, stop.at_once(_STOPPED):
+        with Stop() as stop, stop.at_once(STOPPED):
             results = list(_shown(_work(jobs, workers, ray)))
         left_out = [result for result in results if result.reason]
         _write_left_out(work / LEFT_OUT, left_out)
@@ -102,33 +101,16 @@ def collect_films(
 
 def _work(jobs: Sequence[Job], workers: int, ray: str | None) -> Iterator[Result]:
     """Makes the candidates of all films, several at a time; says how far it is."""
-    if not ray and (workers == 1 or len(jobs) == 1):
-        for job in jobs:
-            with streams.Progress(None, "frame", one_line(job.film.file_key)) as bar:
-                result = collect(job, bar.update)
-            yield result
-        return
-    with streams.Progress(len(jobs), "film") as bar:
-        # Large files first: at the end no core waits for a long film.
-        ordered = sorted(jobs, key=lambda job: (-_bytes(job.film.path), job.film.file_key))
-        done = spread(collect, ordered, workers)
-        if ray:
-            of_machine = functools.partial(_versions, jobs[0].options.detector)
-            done = spread_with_ray(collect, ordered, ray, jobs[0].work, of_machine, workers)
-        for result in done:
-            bar.update(1)
-            yield result
+
+    def with_ray(function: Callable[[Job], Result], ordered: Sequence[Job]) -> Iterator[Result]:
+        of_machine = functools.partial(_versions, jobs[0].options.detector)
+        return spread_with_ray(function, ordered, ray, jobs[0].work, of_machine, workers)
+
+    return over_films(collect, jobs, lambda job: (job.film.file_key, job.film.path), workers, with_ray if ray else None)
 
 
 def _versions(detector: str) -> dict[str, str | None]:
     return versions(detector) | {"detector": persons.digest(detector)}
-
-
-def _bytes(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except OSError:
-        return 0
 
 
 def _shown(results: Iterator[Result]) -> Iterator[Result]:
