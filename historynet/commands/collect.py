@@ -7,6 +7,7 @@ from pathlib import Path
 
 from historynet import errors, files, settings
 from historynet.collecting import film_list, labels, persons, rows
+from historynet.collecting.candidates import NO_SHOT
 from historynet.collecting.film_folders import Job, Options, Result, collect, versions
 from historynet.collecting.settings import MHMDSettings
 from historynet.commands.collecting import STOPPED, over_films
@@ -134,7 +135,8 @@ def _report(results: Sequence[Result], work: Path) -> int:
     done = [result.record for result in results if result.record]
     print(one_line(f"{work / 'frames'}: films: {len(done)}, pictures: {sum(record['stored'] for record in done)}"))
     for result in results:
-        for note in (*result.notes, *(result.record["notes"] if result.record else ())):
+        of_film = [] if not result.record else [*result.record["notes"], *[NO_SHOT] * (not result.record["candidates"])]
+        for note in (*result.notes, *of_film):
             print(one_line(f"note: {result.film.file_key}: {note}"), file=sys.stderr)
     skipped = False
     for result in results:
