@@ -99,11 +99,12 @@ def collect_films(
 def _work(jobs: Sequence[Job], workers: int, cluster: Cluster | None) -> Iterator[Result]:
     """Makes the candidates of all films, several at a time; says how far it is."""
 
-    def with_ray(function: Callable[[Job], Result], ordered: Sequence[Job]) -> Iterator[Result]:
+    def over_cluster(function: Callable[[Job], Result], ordered: Sequence[Job]) -> Iterator[Result]:
         of_machine = functools.partial(_versions, jobs[0].options.detector)
         return spread_with_ray(lambda: function, ordered, cluster, jobs[0].work, of_machine)
 
-    return over_films(collect, jobs, lambda job: (job.film.file_key, job.film.path), workers, with_ray if cluster else None)
+    elsewhere = over_cluster if cluster else None
+    return over_films(collect, jobs, lambda job: (job.film.file_key, job.film.path), workers, elsewhere)
 
 
 def _versions(detector: str) -> dict[str, str | None]:
