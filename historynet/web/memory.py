@@ -6,23 +6,26 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
-_PICTURE = 30
-"""Bytes for a pixel of a picture that is colorized, besides its file."""
+_PICTURE, _WEBP = 22, 40
+"""Bytes for a pixel of a picture that is colorized, besides its file: at most, of 16 bits; with a WebP file as result."""
 
-_FILM = 250
+_FILM = 150
 """Bytes for a pixel of a film's frame: frames wait before and behind the network, and in the encoder."""
 
-_LOOK = 8
+_LOOK = 10
 """Bytes for a pixel of a picture that is looked at."""
+
+_NETWORK = 0.5e9
+"""Bytes that a network takes when it computes several pictures together, besides those that loading it has taken."""
 
 _LEAST = 0.2e9
 """Bytes that there are for pictures even if the network alone has taken all."""
 
 
-def of_picture(megapixels: float, pages: int, size: int) -> float:
+def of_picture(megapixels: float, pages: int, size: int, webp: bool = False) -> float:
     """Bytes that colorizing a picture takes, whose file has `size` bytes."""
     # Some pages are read and written beside each other.
-    return _PICTURE * 1e6 * max(megapixels, min(megapixels * pages, 24)) + size
+    return (_WEBP if webp else _PICTURE) * 1e6 * max(megapixels, min(megapixels * pages, 24)) + size
 
 
 def of_film(megapixels: float) -> float:
@@ -51,7 +54,7 @@ class Memory:
     """
 
     def __init__(self, most: float):
-        self._most, self._room = most, max(most - resident(), _LEAST)
+        self._most, self._room = most, max(most - resident() - _NETWORK, _LEAST)
         self._left = self._room
         self._changed = threading.Condition()
         self._door = threading.Lock()

@@ -110,11 +110,11 @@ class Workshop:
         except TimeoutError as error:
             raise PictureError(f"{path}: takes too long to be read") from error
 
-    def _need(self, one: Input) -> float:
-        """Bytes of memory that its results take while they are made."""
+    def _need(self, one: Input, webp: bool = False) -> float:
+        """Bytes of memory that its results take while they are made; more if they are WebP files."""
         if one.kind == FILM:
             return memory.of_film(one.megapixels)
-        return memory.of_picture(one.megapixels, one.pages, one.size)
+        return memory.of_picture(one.megapixels, one.pages, one.size, webp)
 
     def make(self, result: Result, progress: Callable[[int], None]) -> Made:
         """Makes a result; `progress` is called with the number of pages or frames that are done more.
@@ -129,7 +129,7 @@ class Workshop:
                 raise CancelledError
 
         check()
-        with self._room.taking(self._need(result.input)):
+        with self._room.taking(self._need(result.input, result.wanted.format == "webp")):
             check()
             loaded = self.models.load(result.wanted.model)
             colorizer = loaded.colorizer
