@@ -1,13 +1,15 @@
 """How much memory the server takes: work that would need more than there is waits until other work has ended."""
 
 import contextlib
+import ctypes
+import gc
 import os
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 _PICTURE, _WEBP = 22, 40
-"""Bytes for a pixel of a picture that is colorized, besides its file: at most, of 16 bits; with a WebP file as result."""
+"""Bytes for a pixel of a picture that is colorized, besides its file, at most; the second where WebP is written."""
 
 _FILM = 150
 """Bytes for a pixel of a film's frame: frames wait before and behind the network, and in the encoder."""
@@ -51,12 +53,16 @@ class Memory:
 
     Args:
         most: bytes that the process is to stay within; what it has taken by now is no more to be given.
+
+    Attributes:
+        film: held by whoever opens a film, which takes what nobody knows before it is open.
     """
 
     def __init__(self, most: float):
         self._most, self._room = most, max(most - resident() - _NETWORK, _LEAST)
         self._left = self._room
         self._changed = threading.Condition()
+        self.film = threading.Lock()
         self._door = threading.Lock()
 
     def fits(self, need: float) -> bool:
@@ -64,8 +70,14 @@ class Memory:
         return need <= self._room
 
     def is_exceeded(self) -> bool:
-        """Whether the process has taken more than it is to, whatever was reckoned."""
-        return resident() > self._most
+        """Whether the process has taken more than it is to, whatever was reckoned, and work may give it back."""
+        if resident() <= self._most:
+            return False
+        gc.collect()
+        with contextlib.suppress(OSError, AttributeError):
+            # What was freed and is kept for later; glibc alone has it.
+            ctypes.CDLL(None).malloc_trim(0)
+        return resident() > self._most and self._left < self._room
 
     @contextlib.contextmanager
     def taking(self, need: float) -> Iterator[None]:

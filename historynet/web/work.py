@@ -95,7 +95,8 @@ class Workshop:
 
     def _look_at_film(self, one: Input) -> None:
         most = self._limits.film_seconds
-        film = self._within(Film, one.path, FilmOptions(max_megapixels=self._limits.megapixels))
+        with self._room.film:
+            film = self._within(Film, one.path, FilmOptions(max_megapixels=self._limits.film_megapixels))
         if film.duration is None:
             raise Refused(415, f"{one.name}: a film that does not say how long it is")
         frames = math.ceil(film.duration * film.rate) if film.rate else None
@@ -197,7 +198,7 @@ class Workshop:
 
         path = result.folder / (one.path.stem + SUFFIX + films.same_container(one.path))
         options = FilmOptions(
-            strength=result.wanted.strength, provenance=loaded.provenance, max_megapixels=self._limits.megapixels
+            strength=result.wanted.strength, provenance=loaded.provenance, max_megapixels=self._limits.film_megapixels
         )
         remembering = Remembering(colorizer, loaded.turn, check)
         report = films.colorize_film(remembering, one.path, path, options, count)
