@@ -84,7 +84,8 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
 
 _LIMITS = {
     "megabytes": (float, 0.001, 1e6, "of a file"),
-    "megapixels": (float, 0.0001, 1000, "of a page of a picture, or of a film's frame"),
+    "megapixels": (float, 0.0001, 1000, "of a page of a picture"),
+    "film_megapixels": (float, 0.0001, 1000, "of a film's frame"),
     "pages": (int, 1, 10_000, "of a document"),
     "film_seconds": (float, 1, 1e6, "of a film"),
     "inputs": (int, 1, 10_000, "files of a browser at a time"),

@@ -116,8 +116,8 @@ class Previews:
 
     def _read(self, one: Input, file: Path, page: int) -> np.ndarray:
         if one.kind == FILM:
-            with self._room.taking(memory.of_look(one.megapixels, 0)):
-                return _frame(file, one.seconds / 2, self._limits.megapixels)
+            with self._room.film:
+                return _frame(file, one.seconds / 2, self._limits.film_megapixels)
         with self._room.taking(memory.of_look(one.megapixels, one.size)):
             picture = formats.read(file, page, max_megapixels=self._limits.megapixels)
             if picture.alpha is None:
