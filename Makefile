@@ -5,7 +5,8 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 JAX_TESTS := tests/test_step.py tests/test_losses.py tests/test_strategy.py
 
-.PHONY: help setup demo demo-train web mhmd-demo test test-engines test-ray test-browser test-jax test-golden test-formats test-install lint bench clean
+.PHONY: help setup demo demo-train web mhmd-demo test test-engines test-ray test-browser test-jax test-golden test-formats test-install \
+  lint bench clean
 
 help:
 	@echo "make demo         colorize some photographs with the model that comes with the project"
