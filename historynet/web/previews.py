@@ -118,7 +118,7 @@ class Previews:
         if one.kind == FILM:
             with self._room.film:
                 return _frame(file, one.seconds / 2, self._limits.film_megapixels)
-        with self._room.taking(memory.of_look(one.megapixels, one.size)):
+        with self._room.taking_shortly(memory.of_look(one.megapixels, one.size)):
             picture = formats.read(file, page, max_megapixels=self._limits.megapixels)
             if picture.alpha is None:
                 return picture.rgb

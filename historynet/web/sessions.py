@@ -17,6 +17,9 @@ PICTURE, FILM = "picture", "film"
 QUEUED, WORKING, DONE, FAILED, CANCELLED = "queued", "working", "done", "failed", "cancelled"
 """How far a result is."""
 
+_LONG = 300
+"""Megapixels of all pages: minutes of work."""
+
 UPLOADED, REMOVED = "uploaded", "removed"
 """What else is said of a file."""
 
@@ -149,6 +152,11 @@ class Input:
     @property
     def megapixels(self) -> float:
         return self.width * self.height / 1e6
+
+    @property
+    def is_long(self) -> bool:
+        """Whether its results may take so long that others are not to wait for them alone."""
+        return self.kind == FILM or self.megapixels * self.pages > _LONG
 
     def says(self) -> dict[str, Any]:
         """What there is to say of it, as JSON holds it."""
