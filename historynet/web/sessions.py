@@ -3,6 +3,7 @@
 import asyncio
 import secrets
 import shutil
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -131,6 +132,7 @@ class Input:
         results: by their id.
         used: when it was last worked on, by `time.monotonic`.
         bytes: on the disk, of all that is made of it, too.
+        copying: held by whoever reads it to make a small copy.
     """
 
     id: str
@@ -148,6 +150,7 @@ class Input:
     results: dict[str, Result] = field(default_factory=dict)
     used: float = field(default_factory=time.monotonic)
     bytes: int = 0
+    copying: threading.Lock = field(default_factory=threading.Lock)
 
     @property
     def megapixels(self) -> float:
@@ -202,6 +205,7 @@ class Session:
         folder: of its files.
         inputs: by their id.
         uploading: number of files that are coming.
+        sending: number of zip files that are going.
         listeners: its pages.
         left: when the last of its pages went or it was last heard of, by `time.monotonic`.
         ending: whether its page has said that it goes.
@@ -211,10 +215,16 @@ class Session:
     folder: Path
     inputs: dict[str, Input] = field(default_factory=dict)
     uploading: int = 0
+    sending: int = 0
     listeners: set[Listener] = field(default_factory=set)
     left: float = field(default_factory=time.monotonic)
     ending: bool = False
     ended: bool = False
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nobody would miss it."""
+        return not (self.inputs or self.uploading or self.listeners)
 
     def results(self) -> Iterator[Result]:
         """Of all its files."""
