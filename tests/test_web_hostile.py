@@ -171,9 +171,11 @@ def tiff(pages=1, width=WIDE, height=HIGH):
 
 
 def webp():
-    size = struct.pack("<I", WIDE - 1)[:3] + struct.pack("<I", 16_000 - 1)[:3]
-    body = b"WEBPVP8X" + struct.pack("<I", 10) + bytes(4) + size + b"VP8 " + struct.pack("<I", 0)
-    return b"RIFF" + struct.pack("<I", len(body)) + body
+    data = cv2.imencode(".webp", np.zeros((16, 16, 3), np.uint8), [cv2.IMWRITE_WEBP_QUALITY, 101])[1].tobytes()
+    # Two sides of 14 bits behind the signature.
+    place = data.index(b"VP8L") + 9
+    flags = struct.unpack("<I", data[place : place + 4])[0] >> 28 << 28
+    return data[:place] + struct.pack("<I", flags | (16_000 - 1) | (12_500 - 1) << 14) + data[place + 4 :]
 
 
 def bmp():

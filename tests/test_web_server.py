@@ -76,6 +76,13 @@ def pixels(data):
     return cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
 
 
+def wait_until(condition, seconds=20):
+    until = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < until
+        time.sleep(0.02)
+
+
 # The same as the command
 
 
@@ -236,13 +243,13 @@ def test_what_a_model_does_not_have_is_refused(browser, film_id, at_hand, tmp_pa
 def test_of_many_results_the_newest_are_kept(browser, monkeypatch, tmp_path):
     monkeypatch.setattr(browser.service.orders, "_limits", Limits(results=3))
     one = browser.give(picture(tmp_path))
-    ordered = [browser.order(one, strength=number / 10) for number in range(5)]
-    for result in ordered[2:]:
-        browser.wait(result)
-    newest = browser.order(one, strength=1.5)
-    browser.wait(newest)
-    assert list(browser.session.inputs[one].results) == [*ordered[3:], newest]
-    assert [browser.get(f"/api/results/{result}/download").status_code for result in ordered] == [404] * 3 + [200] * 2
+    ordered = []
+    for number in range(5):
+        ordered.append(browser.order(one, strength=number / 10))
+        browser.wait(ordered[-1])
+    assert list(browser.session.inputs[one].results) == ordered[2:]
+    answers = [browser.get(f"/api/results/{result}/download").status_code for result in ordered]
+    assert answers == [404] * 2 + [200] * 3
 
 
 def test_a_coloured_picture_can_stay_as_it_is(browser, tmp_path):
@@ -367,25 +374,15 @@ def test_a_film_is_stopped(browser, tmp_path):
         time.sleep(0.005)
     assert browser.client.delete(f"/api/results/{result}").status_code == 204
     assert browser.wait(result, "cancelled").cancelled
-    assert sorted(path.name for path in folder.iterdir()) == ["input.mp4"]
+    wait_until(lambda: [path.name for path in folder.iterdir()] == ["input.mp4"])
     # It can be wanted again.
     again = browser.order(one)
     assert again != result
     assert browser.client.delete(f"/api/inputs/{one}").status_code == 204
-    deadline = time.monotonic() + 30
-    while folder.exists() and time.monotonic() < deadline:
-        time.sleep(0.02)
-    assert not folder.exists()
+    wait_until(lambda: not folder.exists())
 
 
 # Sessions end
-
-
-def wait_until(condition, seconds=20):
-    until = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < until
-        time.sleep(0.02)
 
 
 def test_what_was_given_is_removed(at_hand, tmp_path):

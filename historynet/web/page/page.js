@@ -69,9 +69,10 @@ function everywhere() {
   for (const item of items) {
     if (item === current) continue;
     item.settings = { ...current.settings, alternatives: 0, seed: 0 };
-    if (item.id && item.state !== "gone") files.colorize(item);
+    // Films take long: they wait for their button.
+    if (item.id && item.state !== "gone" && item.kind !== "film") files.colorize(item);
   }
-  say("All files get these settings.");
+  say("All pictures get these settings.");
 }
 
 function more() {
@@ -331,7 +332,8 @@ async function begin() {
   const { limits } = options;
   const fingers = matchMedia("(hover: none) and (pointer: coarse)").matches;
   element("empty-title").textContent = fingers ? "Photographs or a film" : "Drop photographs or a film here";
-  element("kept").textContent = `Your files are removed when you say so, and after ${limits.keep_minutes} minutes at most.`;
+  element("kept").textContent = `Files are removed when you say so, when you close this page, or `
+    + `${count(Math.round(limits.keep_minutes), "minute")} after their last use.`;
   element("limits").textContent = `JPEG, PNG, TIFF, HEIC, MP4 and many more: up to ${bytes(limits.bytes)}, `
     + `films up to ${count(Math.round(limits.film_seconds / 60), "minute")}.`;
   element("about").textContent = `HistoryNet ${options.version}. Colours are a network's guess. Nothing is loaded from `
