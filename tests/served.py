@@ -6,6 +6,11 @@ import socket
 import threading
 import time
 
+import pytest
+
+# Before all else, so that whoever uses this is skipped.
+pytest.importorskip("fastapi", reason="the extra 'web' is not installed")
+
 import httpx
 from PIL import Image
 

@@ -44,7 +44,7 @@ class Limits:
     memory: float = 3
     at_once: int = 2
     keep_seconds: float = 3600
-    left_seconds: float = 180
+    left_seconds: float = 600
     end_seconds: float = 10
     idle_seconds: float = 30
     upload_seconds: float = 900

@@ -3,6 +3,7 @@
 import contextlib
 import ctypes
 import gc
+import math
 import os
 import threading
 from collections.abc import Iterator
@@ -19,6 +20,9 @@ _LOOK = 10
 
 _NETWORK = 0.5e9
 """Bytes that a network takes when it computes several pictures together, besides those that loading it has taken."""
+
+_PATIENCE = 15.0
+"""Seconds that short work waits at most."""
 
 _LEAST = 0.2e9
 """Bytes that there are for pictures even if the network alone has taken all."""
@@ -55,19 +59,20 @@ class Memory:
         most: bytes that the process is to stay within; what it has taken by now is no more to be given.
 
     Attributes:
+        room: bytes that there are for work.
         film: held by whoever opens a film, which takes what nobody knows before it is open.
     """
 
     def __init__(self, most: float):
-        self._most, self._room = most, max(most - resident() - _NETWORK, _LEAST)
-        self._left = self._room
+        self._most, self.room = most, max(most - resident() - _NETWORK, _LEAST)
+        self._left, self._short, self._next = self.room, 0.0, math.inf
         self._changed = threading.Condition()
         self.film = threading.Lock()
         self._door = threading.Lock()
 
     def fits(self, need: float) -> bool:
         """Whether work that needs so many bytes can be done at all."""
-        return need <= self._room
+        return need <= self.room
 
     def is_exceeded(self) -> bool:
         """Whether the process has taken more than it is to, whatever was reckoned, and work may give it back."""
@@ -77,18 +82,45 @@ class Memory:
         with contextlib.suppress(OSError, AttributeError):
             # What was freed and is kept for later; glibc alone has it.
             ctypes.CDLL(None).malloc_trim(0)
-        return resident() > self._most and self._left < self._room
+        return resident() > self._most and self._left < self.room
 
     @contextlib.contextmanager
     def taking(self, need: float) -> Iterator[None]:
         """Waits until there are so many bytes, which are taken within the context: who comes first goes first."""
-        need = min(need, self._room)
+        need = min(need, self.room)
         with self._door, self._changed:
+            self._next = need
             self._changed.wait_for(lambda: self._left >= need)
+            self._next = math.inf
             self._left -= need
+            self._changed.notify_all()
         try:
             yield
         finally:
             with self._changed:
                 self._left += need
+                self._changed.notify_all()
+
+    @contextlib.contextmanager
+    def taking_shortly(self, need: float) -> Iterator[None]:
+        """The same for work of a moment, which does not stand behind what waits for long work to end.
+
+        Raises:
+            MemoryError: if there are not so many bytes for some seconds.
+        """
+        need = min(need, self.room)
+
+        def may_go() -> bool:
+            # What waits for short work alone goes first.
+            return self._left >= need and self._next > self._left + self._short
+
+        with self._changed:
+            if not self._changed.wait_for(may_go, _PATIENCE):
+                raise MemoryError
+            self._left, self._short = self._left - need, self._short + need
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._left, self._short = self._left + need, self._short - need
                 self._changed.notify_all()

@@ -36,7 +36,7 @@ class Orders:
 
     def __init__(self, workshop: Workshop, limits: Limits):
         self._workshop, self._limits = workshop, limits
-        self._line = Line(limits.at_once)
+        self._line = Line(limits.at_once, workshop.room.room)
         self._tickets: dict[Result, Ticket] = {}
         self._workers = ThreadPoolExecutor(limits.at_once, "colorizing")
         self._pace: float | None = None
@@ -65,7 +65,8 @@ class Orders:
             result.place = place
             _tell(session, result)
 
-        ticket = Ticket(session, one.kind == FILM, lambda: self._make(store, session, result), moved)
+        ticket = Ticket(session, one.is_long, lambda: self._make(store, session, result), moved)
+        ticket.need = self._workshop.need(one, wanted.format == "webp")
         self._tickets[result] = ticket
         self._line.add(ticket)
         return result
