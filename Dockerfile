@@ -13,7 +13,7 @@ RUN python3 -m venv /opt/historynet \
 
 FROM ${BASE}
 # No root, no home: uploads and results are in /tmp, which may be all that can be written.
-RUN useradd --system --uid 10001 --home-dir /nonexistent --shell /usr/sbin/nologin historynet
+RUN useradd --uid 10001 --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin historynet
 COPY --from=build /opt/historynet /opt/historynet
 ENV PATH=/opt/historynet/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 HOME=/tmp MPLCONFIGDIR=/tmp
 # Models of one's own: -v FOLDER:/srv/MODEL:ro.

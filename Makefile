@@ -5,11 +5,13 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 JAX_TESTS := tests/test_step.py tests/test_losses.py tests/test_strategy.py
 
-.PHONY: help setup demo demo-train mhmd-demo test test-engines test-ray test-browser test-jax test-golden test-formats test-install lint bench clean
+.PHONY: help setup demo demo-train web mhmd-demo test test-engines test-ray test-browser test-jax test-golden test-formats test-install \
+  lint bench clean
 
 help:
 	@echo "make demo         colorize some photographs with the model that comes with the project"
 	@echo "make demo-train   train a small network on a few photographs and colorize their gray versions (minutes)"
+	@echo "make web          colorize in a page in a browser, on this machine alone"
 	@echo "make mhmd-demo    build a data set of films that are made for it, with a small labeller (minutes)"
 	@echo "make test         run the tests but for the following (a quarter of an hour on two cores, 8 GB of memory)"
 	@echo "make test-engines compute the same with TensorFlow and with JAX (some minutes)"
@@ -41,6 +43,9 @@ demo: $(READY)
 
 demo-train: $(READY)
 	$(BIN)/python Util/demo_train.py
+
+web: $(READY)
+	$(BIN)/historynet-web
 
 mhmd-demo: $(READY)
 	$(BIN)/python Util/mhmd_demo.py $(FILMS)

@@ -6,7 +6,13 @@ import socket
 import threading
 import time
 
+import pytest
+
+# Before all else, so that whoever uses this is skipped.
+pytest.importorskip("fastapi", reason="the extra 'web' is not installed")
+
 import httpx
+from PIL import Image
 
 from historynet.web import app, serving
 from historynet.web.limits import Limits
@@ -17,6 +23,7 @@ from historynet.web.service import Service
 def serve(folder, models, hosts=("127.0.0.1",), **limits):
     """A server with these models and limits; its address, and what stands behind it."""
     folder.mkdir(exist_ok=True)
+    before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
     listening = socket.create_server(("127.0.0.1", 0))
     port = listening.getsockname()[1]
     service = Service(folder, models, Limits(**limits))
@@ -28,6 +35,7 @@ def serve(folder, models, hosts=("127.0.0.1",), **limits):
     finally:
         server.should_exit = True
         thread.join(60)
+        Image.MAX_IMAGE_PIXELS = before
         assert not thread.is_alive()
 
 

@@ -16,7 +16,7 @@ ROOMS = (
     *("errors", "parallel", "files", "spread", "streams", "backend", "clusters"),
     *("settings", "pictures", "weights", "systems", "runtimes", "colorizing", "films", "comparing", "data"),
     *("collecting", "training"),
-    *("experiments", "commands"),
+    *("experiments", "web", "commands"),
 )
 """Of the library, from the ground up: a room uses those before it only."""
 

@@ -1,6 +1,11 @@
 """The page's server: results as the command's, the network asked once, sessions, the line, limits."""
 
+import asyncio
 import io
+import os
+import signal
+import subprocess
+import sys
 import time
 import zipfile
 from pathlib import Path
@@ -9,8 +14,8 @@ import cv2
 import keras
 import numpy as np
 import pytest
-from conftest import write_picture
-from served import serve
+from conftest import ROOT, write_picture
+from served import Browser, serve
 from test_films import make_film
 
 pytest.importorskip("fastapi", reason="the extra 'web' is not installed")
@@ -20,6 +25,7 @@ from historynet.systems import loading
 from historynet.systems.film_cnn.architecture import Architecture
 from historynet.systems.film_cnn.network import build_network
 from historynet.web import models, names
+from historynet.web.limits import Limits
 from historynet.web.line import Line, Ticket
 
 COLORIZE = "SOURCE_FilmCNN/colorization.py"
@@ -68,6 +74,13 @@ def picture(tmp_path, name="picture.png", seed=0, size=(40, 30)):
 
 def pixels(data):
     return cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+
+
+def wait_until(condition, seconds=20):
+    until = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < until
+        time.sleep(0.02)
 
 
 # The same as the command
@@ -227,6 +240,18 @@ def test_what_a_model_does_not_have_is_refused(browser, film_id, at_hand, tmp_pa
     assert not any("/" in one["id"] for one in options["models"])
 
 
+def test_of_many_results_the_newest_are_kept(browser, monkeypatch, tmp_path):
+    monkeypatch.setattr(browser.service.orders, "_limits", Limits(results=3))
+    one = browser.give(picture(tmp_path))
+    ordered = []
+    for number in range(5):
+        ordered.append(browser.order(one, strength=number / 10))
+        browser.wait(ordered[-1])
+    assert list(browser.session.inputs[one].results) == ordered[2:]
+    answers = [browser.get(f"/api/results/{result}/download").status_code for result in ordered]
+    assert answers == [404] * 2 + [200] * 3
+
+
 def test_a_coloured_picture_can_stay_as_it_is(browser, tmp_path):
     data = picture(tmp_path, size=(80, 60)).read_bytes()
     one = browser.give(data, "red.png")
@@ -284,8 +309,6 @@ class FakeWork:
         self.line = line
 
     async def run(self):
-        import asyncio
-
         self.end = asyncio.Event()
         self.line.running.append(self.name)
         await self.end.wait()
@@ -293,8 +316,6 @@ class FakeWork:
 
 
 def in_line(at_once, scenario):
-    import asyncio
-
     async def go():
         line = Line(at_once)
         line.running = []
@@ -353,25 +374,15 @@ def test_a_film_is_stopped(browser, tmp_path):
         time.sleep(0.005)
     assert browser.client.delete(f"/api/results/{result}").status_code == 204
     assert browser.wait(result, "cancelled").cancelled
-    assert sorted(path.name for path in folder.iterdir()) == ["input.mp4"]
+    wait_until(lambda: [path.name for path in folder.iterdir()] == ["input.mp4"])
     # It can be wanted again.
     again = browser.order(one)
     assert again != result
     assert browser.client.delete(f"/api/inputs/{one}").status_code == 204
-    deadline = time.monotonic() + 30
-    while folder.exists() and time.monotonic() < deadline:
-        time.sleep(0.02)
-    assert not folder.exists()
+    wait_until(lambda: not folder.exists())
 
 
 # Sessions end
-
-
-def wait_until(condition, seconds=20):
-    until = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < until
-        time.sleep(0.02)
 
 
 def test_what_was_given_is_removed(at_hand, tmp_path):
@@ -455,7 +466,67 @@ def test_models_at_hand(model, film_model, tmp_path):
     found, left_out = models.find([], tmp_path)
     assert [one.title for one in found] == [
         "HistoryNet, HistoryNet/my_model_colorizationEpoch1.keras",
-        "HistoryNet, the model that comes with it",
+        "HistoryNet (shipped)",
         "FilmCNN, FilmCNN/my_model_colorizationEpoch1.keras",
     ]
     assert len(left_out) == 1 and "colorization_broken.keras" in left_out[0]
+
+
+# The command
+
+
+def start(tmp_path, *options):
+    """The command in a process, and what it has printed when it is ready or has ended."""
+    command = [sys.executable, "-c", "from historynet.commands.web import main; main()", *map(str, options)]
+    environment = {**os.environ, "TMPDIR": str(tmp_path), "PYTHONPATH": str(ROOT)}
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    process = subprocess.Popen(command, cwd=tmp_path, env=environment, **pipes)
+    lines = []
+    for line in process.stdout:
+        lines.append(line)
+        if line.startswith(("open ", "listening ")):
+            break
+    return process, lines
+
+
+@pytest.mark.slow
+def test_the_command_serves_and_ends_cleanly(model, tmp_path):
+    (tmp_path / "historynet-web-left").mkdir()
+    (tmp_path / "historynet-web-left/picture.jpg").write_bytes(b"x")
+    process, lines = start(tmp_path, "--port", 0, "--model", model, "--gpu-id", "cpu")
+    address = lines[-1].split()[1]
+    assert address.startswith("http://127.0.0.1:") and "on this machine" in lines[-1]
+    # What a killed server has left is gone; its own folder is for nobody else.
+    (folder,) = tmp_path.glob("historynet-web-*")
+    assert folder.name != "historynet-web-left" and folder.stat().st_mode & 0o777 == 0o700
+    browser = Browser(address.rstrip("/"), None)
+    one = browser.give(picture(tmp_path))
+    with browser.events() as events:
+        next(events)
+        port = address.rstrip("/").rsplit(":", 1)[1]
+        # Another at the same port says so, before it loads anything.
+        other, said = start(tmp_path, "--port", port)
+        assert (other.wait(60), len(said)) == (2, 1)
+        assert said[0].startswith(f"error: --host 127.0.0.1 --port {port}: cannot be listened at")
+        browser.order(one)
+        # While somebody listens and something is made.
+        process.send_signal(signal.SIGTERM)
+        list(events)
+    assert process.wait(60) == 143
+    assert process.stdout.read() == "stopped by SIGTERM; what was uploaded is removed\n"
+    assert not list(tmp_path.glob("historynet-web-*"))
+
+
+@pytest.mark.slow
+def test_the_command_says_who_can_come(model, tmp_path):
+    process, lines = start(tmp_path, "--host", "0.0.0.0", "--port", 0, "--model", model, "--gpu-id", "cpu")
+    assert any("without a password" in line for line in lines)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(60) == 130
+    for options, words in (
+        (("--host", "nowhere.invalid"), "--host nowhere.invalid: "),
+        (("--model", "nowhere.keras"), "nowhere.keras: "),
+        (("--memory", "x"), "--memory"),
+    ):
+        process, lines = start(tmp_path, "--port", 0, *options)
+        assert process.wait(60) == 2 and words in lines[-1] and "Traceback" not in "".join(lines)

@@ -144,6 +144,9 @@ def test_all_the_way_with_labels(begun, labelled, run, steps):
     assert "HistoryNet.py --train-data" in out
     assert f"\n# {labelled}: " in out
     dataset = folder / "DATASET"
+    test = dataset / "dataset_second"
+    assert f"--test-data {test if test.exists() else 'FOLDER'}\n" in out
+    assert ("there is no test part" in out) == (not test.exists())
     samples = open_folder(dataset / "dataset_train")
     kept = manifest.read(dataset / "mhmd")
     assert len(samples.names) + len(list((dataset / "dataset_second").glob("*.jpg"))) == len(kept) > 4

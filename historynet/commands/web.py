@@ -3,6 +3,7 @@
 import argparse
 import contextlib
 import ipaddress
+import resource
 import shutil
 import socket
 import sys
@@ -84,7 +85,8 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
 
 _LIMITS = {
     "megabytes": (float, 0.001, 1e6, "of a file"),
-    "megapixels": (float, 0.0001, 1000, "of a page of a picture, or of a film's frame"),
+    "megapixels": (float, 0.0001, 1000, "of a page of a picture"),
+    "film_megapixels": (float, 0.0001, 1000, "of a film's frame"),
     "pages": (int, 1, 10_000, "of a document"),
     "film_seconds": (float, 1, 1e6, "of a film"),
     "inputs": (int, 1, 10_000, "files of a browser at a time"),
@@ -167,11 +169,25 @@ def _server(arguments: argparse.Namespace, folder: Path, listening: socket.socke
     # What is wrong with it is said now, and the first picture need not wait.
     at_hand.load(at_hand.default)
     print(running.one_line(f"models: {', '.join(model.title for model in found)}"), flush=True)
+    _allow_files()
     limits = Limits(**{name: getattr(arguments, name) for name in _LIMITS})
     service = Service(folder, at_hand, limits)
-    hosts = _LOOPBACK if _is_loopback(arguments.host) else ()
-    application = app.make(service, f"historynet_{listening.getsockname()[1]}", hosts)
+    application = app.make(service, f"historynet_{listening.getsockname()[1]}", _names(arguments.host))
     return serving.make(application, service, _CONNECTIONS, arguments.debug)
+
+
+def _allow_files() -> None:
+    """Lets this process have as many files open as the system lets it: each connection is one."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    # That many are not needed, and some systems take no "unlimited".
+    wanted = 16 * _CONNECTIONS if hard == resource.RLIM_INFINITY else min(hard, 16 * _CONNECTIONS)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+def _names(host: str) -> tuple[str, ...]:
+    """Names by which the server may be asked for; none: any."""
+    return (*_LOOPBACK, host) if _is_loopback(host) else ()
 
 
 def _is_loopback(host: str) -> bool:

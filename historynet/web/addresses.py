@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import FileResponse, Response, StreamingResponse
-from starlette.concurrency import run_in_threadpool
+from starlette.concurrency import iterate_in_threadpool, run_in_threadpool
 
 from historynet import __version__
 from historynet.colorizing.results import SUFFIX
@@ -197,12 +197,14 @@ async def preview(
 
 
 @addresses.get("/api/results/{number}/download")
-async def download(result: Finished, page: Number | None = None, alternative: Number = 0) -> Response:
+async def download(
+    service: Here, session: Own, result: Finished, page: Number | None = None, alternative: Number = 0
+) -> Response:
     """A result itself; of several pages a zip file."""
     one = result.input
     if page is None and len(result.pages) > 1 and not result.kept:
         found = [(names.of_download(one.name, path), path) for path in _files(result, alternative)]
-        return _zip(found, names.of_download(one.name, _ZIP))
+        return _zip(service, session, found, names.of_download(one.name, _ZIP))
     file = _file(result, page or 0, alternative)
     if file is None:
         return _attachment(one.path, names.downloaded(one.name))
@@ -210,7 +212,7 @@ async def download(result: Finished, page: Number | None = None, alternative: Nu
 
 
 @addresses.get("/api/zip")
-async def together(session: Own, results: Annotated[str, Query(max_length=100_000)]) -> Response:
+async def together(service: Here, session: Own, results: Annotated[str, Query(max_length=100_000)]) -> Response:
     """Several results as a zip file."""
     found = []
     for number in results.split(","):
@@ -221,7 +223,7 @@ async def together(session: Own, results: Annotated[str, Query(max_length=100_00
         found += [(names.of_download(name, path), path) for path in _files(result)] or [
             (names.downloaded(name), result.input.path)
         ]
-    return _zip(found, "colorized.zip")
+    return _zip(service, session, found, "colorized.zip")
 
 
 @addresses.post("/api/end", status_code=204)
@@ -262,10 +264,15 @@ def _attachment(path: Path, name: str) -> FileResponse:
     return FileResponse(path, media_type=kind, filename=name)
 
 
-def _zip(members: list[tuple[str, Path]], name: str) -> StreamingResponse:
+def _zip(service: Service, session: Session, members: list[tuple[str, Path]], name: str) -> StreamingResponse:
+    async def sent() -> AsyncIterator[bytes]:
+        with service.store.sending(session):
+            async for piece in iterate_in_threadpool(archives.stream(members)):
+                yield piece
+
     # RFC 5987, as of FileResponse.
     headers = {"Content-Disposition": f"attachment; filename*=utf-8''{quote(name, safe='')}"}
-    return StreamingResponse(archives.stream(members), media_type="application/zip", headers=headers)
+    return StreamingResponse(sent(), media_type="application/zip", headers=headers)
 
 
 _ZIP = Path(f"{names.STEM}{SUFFIX}.zip")

@@ -46,7 +46,8 @@ def make(service: Service, cookie: str, hosts: Collection[str]) -> Guard:
     @app.get("/")
     async def page(request: Request) -> Response:
         answer = FileResponse(PAGE / "index.html", media_type="text/html; charset=utf-8")
-        answer.set_cookie(cookie, service.store.open(request.cookies.get(cookie)), httponly=True, samesite="strict")
+        # Not strict: by a link on another page nothing would come, and the session would be lost to a new one.
+        answer.set_cookie(cookie, service.store.open(request.cookies.get(cookie)), httponly=True, samesite="lax")
         return answer
 
     app.include_router(addresses)

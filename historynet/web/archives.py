@@ -41,16 +41,15 @@ def stream(members: Sequence[tuple[str, Path]]) -> Iterator[bytes]:
     """The bytes of a zip file, piece by piece.
 
     Args:
-        members: the names, which are made unique, and the files; one that is not there any more is left out.
+        members: the names, which are made unique, and the files.
+
+    Raises:
+        FileNotFoundError: if one is not there any more: whoever gets the bytes sees that they break off.
     """
     pieces = _Pieces()
     with zipfile.ZipFile(pieces, "w", zipfile.ZIP_STORED) as archive:
         for name, (_, path) in zip(names.unique(name for name, _ in members), members, strict=True):
-            try:
-                source = path.open("rb")
-            except FileNotFoundError:
-                continue
-            with source, archive.open(zipfile.ZipInfo(name), "w", force_zip64=True) as member:
+            with path.open("rb") as source, archive.open(zipfile.ZipInfo(name), "w", force_zip64=True) as member:
                 while data := source.read(_PIECE):
                     member.write(data)
                     yield pieces.take()

@@ -84,10 +84,14 @@ class Guard:
         host = headers.get("host", "")
         if self._hosts and _name_of(host) not in self._hosts:
             raise Refused(403, "This page is asked for by a name that is not its own.")
+        site = headers.get("sec-fetch-site", "same-origin")
         if scope["method"] in _CHANGES:
-            origin, site = headers.get("origin"), headers.get("sec-fetch-site", "same-origin")
+            origin = headers.get("origin")
             if site != "same-origin" or (origin is not None and urlsplit(origin).netloc != host):
                 raise Refused(403, "This was sent by another page.")
+        # Another page may lead here, but not take anything in, of which each would begin a session.
+        elif site in ("cross-site", "same-site") and headers.get("sec-fetch-dest") != "document":
+            raise Refused(403, "This was asked for by another page.")
 
 
 def _name_of(host: str) -> str | None:

@@ -9,10 +9,12 @@ class Limits:
 
     Attributes:
         megabytes: of a file, 10^6 bytes.
-        megapixels: of a page of a picture, or of a film's frame.
+        megapixels: of a page of a picture.
+        film_megapixels: of a film's frame.
         pages: of a document.
         film_seconds: of a film, by its header.
-        inputs: files of a session at a time.
+        inputs: files of a session at a time, and results of them that wait.
+        results: of a file, the newest of which are kept.
         sessions: at a time.
         waiting: results that wait for their turn, of all sessions.
         uploads: at a time, of all sessions.
@@ -30,9 +32,11 @@ class Limits:
 
     megabytes: float = 1000
     megapixels: float = 60
+    film_megapixels: float = 9
     pages: int = 100
     film_seconds: float = 600
     inputs: int = 100
+    results: int = 20
     sessions: int = 1000
     waiting: int = 1000
     uploads: int = 64
@@ -40,7 +44,7 @@ class Limits:
     memory: float = 3
     at_once: int = 2
     keep_seconds: float = 3600
-    left_seconds: float = 180
+    left_seconds: float = 600
     end_seconds: float = 10
     idle_seconds: float = 30
     upload_seconds: float = 900

@@ -1,6 +1,7 @@
 """The line in which results wait for their turn: some at a time, and the sessions one after the other."""
 
 import asyncio
+import math
 from collections import Counter
 from collections.abc import Awaitable, Callable, Hashable
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ class Ticket:
         run: does the work, without raising.
         moved: called with its place, from 1, when that has changed.
         place: from 1; 0 before it has one.
+        need: bytes of memory that it takes.
     """
 
     owner: Hashable
@@ -23,19 +25,23 @@ class Ticket:
     run: Callable[[], Awaitable[None]]
     moved: Callable[[int], None]
     place: int = 0
+    need: float = 0
 
 
 class Line:
     """Who comes next. All in one thread, that of an event loop.
 
     Each owner has a turn before any has a second one. Of long work there is one less at a time than there are places,
-    if there are several, so that short work never waits for long work alone.
+    if there are several, so that short work never waits for long work alone. Work for which there is no memory beside
+    long work that runs takes no place meanwhile.
 
     Args:
         at_once: number of places.
+        room: bytes of memory that there are.
     """
 
-    def __init__(self, at_once: int):
+    def __init__(self, at_once: int, room: float = math.inf):
+        self._room = room
         self._at_once, self._long_at_once = at_once, max(1, at_once - 1)
         self._waiting: dict[Hashable, list[Ticket]] = {}
         self._running: dict[Ticket, asyncio.Task] = {}
@@ -82,8 +88,13 @@ class Line:
 
     def _next(self) -> Ticket | None:
         """Who goes next; None if nobody can."""
-        with_room = sum(ticket.is_long for ticket in self._running) < self._long_at_once
-        return next((ticket for ticket in self._order() if with_room or not ticket.is_long), None)
+        long = [ticket for ticket in self._running if ticket.is_long]
+        left = self._room - sum(ticket.need for ticket in long) if long else math.inf
+
+        def can_go(ticket: Ticket) -> bool:
+            return ticket.need <= left and (len(long) < self._long_at_once or not ticket.is_long)
+
+        return next(filter(can_go, self._order()), None)
 
     def _start(self, ticket: Ticket) -> None:
         # The owner's next turn comes behind those of all others.

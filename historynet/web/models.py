@@ -120,7 +120,7 @@ def _look(path: Path) -> Model:
     if colorizing is None or contents.network != colorizing.network:
         raise InputError(f"{path}: a {contents.network} of {registration.name}, which does not colorize pictures")
     program = registration.program(contents.architecture)
-    title = f"{program}, " + ("the model that comes with it" if path == SHIPPED else f"{path.parent.name}/{path.name}")
+    title = f"{program} (shipped)" if path == SHIPPED else f"{program}, {path.parent.name}/{path.name}"
     temperature = None
     if "temperature" in (colorizing.options or {}):
         own = colorizing.defaults.get("temperature", sum(TEMPERATURES) / 2)

@@ -15,7 +15,7 @@ from historynet.web import sessions
 from historynet.web.limits import Limits
 from historynet.web.line import Line, Ticket
 from historynet.web.refusals import CancelledError, Refused, for_people
-from historynet.web.sessions import CANCELLED, DONE, FAILED, FILM, WORKING, Input, Result, Session
+from historynet.web.sessions import CANCELLED, DONE, FAILED, FILM, QUEUED, WORKING, Input, Result, Session
 from historynet.web.store import Store
 from historynet.web.wanted import Wanted
 from historynet.web.work import Workshop
@@ -36,7 +36,7 @@ class Orders:
 
     def __init__(self, workshop: Workshop, limits: Limits):
         self._workshop, self._limits = workshop, limits
-        self._line = Line(limits.at_once)
+        self._line = Line(limits.at_once, workshop.room.room)
         self._tickets: dict[Result, Ticket] = {}
         self._workers = ThreadPoolExecutor(limits.at_once, "colorizing")
         self._pace: float | None = None
@@ -48,12 +48,15 @@ class Orders:
             Refused: if it cannot be made, or too many wait.
         """
         wanted = self._settled(wanted, one)
-        same = (r for r in one.results.values() if r.wanted == wanted and r.state not in (FAILED, CANCELLED))
-        if (found := next(same, None)) is not None and not found.cancelled:
+        wanted_still = (r for r in one.results.values() if r.state != FAILED and not r.cancelled)
+        if (found := next((r for r in wanted_still if r.wanted == wanted), None)) is not None:
             return found
+        if sum(r.state == QUEUED for r in session.results()) >= self._limits.inputs:
+            raise Refused(429, f"There can be {self._limits.inputs} results that wait at a time.")
         if len(self._line) >= self._limits.waiting:
             raise Refused(503, "Too many are waiting at the moment.", 30)
         store.check_room()
+        self._drop_oldest(one)
         result = Result(sessions.new_id(), one, wanted, one.folder / sessions.new_id())
         result.total = one.frames if one.kind == FILM else one.pages
         one.results[result.id] = result
@@ -62,10 +65,18 @@ class Orders:
             result.place = place
             _tell(session, result)
 
-        ticket = Ticket(session, one.kind == FILM, lambda: self._make(store, session, result), moved)
+        ticket = Ticket(session, one.is_long, lambda: self._make(store, session, result), moved)
+        ticket.need = self._workshop.need(one, wanted.format == "webp")
         self._tickets[result] = ticket
         self._line.add(ticket)
         return result
+
+    def _drop_oldest(self, one: Input) -> None:
+        """Makes room for another result of a file."""
+        finished = [result for result in one.results.values() if not result.unfinished]
+        for result in finished[: max(0, len(one.results) + 1 - self._limits.results)]:
+            del one.results[result.id]
+            sessions.remove(result.folder)
 
     def _settled(self, wanted: Wanted, one: Input) -> Wanted:
         """What is wanted, with what does not count for this kind of file left out."""

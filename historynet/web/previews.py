@@ -2,8 +2,10 @@
 
 import threading
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -12,6 +14,7 @@ from historynet import files
 from historynet.errors import InputError
 from historynet.films.options import FilmOptions
 from historynet.films.reading import Film
+from historynet.parallel import within
 from historynet.pictures import color, formats, images, print_area
 from historynet.web import memory
 from historynet.web.limits import Limits
@@ -105,24 +108,40 @@ class Previews:
 
     def _copy(self, one: Input, file: Path, kept: Path, side: int, page: int = 0) -> np.ndarray:
         """A copy of a file, uint8 RGB; the largest is kept as a file."""
-        try:
-            large = images.read_rgb(kept)
-        except InputError:
-            large = _shrunk(self._read(one, file, page), LONGEST)
-            # Without loss and quickly: it is decoded again and again.
-            data = images.encode(kept, large, [cv2.IMWRITE_PNG_COMPRESSION, 1])
-            files.write_atomically(kept, lambda temporary: temporary.write_bytes(data))
+        large = _read_kept(kept)
+        if large is None:
+            # Copies of several sizes are asked for at once, and the file is read for all of them.
+            with one.copying:
+                large = _read_kept(kept)
+                if large is None:
+                    large = _shrunk(self._read(one, file, page), LONGEST)
+                    # Without loss and quickly: it is decoded again and again.
+                    data = images.encode(kept, large, [cv2.IMWRITE_PNG_COMPRESSION, 1])
+                    files.write_atomically(kept, lambda temporary: temporary.write_bytes(data))
         return _shrunk(large, side)
 
     def _read(self, one: Input, file: Path, page: int) -> np.ndarray:
         if one.kind == FILM:
-            with self._room.taking(memory.of_look(one.megapixels, 0)):
-                return _frame(file, one.seconds / 2, self._limits.megapixels)
-        with self._room.taking(memory.of_look(one.megapixels, one.size)):
-            picture = formats.read(file, page, max_megapixels=self._limits.megapixels)
+            with self._room.film:
+                return self._within(_frame, file, one.seconds / 2, self._limits.film_megapixels)
+        with self._room.taking_shortly(memory.of_look(one.megapixels, one.size)):
+            picture = self._within(formats.read, file, page, False, self._limits.megapixels)
             if picture.alpha is None:
                 return picture.rgb
             return _on_white(_shrunk(picture.rgb, LONGEST), _shrunk(picture.alpha, LONGEST))
+
+    def _within(self, read: Callable[..., Any], file: Path, *arguments: object) -> Any:
+        try:
+            return within(self._limits.read_seconds, read, file, *arguments)
+        except TimeoutError as error:
+            raise InputError(f"{file}: takes too long to be read") from error
+
+
+def _read_kept(kept: Path) -> np.ndarray | None:
+    try:
+        return images.read_rgb(kept)
+    except InputError:
+        return None
 
 
 def _frame(path: Path, seconds: float, megapixels: float) -> np.ndarray:

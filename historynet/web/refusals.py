@@ -27,6 +27,9 @@ class CancelledError(Exception):
 _HINT = re.compile(r",?\s*\((?:[^()]*\s)?--[a-z][^()]*\)")
 """What a message of the library says of its command line."""
 
+_FOLDERS = re.compile(r"(?<![^\s'\"(])/(?:[^\s/:;,]+/)+")
+"""The folders of a path."""
+
 
 def for_people(text: str, path: Path, name: str) -> str:
     """A message or a note of the library as the page shows it, beside the file's name.
@@ -38,5 +41,7 @@ def for_people(text: str, path: Path, name: str) -> str:
     """
     text = text.removeprefix(f"{path}: ").removeprefix(f"{name}: ").replace(str(path), name)
     text = re.sub(re.escape(str(path.parent)) + r"[^\s:;,]*", "the result", text)
+    # Of others, as a model's, the name is enough.
+    text = _FOLDERS.sub("", text)
     text = re.sub(r"--([a-z]+)", r"\1", _HINT.sub("", text))
     return text[:1].upper() + text[1:]

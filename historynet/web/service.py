@@ -42,8 +42,8 @@ class Service:
         self.models, self.limits = models, limits
         room = Memory(limits.memory * 1e9)
         self._workshop, self.previews = Workshop(models, limits, room), Previews(models, limits, room)
-        self._orders = Orders(self._workshop, limits)
-        self.store = Store(folder, limits, room, self._orders.cancel)
+        self.orders = Orders(self._workshop, limits)
+        self.store = Store(folder, limits, room, self.orders.cancel)
         self._lookers = ThreadPoolExecutor(_LOOKERS, "looking")
         self._looks = 0
         self._ended = False
@@ -93,11 +93,11 @@ class Service:
 
     def order(self, session: Session, one: Input, wanted: Wanted) -> Result:
         """As of `Orders.order`."""
-        return self._orders.order(self.store, session, one, wanted)
+        return self.orders.order(self.store, session, one, wanted)
 
     def cancel(self, session: Session, result: Result) -> None:
         """Stops a result that waits or is being made."""
-        self._orders.cancel(result)
+        self.orders.cancel(result)
         session.tell(sessions.event_of(result.input, result))
 
     async def sweep(self) -> None:
@@ -113,12 +113,12 @@ class Service:
             for listener in session.listeners:
                 listener.wake()
             for result in session.results():
-                self._orders.cancel(result)
+                self.orders.cancel(result)
 
     async def end(self) -> None:
         """Waits for all work to end, and removes all files."""
         self.hang_up()
-        await self._orders.end()
+        await self.orders.end()
         self._lookers.shutdown(cancel_futures=True)
         for token in list(self.store.sessions):
             self.store.close(token)

@@ -3,6 +3,7 @@
 import asyncio
 import secrets
 import shutil
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -16,6 +17,9 @@ PICTURE, FILM = "picture", "film"
 
 QUEUED, WORKING, DONE, FAILED, CANCELLED = "queued", "working", "done", "failed", "cancelled"
 """How far a result is."""
+
+_LONG = 300
+"""Megapixels of all pages: minutes of work."""
 
 UPLOADED, REMOVED = "uploaded", "removed"
 """What else is said of a file."""
@@ -128,6 +132,7 @@ class Input:
         results: by their id.
         used: when it was last worked on, by `time.monotonic`.
         bytes: on the disk, of all that is made of it, too.
+        copying: held by whoever reads it to make a small copy.
     """
 
     id: str
@@ -145,10 +150,16 @@ class Input:
     results: dict[str, Result] = field(default_factory=dict)
     used: float = field(default_factory=time.monotonic)
     bytes: int = 0
+    copying: threading.Lock = field(default_factory=threading.Lock)
 
     @property
     def megapixels(self) -> float:
         return self.width * self.height / 1e6
+
+    @property
+    def is_long(self) -> bool:
+        """Whether its results may take so long that others are not to wait for them alone."""
+        return self.kind == FILM or self.megapixels * self.pages > _LONG
 
     def says(self) -> dict[str, Any]:
         """What there is to say of it, as JSON holds it."""
@@ -194,6 +205,7 @@ class Session:
         folder: of its files.
         inputs: by their id.
         uploading: number of files that are coming.
+        sending: number of zip files that are going.
         listeners: its pages.
         left: when the last of its pages went or it was last heard of, by `time.monotonic`.
         ending: whether its page has said that it goes.
@@ -203,10 +215,16 @@ class Session:
     folder: Path
     inputs: dict[str, Input] = field(default_factory=dict)
     uploading: int = 0
+    sending: int = 0
     listeners: set[Listener] = field(default_factory=set)
     left: float = field(default_factory=time.monotonic)
     ending: bool = False
     ended: bool = False
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nobody would miss it."""
+        return not (self.inputs or self.uploading or self.listeners)
 
     def results(self) -> Iterator[Result]:
         """Of all its files."""

@@ -48,12 +48,24 @@ class Store:
             self.sessions[token].left, self.sessions[token].ending = time.monotonic(), False
             return token
         if len(self.sessions) >= self._limits.sessions:
-            raise Refused(503, "Too many people are here at the moment. Please try again in a minute.", 60)
+            self._make_way()
         token = sessions.new_id()
         folder = self._folder / sessions.new_id()
-        folder.mkdir(mode=0o700)
+        # With all above it: what lies in a temporary folder for days, a system may have removed.
+        folder.mkdir(mode=0o700, parents=True)
         self.sessions[token] = Session(folder)
         return token
+
+    def _make_way(self) -> None:
+        """Ends the session that has been left for longest of those that nobody listens to and that have nothing.
+
+        Raises:
+            Refused: if there is none.
+        """
+        empty = [token for token, session in self.sessions.items() if session.is_empty]
+        if not empty:
+            raise Refused(503, "Too many people are here at the moment. Please try again in a minute.", 60)
+        self.close(min(empty, key=lambda token: self.sessions[token].left))
 
     def close(self, token: str) -> None:
         """Removes a session with all that it has."""
@@ -73,6 +85,16 @@ class Store:
             yield listener
         finally:
             session.listeners.discard(listener)
+            session.left = time.monotonic()
+
+    @contextlib.contextmanager
+    def sending(self, session: Session) -> Iterator[None]:
+        """Within it several files of a session are sent, one after the other: they stay, though its page may go."""
+        session.sending += 1
+        try:
+            yield
+        finally:
+            session.sending -= 1
             session.left = time.monotonic()
 
     @contextlib.contextmanager
@@ -137,13 +159,11 @@ class Store:
         if self._room.is_exceeded():
             raise Refused(503, "There is too much to do at the moment.", 10)
         self._check_disk(size)
-        # What others have on the disk counts, too.
-        if shutil.disk_usage(self._folder).free < size + _FREE:
-            raise _full()
 
     def _check_disk(self, size: int = 0) -> None:
-        if self._disk + size > self._limits.disk * 1e9:
-            raise _full()
+        # What others have on the disk counts, too.
+        if self._disk + size > self._limits.disk * 1e9 or shutil.disk_usage(self._folder).free < size + _FREE:
+            raise Refused(503, "The disk is full at the moment. Please try again in some minutes.", 60)
 
     def remove(self, session: Session, one: Input) -> None:
         """Removes a file with all that is made of it, and stops what is being made."""
@@ -180,6 +200,8 @@ class Store:
         now = time.monotonic()
         for token, session in list(self.sessions.items()):
             patience = self._limits.end_seconds if session.ending else self._limits.left_seconds
+            if session.sending:
+                continue
             if not session.listeners and not session.uploading and now - session.left > patience:
                 self.close(token)
                 continue
@@ -187,7 +209,3 @@ class Store:
                 works = any(result.unfinished for result in one.results.values())
                 if not works and now - one.used > self._limits.keep_seconds:
                     self.remove(session, one)
-
-
-def _full() -> Refused:
-    return Refused(503, "The disk is full at the moment. Please try again in some minutes.", 60)

@@ -56,10 +56,11 @@ class Workshop:
 
     Attributes:
         models: the same.
+        room: the same.
     """
 
     def __init__(self, models: Models, limits: Limits, room: memory.Memory):
-        self.models, self._limits, self._room = models, limits, room
+        self.models, self.room, self._limits = models, room, limits
 
     def look(self, one: Input) -> None:
         """Finds out what an upload is, by its header, and sets that.
@@ -76,8 +77,8 @@ class Workshop:
                 (self._look_at_picture if is_film else self._look_at_film)(one)
             except PictureError:
                 raise Refused(415, str(error)) from error
-        need = self._need(one)
-        if not self._room.fits(need):
+        need = self.need(one)
+        if not self.room.fits(need):
             raise Refused(413, f"{one.name}: {one.width}x{one.height} pixels need more memory than there is here")
 
     def _look_at_picture(self, one: Input) -> None:
@@ -95,7 +96,8 @@ class Workshop:
 
     def _look_at_film(self, one: Input) -> None:
         most = self._limits.film_seconds
-        film = self._within(Film, one.path, FilmOptions(max_megapixels=self._limits.megapixels))
+        with self.room.film:
+            film = self._within(Film, one.path, FilmOptions(max_megapixels=self._limits.film_megapixels))
         if film.duration is None:
             raise Refused(415, f"{one.name}: a film that does not say how long it is")
         frames = math.ceil(film.duration * film.rate) if film.rate else None
@@ -110,11 +112,11 @@ class Workshop:
         except TimeoutError as error:
             raise PictureError(f"{path}: takes too long to be read") from error
 
-    def _need(self, one: Input) -> float:
-        """Bytes of memory that its results take while they are made."""
+    def need(self, one: Input, webp: bool = False) -> float:
+        """Bytes of memory that its results take while they are made; more if they are WebP files."""
         if one.kind == FILM:
             return memory.of_film(one.megapixels)
-        return memory.of_picture(one.megapixels, one.pages, one.size)
+        return memory.of_picture(one.megapixels, one.pages, one.size, webp)
 
     def make(self, result: Result, progress: Callable[[int], None]) -> Made:
         """Makes a result; `progress` is called with the number of pages or frames that are done more.
@@ -129,7 +131,7 @@ class Workshop:
                 raise CancelledError
 
         check()
-        with self._room.taking(self._need(result.input)):
+        with self.room.taking(self.need(result.input, result.wanted.format == "webp")):
             check()
             loaded = self.models.load(result.wanted.model)
             colorizer = loaded.colorizer
@@ -197,7 +199,7 @@ class Workshop:
 
         path = result.folder / (one.path.stem + SUFFIX + films.same_container(one.path))
         options = FilmOptions(
-            strength=result.wanted.strength, provenance=loaded.provenance, max_megapixels=self._limits.megapixels
+            strength=result.wanted.strength, provenance=loaded.provenance, max_megapixels=self._limits.film_megapixels
         )
         remembering = Remembering(colorizer, loaded.turn, check)
         report = films.colorize_film(remembering, one.path, path, options, count)

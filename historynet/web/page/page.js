@@ -1,6 +1,7 @@
 /** The page: what is to be seen, and what is pressed. Names are only ever set as text. */
 
 import * as files from "./files.js";
+import * as film from "./film.js";
 import incoming from "./incoming.js";
 import { address, ask, listen, Lost, Refused } from "./server.js";
 import * as settings from "./settings.js";
@@ -68,9 +69,10 @@ function everywhere() {
   for (const item of items) {
     if (item === current) continue;
     item.settings = { ...current.settings, alternatives: 0, seed: 0 };
-    if (item.id && item.state !== "gone") files.colorize(item);
+    // Films take long: they wait for their button.
+    if (item.id && item.state !== "gone" && item.kind !== "film") files.colorize(item);
   }
-  say("All files get these settings.");
+  say("All pictures get these settings.");
 }
 
 function more() {
@@ -88,7 +90,7 @@ function choose(item, focus = false) {
   shelf.choose(item, focus);
   if (current === item) return;
   current = item;
-  film(false);
+  film.stop();
   settings.show(item.settings, item.kind === "film");
   stage.begin(item.width, item.height);
   display(item);
@@ -111,30 +113,13 @@ function colours(item) {
   return stage.put("after", from, `${item.name}, coloured${which}`);
 }
 
-function film(playing) {
-  const video = element("film");
-  element("play").setAttribute("aria-pressed", String(playing));
-  element("play").textContent = playing ? "Stop" : "Play the film";
-  video.hidden = !playing;
-  if (playing) {
-    video.src = address.download(current.result, 0);
-    video.setAttribute("aria-label", `${current.name}, coloured`);
-    video.play().catch(() => {});
-    video.focus();
-  } else if (video.hasAttribute("src")) {
-    video.pause();
-    video.removeAttribute("src");
-    video.load();
-  }
-}
-
 function remove(item) {
   const here = items.indexOf(item);
   files.remove(item);
   say(`${item.name} was removed.`);
   if (item === current) {
     current = null;
-    film(false);
+    film.stop();
     stage.begin(0, 0);
     if (items.length) choose(items[Math.min(here, items.length - 1)], true);
   }
@@ -145,7 +130,7 @@ function remove(item) {
 function removeAll() {
   [...items].forEach(files.remove);
   current = null;
-  film(false);
+  film.stop();
   stage.begin(0, 0);
   banner("");
   render();
@@ -221,7 +206,7 @@ function renderResult(item) {
   if (link) download.href = address.download(item.result, item.alternative);
   else download.removeAttribute("href");
   element("play").hidden = !(ready && item.kind === "film");
-  element("zoom").inert = !element("film").hidden;
+  element("zoom").inert = film.isPlaying();
   element("redo").disabled = !item.id || ["queued", "working", "gone"].includes(item.state);
   const lines = [...new Set([...item.notes, ...item.resultNotes])].map((text) => {
     const line = document.createElement("li");
@@ -306,13 +291,12 @@ function wire() {
   element("remove").addEventListener("click", () => remove(current));
   element("page-before").addEventListener("click", () => turn(-1));
   element("page-after").addEventListener("click", () => turn(1));
-  element("play").addEventListener("click", () => {
-    film(element("film").hidden);
+  film.start(() => {
+    if (film.isPlaying()) film.stop();
+    else film.play(current);
     renderCurrent();
-  });
-  element("film").addEventListener("error", () => {
-    if (!element("film").hasAttribute("src")) return;
-    film(false);
+  }, () => {
+    film.stop();
     renderCurrent();
     banner("This browser cannot play the film. Please download it.", "Close", () => banner(""));
   });
@@ -348,7 +332,8 @@ async function begin() {
   const { limits } = options;
   const fingers = matchMedia("(hover: none) and (pointer: coarse)").matches;
   element("empty-title").textContent = fingers ? "Photographs or a film" : "Drop photographs or a film here";
-  element("kept").textContent = `Your files are removed when you say so, and after ${limits.keep_minutes} minutes at most.`;
+  element("kept").textContent = `Files are removed when you say so, when you close this page, or `
+    + `${count(Math.round(limits.keep_minutes), "minute")} after their last use.`;
   element("limits").textContent = `JPEG, PNG, TIFF, HEIC, MP4 and many more: up to ${bytes(limits.bytes)}, `
     + `films up to ${count(Math.round(limits.film_seconds / 60), "minute")}.`;
   element("about").textContent = `HistoryNet ${options.version}. Colours are a network's guess. Nothing is loaded from `
