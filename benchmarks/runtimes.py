@@ -98,11 +98,10 @@ def _rates(model: str, precision: str, pictures: str, measured: int) -> Callable
     from historynet.colorizing.inputs import list_inputs
     from historynet.colorizing.results import name_results
     from historynet.commands.export import measure as measure_quality
-    from historynet.pictures import images
 
     colorizer = Colorizer(model, precision=precision)
     paths = list_inputs([Path(pictures)])[:measured]
-    quality = measure_quality(colorizer, [images.read_rgb(path) for path in paths])
+    quality = measure_quality(colorizer, paths)
     luminance = np.random.default_rng(0).random((BATCH_SIZE, *colorizer.size, 1), np.float32)
 
     def bare() -> None:
