@@ -101,10 +101,15 @@ def _work(jobs: Sequence[Job], workers: int, cluster: Cluster | None) -> Iterato
 
     def over_cluster(function: Callable[[Job], Result], ordered: Sequence[Job]) -> Iterator[Result]:
         of_machine = functools.partial(_versions, jobs[0].options.detector)
-        return spread_with_ray(lambda: function, ordered, cluster, jobs[0].work, of_machine)
+        return spread_with_ray(lambda: function, ordered, cluster, jobs[0].work, of_machine, _lost)
 
     elsewhere = over_cluster if cluster else None
     return over_films(collect, jobs, lambda job: (job.film.file_key, job.film.path), workers, elsewhere)
+
+
+def _lost(job: Job) -> Result:
+    """Of a film that ends each process: the others are done all the same."""
+    return Result(job.film, None, reason="ended each process that read it, perhaps for lack of memory")
 
 
 def _versions(detector: str) -> dict[str, str | None]:
