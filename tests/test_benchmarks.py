@@ -20,6 +20,7 @@ from historynet.pictures import images
         ("pipeline", ["--nothing"], "unrecognized arguments: --nothing"),
         ("runtimes", ["nowhere.keras", "nowhere"], "nowhere: "),
         ("colorizing", ["--nothing"], "unrecognized arguments: --nothing"),
+        ("cluster", ["--nothing"], "unrecognized arguments: --nothing"),
         ("borders", ["--gray", "nowhere"], "nowhere: "),
         ("bleeding", ["nowhere", "nowhere", "a=nowhere"], "nowhere: "),
         ("films", ["--film", "nowhere.mp4", "--model", "nowhere.keras"], "nowhere.keras: "),

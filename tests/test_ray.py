@@ -1,5 +1,6 @@
 """Work over two Ray nodes on this machine: the same files as without, also where a node is lost."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -13,7 +14,7 @@ from pathlib import Path
 import kept_pictures
 import painted
 import pytest
-from conftest import ROOT, run_here
+from conftest import ROOT, run_here, run_process
 
 from historynet.clusters import HERE, Cluster, spread_with_ray
 from historynet.errors import InputError
@@ -200,6 +201,13 @@ def test_objects_of_a_store_over_two_nodes(cluster, model, tmp_path, run):
     assert "0/000.jpg: has changed since" in err
     assert contents(tmp_path / "out") == contents(tmp_path / "alone")
     assert len((tmp_path / "report.csv").read_text().splitlines()) == 21
+
+
+def test_the_measurement_of_a_cluster_runs(tmp_path):
+    done = run_process("-m", "benchmarks.cluster", "--quick", "--json", tmp_path / "figures.json", cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+    figures = json.loads((tmp_path / "figures.json").read_text())
+    assert figures["two nodes, one killed"]["seconds"] > figures["plain"]["seconds"] > 0
 
 
 # Labels and parsing
