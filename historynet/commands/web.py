@@ -60,6 +60,13 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
         "--port", type=running.between(int, 0, 65535), default=_PORT, metavar="N", help="(default: %(default)s; 0: any)"
     )
     parser.add_argument(
+        "--name",
+        action="append",
+        default=[],
+        metavar="HOST",
+        help="a name that it is asked for by besides, as of a server before it that forwards requests; can be repeated",
+    )
+    parser.add_argument(
         "--model",
         action="append",
         default=[],
@@ -170,7 +177,8 @@ def _server(arguments: argparse.Namespace, folder: Path, listening: socket.socke
     print(running.one_line(f"models: {', '.join(model.title for model in found)}"), flush=True)
     limits = Limits(**{name: getattr(arguments, name) for name in _LIMITS})
     service = Service(folder, at_hand, limits)
-    hosts = _LOOPBACK if _is_loopback(arguments.host) else ()
+    # A name that is not known is another site's; where other machines come in, nobody knows by which.
+    hosts = [*_LOOPBACK, *map(str.lower, arguments.name)] if _is_loopback(arguments.host) else arguments.name
     application = app.make(service, f"historynet_{listening.getsockname()[1]}", hosts)
     return serving.make(application, service, _CONNECTIONS, arguments.debug)
 
