@@ -203,6 +203,19 @@ function apply(item, event) {
   hooks.changed(item);
 }
 
+let batch = null;       // since when files are under way, and how many were done then
+
+/** Seconds until all are done, by the pace of those that are; null while that says little, and with films. */
+export function secondsLeft() {
+  const busy = items.filter(shelf.isBusy);
+  const done = items.filter((item) => item.state === "done").length;
+  if (!busy.length) batch = null;
+  else batch ??= { since: performance.now(), done };
+  const made = batch ? done - batch.done : 0;
+  if (made < 2 || busy.some((item) => item.kind === "film")) return null;
+  return (performance.now() - batch.since) / 1000 / made * busy.length;
+}
+
 function tell(item) {
   const done = items.filter((one) => one.state === "done").length;
   const rest = items.length > 1 ? ` ${done} of ${items.length} files.` : "";
