@@ -4,6 +4,7 @@ import * as files from "./files.js";
 import * as film from "./film.js";
 import incoming from "./incoming.js";
 import { address, ask, listen, Lost, Refused } from "./server.js";
+import say from "./saying.js";
 import * as settings from "./settings.js";
 import * as shelf from "./shelf.js";
 import * as stage from "./stage.js";
@@ -18,10 +19,6 @@ const element = (id) => document.getElementById(id);
 let options = null;
 let current = null;
 let ended = false;
-
-function say(text) {
-  element("announcer").textContent = text;
-}
 
 function add(given) {
   if (!options || ended || !given.length) return;
@@ -314,7 +311,7 @@ function connected(state) {
 }
 
 async function begin() {
-  stage.start(() => {}, () => { if (current) display(current); });
+  stage.start(() => { if (current) display(current); });
   shelf.start(choose, remove);
   wire();
   render();
