@@ -4,10 +4,13 @@ import hashlib
 import importlib.util
 from pathlib import Path
 
+import keras
 import pytest
+from conftest import write_picture
 
 from historynet import clusters
 from historynet.clusters import HERE, Cluster, spread_with_ray
+from historynet.commands import colorize_cluster
 from historynet.errors import InputError
 
 
@@ -87,3 +90,19 @@ def test_without_ray_it_is_said(tmp_path):
         list(spread_with_ray(lambda: abs, [1], Cluster(HERE, 1), tmp_path, dict))
     # Nothing to be done needs none.
     assert list(spread_with_ray(lambda: abs, [], Cluster(HERE, 1), tmp_path, dict)) == []
+
+
+@pytest.mark.parametrize(("gpu", "there"), [("cpu", "cpu"), ("0", "0"), ("3", "0")])
+def test_processes_take_the_engine_that_is_taken_here(model, tmp_path, run, monkeypatch, gpu, there):
+    """Not the one that their machines take by default; and the one GPU that each is shown, whichever that is."""
+    told = []
+    monkeypatch.setattr(colorize_cluster, "colorize", lambda cluster, setup, *rest: told.append(setup))
+    write_picture(tmp_path / "in/a.jpg")
+    options = ("--pretrained", model, "--result-dir", tmp_path / "out", "--gpu-id", gpu, "--cluster", "auto")
+    code, _, _ = run("SOURCE_HistoryNet/colorization.py", tmp_path / "in", *options)
+    assert code == 0
+    assert [setup.engine for setup in told] == [(there, True, keras.backend.backend())]
+
+
+def test_what_computes_is_compared():
+    assert {"tensorflow", "jax", "jaxlib", "onnxruntime", "openvino"} <= clusters.library_versions().keys()

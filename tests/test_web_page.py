@@ -512,3 +512,60 @@ def test_nobody_else_was_asked_for_anything(browser, server):
     # Nothing went wrong in the page but what was to be refused, or was asked of a server that had ended.
     wrong = [entry["message"] for entry in browser.get_log("browser") if entry["level"] == "SEVERE"]
     assert [line for line in wrong if not re.search(r"status of 4|ERR_CONNECTION_REFUSED|ERR_\w+CHUNKED", line)] == []
+
+
+def said(person):
+    return person.find("announcer").get_attribute("textContent")
+
+
+def test_who_does_not_see_hears_what_is_refused(person, folder, tmp_path):
+    (tmp_path / "empty.jpg").touch()
+    person.send(tmp_path / "empty.jpg")
+    person.wait(lambda: said(person) == "empty.jpg: This file is empty.")
+    time.sleep(0.6)
+    person.send(folder / "large.tif", folder / CAMERA)
+    assert said(person) == "1 file added. large.tif: Larger than 2 MB."
+    person.wait(lambda: "camera.png is done." in said(person))
+    person.send(folder / "letter.txt")
+    person.wait(lambda: "letter.txt: " in said(person) and "picture" in said(person))
+
+
+ANSWERED = """
+const { fetch } = window;
+window.dropped = [];
+let orders = 0;
+window.fetch = async (address, more) => {
+  if (address.endsWith("/colorize")) return new Response(JSON.stringify({ result: `r${++orders}` }));
+  if (more.method === "DELETE" && address.includes("results/")) {
+    window.dropped.push(address);
+    return new Response(null, { status: 204 });
+  }
+  return fetch(address, more);
+};
+"""
+
+
+def test_what_was_wanted_before_is_not_made_any_more(person, folder):
+    person.do(ANSWERED)
+    person.send(folder / CAMERA)
+    person.wait(lambda: person.states() == ["In the queue"])
+    person.choose("format", "png")
+    person.wait(lambda: person.do("return window.dropped") == ["api/results/r1"])
+
+
+MISSED = """
+const { decode } = Image.prototype;
+window.failures = 0;
+Image.prototype.decode = function () {
+  if (window.failures++ < 2) return Promise.reject(new Error());
+  return decode.call(this);
+};
+"""
+
+
+def test_a_copy_that_does_not_come_is_asked_for_again(person, folder):
+    person.do(MISSED)
+    person.send(folder / CAMERA)
+    person.wait_done()
+    person.wait_both()
+    assert person.do("return window.failures") > 2

@@ -61,6 +61,13 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
         "--port", type=running.between(int, 0, 65535), default=_PORT, metavar="N", help="(default: %(default)s; 0: any)"
     )
     parser.add_argument(
+        "--name",
+        action="append",
+        default=[],
+        metavar="HOST",
+        help="a name that it is asked for by besides, as of a server before it that forwards requests; can be repeated",
+    )
+    parser.add_argument(
         "--model",
         action="append",
         default=[],
@@ -172,7 +179,8 @@ def _server(arguments: argparse.Namespace, folder: Path, listening: socket.socke
     _allow_files()
     limits = Limits(**{name: getattr(arguments, name) for name in _LIMITS})
     service = Service(folder, at_hand, limits)
-    application = app.make(service, f"historynet_{listening.getsockname()[1]}", _names(arguments.host))
+    hosts = _names(arguments.host, arguments.name)
+    application = app.make(service, f"historynet_{listening.getsockname()[1]}", hosts)
     return serving.make(application, service, _CONNECTIONS, arguments.debug)
 
 
@@ -185,9 +193,13 @@ def _allow_files() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
-def _names(host: str) -> tuple[str, ...]:
-    """Names by which the server may be asked for; none: any."""
-    return (*_LOOPBACK, host) if _is_loopback(host) else ()
+def _names(host: str, further: Sequence[str]) -> tuple[str, ...]:
+    """Names by which the server may be asked for; none: any.
+
+    A name that is not known is another site's; where other machines come in, nobody knows by which.
+    """
+    names = tuple(map(str.lower, further))
+    return (*_LOOPBACK, host, *names) if _is_loopback(host) else names
 
 
 def _is_loopback(host: str) -> bool:

@@ -5,6 +5,7 @@ import * as shelf from "./shelf.js";
 import { bytes, count } from "./words.js";
 
 const SENDING = 2;      // files at a time
+const ENDED = ["done", "failed", "cancelled"];
 
 export const items = [];
 
@@ -48,7 +49,10 @@ export function add(files) {
     else if (file.size > options.limits.bytes) refuse(item, `Larger than ${bytes(options.limits.bytes)}.`);
     else if (!file.size) refuse(item, "This file is empty.");
   }
-  hooks.said(files.length === 1 ? `${added[0].name} was added.` : `${count(files.length, "file")} were added.`);
+  const refused = added.filter((item) => item.state === "refused");
+  const taken = files.length - refused.length;
+  if (taken) hooks.said(files.length === 1 ? `${added[0].name} was added.` : `${count(taken, "file")} added.`);
+  refused.forEach(tell);
   sendNext();
   return added[0];
 }
@@ -56,6 +60,12 @@ export function add(files) {
 function refuse(item, why, state = "refused") {
   Object.assign(item, { state, error: why, left: null });
   hooks.changed(item);
+}
+
+/** The same for people who do not see it. */
+function refuseAloud(item, why, state) {
+  refuse(item, why, state);
+  tell(item);
 }
 
 const underway = () => items.filter((item) => item.sending);
@@ -106,8 +116,8 @@ async function patiently(item, state, act) {
 function trouble(item, error) {
   if (!items.includes(item)) return;
   if (error instanceof Refused && error.status === 403) hooks.ended();
-  else if (error instanceof Lost) refuse(item, error.message, "lost");
-  else if (error instanceof Refused) refuse(item, error.message, item.id && error.status === 404 ? "gone" : "refused");
+  else if (error instanceof Lost) refuseAloud(item, error.message, "lost");
+  else if (error instanceof Refused) refuseAloud(item, error.message, item.id && error.status === 404 ? "gone" : "refused");
   else throw error;
 }
 
@@ -138,12 +148,20 @@ export async function colorize(item) {
     const { result } = await patiently(item, "queued", act);
     // Settings that were changed meanwhile have their own answer.
     if (order !== item.order || !items.includes(item)) return;
+    stop(item, result);
     item.wanted = result;
     const event = item.events.get(result);
     if (event) apply(item, event);
   } catch (error) {
     if (order === item.order) trouble(item, error);
   }
+}
+
+/** What was wanted before is not made any more, so that nobody waits for it. */
+function stop(item, result) {
+  const last = item.wanted;
+  if (!last || last === result || ENDED.includes(item.events.get(last)?.state)) return;
+  ask("DELETE", `results/${last}`).catch(() => {});
 }
 
 /** An event of the server's. */
@@ -156,7 +174,7 @@ export function happened(event) {
     return;
   }
   if (event.state === "removed") {
-    refuse(item, "Removed from the server.", "gone");
+    refuseAloud(item, "Removed from the server.", "gone");
     return;
   }
   if (event.state === "uploaded" || !event.result) return;
@@ -201,6 +219,19 @@ function apply(item, event) {
   }
   if (state !== before && (state === "done" || state === "failed")) tell(item);
   hooks.changed(item);
+}
+
+let batch = null;       // since when files are under way, and how many were done then
+
+/** Seconds until all are done, by the pace of those that are; null while that says little, and with films. */
+export function secondsLeft() {
+  const busy = items.filter(shelf.isBusy);
+  const done = items.filter((item) => item.state === "done").length;
+  if (!busy.length) batch = null;
+  else batch ??= { since: performance.now(), done };
+  const made = batch ? done - batch.done : 0;
+  if (made < 2 || busy.some((item) => item.kind === "film")) return null;
+  return (performance.now() - batch.since) / 1000 / made * busy.length;
 }
 
 function tell(item) {

@@ -10,7 +10,7 @@ export const isPlaying = () => !video.hidden;
 function show(playing) {
   video.hidden = !playing;
   button.setAttribute("aria-pressed", String(playing));
-  button.textContent = playing ? "Stop" : "Play the film";
+  button.textContent = playing ? "Stop" : "Play";
 }
 
 export function play(item) {

@@ -4,25 +4,21 @@ import * as files from "./files.js";
 import * as film from "./film.js";
 import incoming from "./incoming.js";
 import { address, ask, listen, Lost, Refused } from "./server.js";
+import say from "./saying.js";
 import * as settings from "./settings.js";
 import * as shelf from "./shelf.js";
 import * as stage from "./stage.js";
-import { bytes, count, sentenceOf } from "./words.js";
+import { bytes, count, left, sentenceOf } from "./words.js";
 
 const SETTLED = 350;        // milliseconds without a change after which settings are sent
 const MOVED = 1500;         // the same, of a slider that may still be held
 const MORE = 4;             // colours to choose among, each time
-const BUSY = ["waiting", "sending", "reading", "patient", "queued", "working"];
 
 const { items } = files;
 const element = (id) => document.getElementById(id);
 let options = null;
 let current = null;
 let ended = false;
-
-function say(text) {
-  element("announcer").textContent = text;
-}
 
 function add(given) {
   if (!options || ended || !given.length) return;
@@ -165,13 +161,13 @@ function render() {
 
 function renderTotals() {
   const done = items.filter((item) => item.state === "done");
-  const busy = items.some((item) => BUSY.includes(item.state));
   const ready = items.filter((item) => item.result && item.state !== "gone");
-  element("count").textContent = items.length > 1 ? `${done.length} of ${items.length} done` : "";
-  element("all").hidden = items.length < 2 || !busy;
+  element("count").textContent = items.length > 1
+    ? [`${done.length} of ${items.length} done`, left(files.secondsLeft())].filter(Boolean).join(", ") : "";
+  element("all").hidden = items.length < 2 || !items.some(shelf.isBusy);
   element("all").max = items.length || 1;
   element("all").value = items.reduce((sum, item) => sum + (item.state === "working" ? item.part
-    : BUSY.includes(item.state) ? 0 : 1), 0);
+    : shelf.isBusy(item) ? 0 : 1), 0);
   const all = element("download-all");
   all.hidden = ready.length < 2;
   if (ready.length > 1) all.href = address.zip(ready.map((item) => item.result));
@@ -183,7 +179,7 @@ function renderCurrent() {
   const item = current;
   element("name").textContent = item.name;
   element("facts").textContent = shelf.facts(item);
-  const busy = BUSY.includes(item.state);
+  const busy = shelf.isBusy(item);
   element("waiting").hidden = !busy;
   if (busy) {
     element("waiting-text").textContent = shelf.sentence(item);
@@ -315,7 +311,7 @@ function connected(state) {
 }
 
 async function begin() {
-  stage.start(() => {}, () => { if (current) display(current); });
+  stage.start(() => { if (current) display(current); });
   shelf.start(choose, remove);
   wire();
   render();

@@ -65,6 +65,10 @@ export function facts(item) {
   return parts.join(" · ");
 }
 
+const BUSY = ["waiting", "sending", "reading", "patient", "queued", "working"];
+
+export const isBusy = (item) => BUSY.includes(item.state);
+
 export const isBad = (item) => ["refused", "failed", "lost", "gone"].includes(item.state);
 
 export function add(item) {

@@ -3,6 +3,7 @@
 const LARGEST = 8;      // zoom
 const STEP = 1.5;
 const PAN = 60;         // pixels of the screen, an arrow key
+const TRIES = 6;        // again, of a picture that does not come: after 1, 2, 4 ... seconds
 const SIDES = [512, 1024, 2048];
 
 const element = (id) => document.getElementById(id);
@@ -15,7 +16,6 @@ const view = { width: 0, height: 0, zoom: 1, x: 0, y: 0, split: 50 };
 const shown = { before: "", after: "" };    // addresses of what is in the two layers
 const wanted = { before: "", after: "" };
 let gliding = 0;
-let failed = () => {};
 let zoomed = () => {};
 
 /** The picture's rectangle in the stage, and the part of it that is seen. */
@@ -64,6 +64,10 @@ export function side() {
 export async function put(layer, address, alt) {
   if (wanted[layer] === address) return;
   wanted[layer] = address;
+  await load(layer, address, alt, 0);
+}
+
+async function load(layer, address, alt, missed) {
   const picture = new Image();
   picture.alt = alt;
   picture.draggable = false;
@@ -71,10 +75,14 @@ export async function put(layer, address, alt) {
   try {
     await picture.decode();
   } catch {
-    if (wanted[layer] === address) {
-      wanted[layer] = "";
-      failed(layer, address);
+    if (wanted[layer] !== address) return;
+    if (missed < TRIES) {
+      // Perhaps the server is busy.
+      setTimeout(() => { if (wanted[layer] === address) load(layer, address, alt, missed + 1); }, 1000 * 2 ** missed);
+      return;
     }
+    wanted[layer] = "";
+    update();
     return;
   }
   if (wanted[layer] !== address) return;
@@ -221,9 +229,8 @@ function onStageKey(event) {
   event.preventDefault();
 }
 
-/** Starts it; `onFailed(layer, address)` hears of previews that did not come, `onZoomed` when a larger one may help. */
-export function start(onFailed, onZoomed) {
-  failed = onFailed;
+/** Starts it; `onZoomed` hears when a larger preview may help. */
+export function start(onZoomed) {
   zoomed = onZoomed;
   stage.addEventListener("pointerdown", press);
   stage.addEventListener("pointermove", drag);
