@@ -94,7 +94,9 @@ def test_outputs_and_pictures_are_those_of_keras(files, suffix):
         np.testing.assert_allclose(theirs.predict(luminance)[name], output, atol=2e-6 * max(1, np.abs(output).max()))
     pictures = [rng.integers(0, 256, (rows, 60, 3), np.uint8) for rows in (40, 61, 90)]
     for one, other in zip(ours.many(pictures), theirs.many(pictures), strict=True):
-        assert np.abs(one.astype(int) - other.astype(int)).max() <= 1
+        # A level of ab, where rounding decides, is up to three of a colour.
+        difference = np.abs(one.astype(int) - other.astype(int))
+        assert difference.max() <= 3 and (difference > 0).mean() < 0.005
     assert theirs.size == ours.size and theirs.precision == "float32"
     assert len({ours.digest(), theirs.digest()}) == 2
 
@@ -107,7 +109,7 @@ def test_the_films_cnn_keeps_its_temperature_alternatives_and_confidence(tmp_pat
     export(str(tmp_path / "FilmCNN.keras"), tmp_path / "a.onnx", "default")
     ours, theirs = (Colorizer(tmp_path / name, decoding={"temperature": 0.3}) for name in ("FilmCNN.keras", "a.onnx"))
     gray = np.random.default_rng(2).integers(0, 256, (40, 50), np.uint8)
-    assert np.abs(ours(gray).astype(int) - theirs(gray)).max() <= 1
+    assert np.abs(ours(gray).astype(int) - theirs(gray)).max() <= 3
     np.testing.assert_allclose(theirs.confidence(gray), ours.confidence(gray), atol=1e-5)
     assert len(theirs.alternatives(gray, 2)) == 2
     with pytest.raises(InputError, match="there is no 'heat'"):
