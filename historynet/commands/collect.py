@@ -111,7 +111,8 @@ def _work(jobs: Sequence[Job], workers: int, cluster: Cluster | None) -> Iterato
         done = spread(collect, ordered, workers)
         if cluster:
             of_machine = functools.partial(_versions, jobs[0].options.detector)
-            done = spread_with_ray(lambda: collect, ordered, cluster, jobs[0].work, of_machine)
+            over = spread_with_ray(lambda: collect, ordered, cluster, jobs[0].work, of_machine)
+            done = (result for _, result in over)
         for result in done:
             bar.update(1)
             yield result
