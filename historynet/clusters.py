@@ -101,8 +101,8 @@ def spread_with_ray(
     versions: Callable[[], Mapping[str, Any]],
     lost: Callable[[Item], Result] | None = None,
     again: Callable[[Item], Item] | None = None,
-) -> Iterator[Result]:
-    """Yields the result for each item in the items' order, which the machines of a Ray cluster work on.
+) -> Iterator[tuple[int, Result]]:
+    """Yields (place, result) of each item as it is finished by one of the machines of a Ray cluster.
 
     Ray Data hands out the items and brings the results back, a few at a time; what they make lies in a folder that all
     machines see under one path. An item whose process or machine is lost is done again, so doing it twice must do no
@@ -132,16 +132,17 @@ def spread_with_ray(
         look = _Look(str(Path.cwd()), folder, probe, versions, dict(versions()))
         _compare_machines(ray, look)
         context = ray.data.DataContext.get_current()
-        context.execution_options.preserve_order = True
+        # In order, all would wait for what a lost machine had begun.
+        context.execution_options.preserve_order = False
         context.enable_progress_bars = False
         for row in _rows(ray, begin, items, cluster, look, again):
-            number, result, error = pickle.loads(row["result"])
+            place, is_lost, result, error = pickle.loads(row["result"])
             if error is not None:
                 raise error
-            if number is None:
-                yield result
+            if not is_lost:
+                yield place, result
             elif lost is not None:
-                yield lost(items[number])
+                yield place, lost(items[place])
             else:
                 raise InputError(
                     f"--cluster: {_TRIES} processes were ended by their systems with the same work, perhaps for "
@@ -222,11 +223,11 @@ class _Process:
             self._work = self._work or self._start()
             tries, item = ray.get(self._tries.begin.remote(number)), pickle.loads(row["item"])
             if tries > _TRIES:
-                answer = number, None, None
+                answer = number, True, None, None
             else:
-                answer = None, self._work(item if tries == 1 else self._again(item)), None
+                answer = number, False, self._work(item if tries == 1 else self._again(item)), None
         except HistoryNetError as error:
-            answer = None, None, error
+            answer = number, False, None, error
         return {"result": pickle.dumps(answer)}
 
     def _start(self) -> Callable[[Any], Any]:

@@ -119,14 +119,14 @@ class Masks:
         self,
         workers: int = 1,
         progress: Callable[[int], object] = lambda count: None,
-        over: Callable[[Sequence[Shard]], Iterable[list[str]]] | None = None,
+        over: Callable[[Sequence[Shard]], Iterable[tuple[int, list[str]]]] | None = None,
     ) -> bool:
         """Makes what is not there yet; False if all of it was.
 
         Args:
             workers: processes at the same time.
             progress: called with the number of pictures that are just done.
-            over: does shards elsewhere, and says why pictures were left out; None: they are done here.
+            over: does shards elsewhere, and says of each place why pictures were left out; None: they are done here.
 
         Raises:
             InputError: if the parser cannot be used, or something not be written.
@@ -150,11 +150,15 @@ class Masks:
                 progress(len(shard.pictures))
             else:
                 missing.append(shard)
-        if over is None and min(workers, len(missing)) <= 1:
+        if over:
+            for place, left_out in over(missing):
+                self.left_out += left_out
+                progress(len(missing[place].pictures))
+        elif min(workers, len(missing)) <= 1:
             for shard in missing:
                 self.left_out += parse_shard(shard, progress)
         else:
-            for left_out in over(missing) if over else spread(parse_shard, missing, workers):
+            for left_out in spread(parse_shard, missing, workers):
                 self.left_out += left_out
         self._join(shards, kept)
         shards.end()

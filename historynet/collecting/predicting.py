@@ -198,13 +198,13 @@ class Rest:
     def make(
         self,
         progress: Callable[[int], object] = lambda count: None,
-        over: Callable[[Sequence[Shard]], Iterable[list[str]]] | None = None,
+        over: Callable[[Sequence[Shard]], Iterable[tuple[int, list[str]]]] | None = None,
     ) -> bool:
         """Labels what is not labelled yet, then joins the shards; False if all of it was there.
 
         Args:
             progress: called with the number of pictures that are just done.
-            over: does shards elsewhere, and says in their order why pictures were left out; None: they are done here.
+            over: does shards elsewhere, and says of each place why pictures were left out; None: they are done here.
 
         Raises:
             InputError: if something cannot be written.
@@ -225,9 +225,9 @@ class Rest:
             for shard in missing:
                 self.left_out += label_shard(shard, progress)
         else:
-            for shard, left_out in zip(missing, over(missing), strict=True):
+            for place, left_out in over(missing):
                 self.left_out += left_out
-                progress(len(shard.pictures))
+                progress(len(missing[place].pictures))
         self._join(shards.paths())
         shards.end()
         return True

@@ -101,7 +101,8 @@ def _work(jobs: Sequence[Job], workers: int, cluster: Cluster | None) -> Iterato
 
     def over_cluster(function: Callable[[Job], Result], ordered: Sequence[Job]) -> Iterator[Result]:
         of_machine = functools.partial(_versions, jobs[0].options.detector)
-        return spread_with_ray(lambda: function, ordered, cluster, jobs[0].work, of_machine, _lost)
+        over = spread_with_ray(lambda: function, ordered, cluster, jobs[0].work, of_machine, _lost)
+        return (result for _, result in over)
 
     elsewhere = over_cluster if cluster else None
     return over_films(collect, jobs, lambda job: (job.film.file_key, job.film.path), workers, elsewhere)

@@ -60,18 +60,24 @@ def colorize(
     over = functools.partial(
         spread_with_ray, setup.begin, cluster=cluster, folder=folder, versions=versions, again=Piece.again
     )
-    broken = []
+    broken: list[Piece] = []
+    made: dict[int, Report] = {}
+    added = 0
     try:
-        for piece, made in zip(pieces, over(pieces, lost=_none), strict=True):
-            if made is None:
-                broken += piece.singly()
-                continue
-            report.add(made)
-            progress(len(piece.files))
-        for made in over(broken, lost=Piece.lost):
-            report.add(made)
+        for place, one in over(pieces, lost=_none):
+            made[place] = one or Report()
+            broken += [] if one else pieces[place].singly()
+            progress(len(pieces[place].files) if one else 0)
+            while added in made:
+                report.add(made.pop(added))
+                added += 1
+        for _, one in over(broken, lost=Piece.lost):
+            report.add(one)
             progress(1)
     finally:
+        # Of a run that was stopped, what waited for others.
+        for place in sorted(made):
+            report.add(made[place])
         report.note_nearly_gray()
 
 
