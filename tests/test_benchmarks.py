@@ -21,6 +21,7 @@ from historynet.pictures import images
         ("runtimes", ["nowhere.keras", "nowhere"], "nowhere: "),
         ("colorizing", ["--nothing"], "unrecognized arguments: --nothing"),
         ("cluster", ["--nothing"], "unrecognized arguments: --nothing"),
+        ("collecting", ["--nothing"], "unrecognized arguments: --nothing"),
         ("borders", ["--gray", "nowhere"], "nowhere: "),
         ("bleeding", ["nowhere", "nowhere", "a=nowhere"], "nowhere: "),
         ("films", ["--film", "nowhere.mp4", "--model", "nowhere.keras"], "nowhere.keras: "),
