@@ -106,7 +106,7 @@ async function patiently(item, state, act) {
 function trouble(item, error) {
   if (!items.includes(item)) return;
   if (error instanceof Refused && error.status === 403) hooks.ended();
-  else if (error instanceof Lost) refuse(item, error.message, "lost");
+  else if (error instanceof Lost || error.status === 502 || error.status === 504) refuse(item, error.message, "lost");
   else if (error instanceof Refused) refuse(item, error.message, item.id && error.status === 404 ? "gone" : "refused");
   else throw error;
 }
