@@ -22,6 +22,7 @@ from historynet.pictures import images
         ("colorizing", ["--nothing"], "unrecognized arguments: --nothing"),
         ("cluster", ["--nothing"], "unrecognized arguments: --nothing"),
         ("collecting", ["--nothing"], "unrecognized arguments: --nothing"),
+        ("web_load", ["--nothing"], "unrecognized arguments: --nothing"),
         ("borders", ["--gray", "nowhere"], "nowhere: "),
         ("bleeding", ["nowhere", "nowhere", "a=nowhere"], "nowhere: "),
         ("films", ["--film", "nowhere.mp4", "--model", "nowhere.keras"], "nowhere.keras: "),

@@ -12,6 +12,7 @@ import { bytes, count, left, sentenceOf } from "./words.js";
 
 const SETTLED = 350;        // milliseconds without a change after which settings are sent
 const MOVED = 1500;         // the same, of a slider that may still be held
+const PREVIEW = 768;        // pixels of the long side, while a slider moves
 const MORE = 4;             // colours to choose among, each time
 
 const { items } = files;
@@ -104,7 +105,7 @@ function display(item) {
 function colours(item) {
   const side = stage.side();
   const which = item.alternative ? `, other colours ${item.alternative}` : "";
-  const from = item.moved ? address.preview(item.result, side, item.page, item.settings)
+  const from = item.moved ? address.preview(item.result, Math.min(side, PREVIEW), item.page, item.settings)
     : address.after(item.result, side, item.page, item.alternative);
   return stage.put("after", from, `${item.name}, coloured${which}`);
 }

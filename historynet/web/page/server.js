@@ -22,7 +22,9 @@ const WORDS = {
   413: "This file is too large.",
   415: "This is not a picture or film that can be read.",
   429: "There are too many files in this session.",
+  502: "The server cannot be reached.",
   503: "The server is busy.",
+  504: "The server does not answer.",
 };
 
 function refusal(status, text, retryAfter) {
