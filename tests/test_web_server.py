@@ -493,7 +493,8 @@ def start(tmp_path, *options):
 def test_the_command_serves_and_ends_cleanly(model, tmp_path):
     (tmp_path / "historynet-web-left").mkdir()
     (tmp_path / "historynet-web-left/picture.jpg").write_bytes(b"x")
-    process, lines = start(tmp_path, "--port", 0, "--model", model, "--gpu-id", "cpu")
+    options = ("--port", 0, "--model", model, "--gpu-id", "cpu", "--name", "Photos.example")
+    process, lines = start(tmp_path, *options)
     address = lines[-1].split()[1]
     assert address.startswith("http://127.0.0.1:") and "on this machine" in lines[-1]
     # What a killed server has left is gone; its own folder is for nobody else.
@@ -501,6 +502,8 @@ def test_the_command_serves_and_ends_cleanly(model, tmp_path):
     assert folder.name != "historynet-web-left" and folder.stat().st_mode & 0o777 == 0o700
     browser = Browser(address.rstrip("/"), None)
     one = browser.give(picture(tmp_path))
+    found = [browser.client.get("/", headers={"Host": host}).status_code for host in ("photos.example", "evil.example")]
+    assert found == [200, 403]
     with browser.events() as events:
         next(events)
         port = address.rstrip("/").rsplit(":", 1)[1]

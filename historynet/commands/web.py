@@ -61,6 +61,13 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
         "--port", type=running.between(int, 0, 65535), default=_PORT, metavar="N", help="(default: %(default)s; 0: any)"
     )
     parser.add_argument(
+        "--name",
+        action="append",
+        default=[],
+        metavar="HOST",
+        help="a name that it is asked for by besides, as of a server before it that forwards requests; can be repeated",
+    )
+    parser.add_argument(
         "--model",
         action="append",
         default=[],
@@ -172,7 +179,7 @@ def _server(arguments: argparse.Namespace, folder: Path, listening: socket.socke
     _allow_files()
     limits = Limits(**{name: getattr(arguments, name) for name in _LIMITS})
     service = Service(folder, at_hand, limits)
-    application = app.make(service, f"historynet_{listening.getsockname()[1]}", _names(arguments.host))
+    application = app.make(service, f"historynet_{listening.getsockname()[1]}", _names(arguments.host, arguments.name))
     return serving.make(application, service, _CONNECTIONS, arguments.debug)
 
 
@@ -185,9 +192,12 @@ def _allow_files() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
-def _names(host: str) -> tuple[str, ...]:
-    """Names by which the server may be asked for; none: any."""
-    return (*_LOOPBACK, host) if _is_loopback(host) else ()
+def _names(host: str, others: Sequence[str]) -> tuple[str, ...]:
+    """Names by which the server may be asked for; none: any, since nobody knows by which other machines come in."""
+    if not others and not _is_loopback(host):
+        return ()
+    # By its own names this machine asks whether all is well.
+    return (*_LOOPBACK, *([host] if _is_loopback(host) else []), *map(str.lower, others))
 
 
 def _is_loopback(host: str) -> bool:
