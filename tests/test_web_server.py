@@ -1,6 +1,7 @@
 """The page's server: results as the command's, the network asked once, sessions, the line, limits."""
 
 import asyncio
+import importlib.util
 import io
 import os
 import signal
@@ -21,6 +22,8 @@ from test_films import make_film
 pytest.importorskip("fastapi", reason="the extra 'web' is not installed")
 
 from historynet.colorizing.colorizer import Colorizer
+from historynet.commands import web
+from historynet.errors import InputError
 from historynet.systems import loading
 from historynet.systems.film_cnn.architecture import Architecture
 from historynet.systems.film_cnn.network import build_network
@@ -533,3 +536,12 @@ def test_the_command_says_who_can_come(model, tmp_path):
     ):
         process, lines = start(tmp_path, "--port", 0, *options)
         assert process.wait(60) == 2 and words in lines[-1] and "Traceback" not in "".join(lines)
+
+
+def test_what_is_not_installed_is_named(monkeypatch):
+    find = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name, *more: None if name == "uvicorn" else find(name, *more)
+    )
+    with pytest.raises(InputError, match=r"uvicorn: not installed; pip install '\.\[web\]'"):
+        web._check_installed()

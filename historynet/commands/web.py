@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import importlib.util
 import ipaddress
 import resource
 import shutil
@@ -10,12 +11,16 @@ import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from historynet import backend, errors, files, settings
 from historynet.commands import running
 from historynet.errors import InputError
 from historynet.training.stopping import Stop
 from historynet.web.limits import Limits
+
+if TYPE_CHECKING:
+    from historynet.web import serving
 
 _PORT = 7860
 
@@ -40,11 +45,10 @@ def _main(argv: Sequence[str]) -> int:
     arguments = _parse(argv)
     listening = _listen(arguments.host, arguments.port)
     with listening:
-        with _needed():
-            import uvicorn
+        _check_installed()
         print(backend.start(arguments.gpu_id, engine=arguments.backend), flush=True)
         with backend.quiet(), _folder() as folder, Stop() as stop:
-            server = _server(arguments, folder, listening, uvicorn)
+            server = _server(arguments, folder, listening)
             _greet(arguments.host, listening)
             # It has handlers of its own, and hands the signal on when all is removed.
             with stop.at_once(_ENDED):
@@ -128,17 +132,16 @@ def _listen(host: str, port: int) -> socket.socket:
     return listening
 
 
-@contextlib.contextmanager
-def _needed() -> Iterator[None]:
-    """Within it the libraries of the extra are imported.
+def _check_installed() -> None:
+    """Sees that the libraries of the extra are there, before an engine is started.
 
     Raises:
-        InputError: if they are not installed.
+        InputError: if they are not.
     """
-    try:
-        yield
-    except ModuleNotFoundError as error:
-        raise InputError(f"{error}: pip install '.[web]' in the project's folder brings what the page needs") from error
+    missing = [name for name in ("fastapi", "uvicorn") if importlib.util.find_spec(name) is None]
+    if missing:
+        needed = "pip install '.[web]' in the project's folder brings what the page needs"
+        raise InputError(f"{' and '.join(missing)}: not installed; {needed}")
 
 
 @contextlib.contextmanager
@@ -161,7 +164,12 @@ def _locked(folder: Path) -> contextlib.AbstractContextManager[None]:
     return files.lock(folder, "another server uses it")
 
 
-def _server(arguments: argparse.Namespace, folder: Path, listening: socket.socket, uvicorn):
+def _server(arguments: argparse.Namespace, folder: Path, listening: socket.socket) -> "serving.Server":
+    """The server with its models loaded, ready to run.
+
+    Raises:
+        InputError: if a model will not do.
+    """
     from PIL import Image
 
     from historynet.web import app, models, serving
