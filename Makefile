@@ -16,7 +16,7 @@ help:
 	@echo "make test         run the tests but for the following (a quarter of an hour on two cores, 8 GB of memory)"
 	@echo "make test-engines compute the same with TensorFlow and with JAX (some minutes)"
 	@echo "make test-jax     run the tests of losses, updates and devices on JAX (many minutes)"
-	@echo "make test-ray     spread work over two Ray nodes on this machine (some minutes; pip install -e '.[mhmd-ray]')"
+	@echo "make test-ray     spread work over two Ray nodes on this machine (some minutes; pip install -e '.[mhmd,cluster]')"
 	@echo "make test-browser press what people press in the page (minutes; pip install selenium, apt install chromium-driver)"
 	@echo "make test-golden  compare networks of full size with the released program (some minutes, 10 GB)"
 	@echo "make test-formats read a generated matrix of files of all formats, depths, layouts and profiles (a minute)"

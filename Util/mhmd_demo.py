@@ -23,6 +23,7 @@ try:
     from historynet.collecting import answers, film_list, final, manifest, rows, selecting
     from historynet.collecting.film_list import Film
     from historynet.commands import running
+    from historynet.errors import InputError
     from historynet.experiments.processes import run_script
     from historynet.pictures import color, images
 except ModuleNotFoundError as error:
@@ -69,6 +70,7 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     running.add_backend(parser)
     arguments = parser.parse_args(argv)
+    _check(arguments.films)
     # The programs, which are processes of their own, take it from the environment.
     backend.choose(arguments.backend)
     start = time.monotonic()
@@ -97,6 +99,15 @@ def main(argv: Sequence[str]) -> int:
     )
     print(f"\nthe data set is in {DATA}; all of it took {time.monotonic() - start:.0f} seconds")
     return code
+
+
+def _check(films: Sequence[Path]) -> None:
+    """Sees that further films are there, and not where this makes room for its own."""
+    for film in films:
+        if not film.is_file():
+            raise InputError(f"{film}: no such film")
+        if any(film.resolve().is_relative_to(folder.resolve()) for folder in (DATA, MODEL, RESULT)):
+            raise InputError(f"{film}: lies in a folder that is removed before the films are made; move it elsewhere")
 
 
 def make_films(folder: Path, more: Sequence[Path]) -> Path:

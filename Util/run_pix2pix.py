@@ -9,10 +9,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 try:
-    from historynet import errors, settings
-    from historynet.commands import running
+    from historynet.commands import experiments, running
     from historynet.comparing.metrics import CONVENTIONS
-    from historynet.experiments import pix2pix, trainings
+    from historynet.experiments import pix2pix
 except ModuleNotFoundError as error:
     print(f"error: {error}: `make setup`, then `. .venv/bin/activate` (README.md, Try it)", file=sys.stderr)
     sys.exit(2)
@@ -22,15 +21,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 def main(argv: Sequence[str]) -> int:
     """The command line; its exit code."""
-    parser = settings.Parser(
-        description=__doc__.splitlines()[0],
-        epilog="All other options are those of the trainer, the same for each: SOURCE_Pix2Pix/Pix2Pix.py --help "
-        "explains them.",
-        allow_abbrev=False,
-    )
-    parser.add_argument(
-        "--out", type=Path, default=ROOT / "RESULT/pix2pix", metavar="DIR", help="for everything (%(default)s)"
-    )
+    parser = experiments.make_parser(__doc__.splitlines()[0], "SOURCE_Pix2Pix/Pix2Pix.py", ROOT / "RESULT/pix2pix")
     parser.add_argument(
         "--experiments",
         type=int,
@@ -40,22 +31,16 @@ def main(argv: Sequence[str]) -> int:
         metavar="N",
         help="which ones, of 1 to 8 (all)",
     )
-    parser.add_argument(
-        "--rows", type=running.between(int, 1, 100), default=6, help="test pictures in the figure (%(default)s)"
-    )
-    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     arguments, options = parser.parse_known_args(argv)
     out = arguments.out.absolute()
     runs = pix2pix.plan(ROOT, out, sorted(set(arguments.experiments)), options)
     print(pix2pix.measure_plan(runs, out), flush=True)
-    codes = []
-    for run in runs.values():
-        codes.append(trainings.execute(run, ["--format", "png"]))
-        if codes[-1] not in (errors.DONE, errors.SKIPPED):
-            return codes[-1]
+    code, done = experiments.execute(runs.values(), ["--format", "png"])
+    if not done:
+        return code
     print(f"\n{pix2pix.report(runs, out / 'report', CONVENTIONS['exact'], arguments.rows)}")
     print(f"\nwritten: {out / 'report/report.md'}")
-    return max(codes)
+    return code
 
 
 if __name__ == "__main__":

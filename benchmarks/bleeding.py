@@ -68,9 +68,10 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     arguments = parser.parse_args(argv)
     named = compare.named_folders(arguments.results, told="LABEL=DIR names a folder of results")
-    print("| results | near edges | elsewhere | near / elsewhere | pictures |\n|---|---:|---:|---:|---:|")
     for label, folder in ({"gray": None} | named).items():
         near, elsewhere, count = measure(arguments.originals, arguments.parsing, folder)
+        if folder is None:
+            print("| results | near edges | elsewhere | near / elsewhere | pictures |\n|---|---:|---:|---:|---:|")
         print(f"| {label} | {near:.2f} | {elsewhere:.2f} | {near / elsewhere:.3f} | {count} |", flush=True)
     return errors.DONE
 

@@ -34,10 +34,9 @@ _TRIES = 3
 _CORES = 4
 """Of a machine's processor for each process with an engine: more of them together do less than several by four."""
 
-
 _LIBRARIES = (
     *("numpy", "opencv-python-headless", "pillow", "imagecodecs", "tifffile", "pillow-heif", "scikit-image"),
-    *("keras", "tensorflow", "jax", "onnxruntime"),
+    *("keras", "tensorflow", "jax", "jaxlib", "onnxruntime", "openvino"),
 )
 
 
@@ -67,6 +66,11 @@ class Cluster:
             raise InputError(
                 f"--cluster {self.address}: takes HOST:PORT or auto; files and folders stand before it, or behind --"
             )
+
+    @property
+    def gpu_id(self) -> str:
+        """For `backend.start` in one of its processes: Ray shows each one GPU, which is its first."""
+        return "0" if self.gpu else "cpu"
 
 
 def library_versions() -> dict[str, str | None]:
@@ -161,7 +165,7 @@ def _rows(
     rows = [{"number": number, "item": pickle.dumps(item)} for number, item in enumerate(items)]
     # Of many, Ray Data would make blocks itself, and hand out one item where another is waited for.
     pool = ray.data.ActorPoolStrategy(min_size=1, max_size=len(rows), max_tasks_in_flight_per_actor=2)
-    arguments = (begin, again or _same, look, tries, needs["num_cpus"])
+    arguments = (begin, again or (lambda item: item), look, tries, needs["num_cpus"])
     done = ray.data.from_items(rows, override_num_blocks=len(rows)).map(
         _Process, fn_constructor_args=arguments, compute=pool, **needs
     )
@@ -180,10 +184,6 @@ def _needs(ray: Any, cluster: Cluster) -> dict[str, int]:
     if gpus:
         return {"num_gpus": 1, "num_cpus": max(1, min(int(one["CPU"] // one["GPU"]) for one in gpus))}
     return {"num_cpus": min(_CORES, *(int(machine["CPU"]) for machine in machines))}
-
-
-def _same(item: Any) -> Any:
-    return item
 
 
 class _Tries:
@@ -343,6 +343,5 @@ def _compare_machines(ray: Any, look: _Look) -> None:
     nodes = [node["NodeID"] for node in ray.nodes() if node["Alive"]]
     answers = [remote.options(scheduling_strategy=strategy(node, soft=False)).remote(look) for node in nodes]
     with translated(ray.exceptions.RayError, lambda error: InputError(f"--cluster: a machine fails ({reason(error)})")):
-        found = ray.get(answers)
-    for one in found:
-        look.refuse(one)
+        for one in ray.get(answers):
+            look.refuse(one)

@@ -8,7 +8,7 @@ from conftest import ROOT
 
 from historynet import settings
 from historynet.collecting import choosing
-from historynet.collecting.candidates import Candidate
+from historynet.collecting.candidates import NO_SHOT, Candidate
 from historynet.collecting.choosing import Chosen, Funnel, Hashes, judge
 from historynet.collecting.film_list import Film
 from historynet.collecting.settings import CHOOSE, MHMDSettings
@@ -173,4 +173,4 @@ def test_what_is_odd_about_a_film_is_said():
     assert remarks(gray=91, kept=9) == ["91 of 100 candidates are gray; a black-and-white film?"]
     assert remarks(nobody=99, kept=1) == []
     assert remarks(nobody=199, kept=1) == ["1 of 200 candidates are kept"]
-    assert remarks() == ["0 of 0 candidates are kept"]
+    assert remarks() == [NO_SHOT]

@@ -1,8 +1,11 @@
 """What the documents name is there."""
 
 import re
+import tomllib
 
 from conftest import ROOT
+
+from historynet.runtimes import RUNTIMES
 
 
 def test_the_tests_that_hold_hard_inputs_are_there():
@@ -13,3 +16,15 @@ def test_the_tests_that_hold_hard_inputs_are_there():
     for file, name in named:
         tests = re.findall(r"^def test_(\w+)", (ROOT / f"tests/test_{file}.py").read_text(encoding="utf-8"), re.M)
         assert sum(test.startswith(name) for test in tests) == 1 or name in tests, (file, name)
+
+
+def test_the_extras_that_messages_and_documents_name_are_there():
+    """Pip installs nothing for one that is not, with a warning alone."""
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
+    pages = [ROOT / "README.md", ROOT / "Makefile", *(ROOT / "docs").glob("*.md")]
+    named = {extra for *_, extra in RUNTIMES.values()}
+    for path in (*pages, *(ROOT / "historynet").rglob("*.py"), *(ROOT / "benchmarks").glob("*.py")):
+        for several in re.findall(r"pip install (?:-e )?'\.\[([a-z,-]+)\]'", path.read_text(encoding="utf-8")):
+            named |= set(several.split(","))
+    assert {"cluster", "export", "mhmd", "web"} <= named
+    assert named <= extras.keys()

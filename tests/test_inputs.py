@@ -3,7 +3,7 @@
 import pytest
 from conftest import write_picture
 
-from historynet.colorizing.inputs import PassedOver, list_inputs
+from historynet.colorizing.inputs import PassedOver, list_inputs, read_list
 from historynet.errors import InputError
 
 COLORIZE = "SOURCE_HistoryNet/colorization.py"
@@ -108,3 +108,26 @@ def test_the_command_says_it(folder, model, run, tmp_path):
     assert "1 colorized" in out
     assert f"note: {folder}: 2 files of other kinds passed over: 1 .dpx, 1 .xcf\n" in err
     assert f"note: {folder}: 1 subfolder not entered (--recursive)\n" in err
+
+
+def test_a_list_is_read_whatever_editor_wrote_it(tmp_path):
+    path = tmp_path / "list.txt"
+    path.write_bytes(b"\xef\xbb\xbfa.jpg\r\n\r\nb c.jpg\r\n")
+    assert read_list(path) == ["a.jpg", "b c.jpg"]
+    for content in (b"", b"\n\n", b"a.jpg\nb\0c.jpg\n", "a.jpg\n".encode("utf-16")):
+        path.write_bytes(content)
+        with pytest.raises(InputError, match="list.txt: no list of files"):
+            read_list(path)
+
+
+def test_a_list_of_urls_needs_a_url_of_results(tmp_path, run):
+    (tmp_path / "list.txt").write_text("s3://bucket/a.jpg\n")
+    code, _, err = run(COLORIZE, "--list", tmp_path / "list.txt", "--result-dir", tmp_path / "out")
+    assert code == 2
+    assert "s3://bucket/a.jpg: of objects the results are objects" in err
+
+
+def test_a_name_that_cannot_be_is_taken_of_a_list(tmp_path):
+    """Reading it says why."""
+    long = tmp_path / f"{'n' * 300}.jpg"
+    assert list_inputs([], listed=[long]) == [long]

@@ -114,6 +114,17 @@ def test_voc_is_divided_by_its_own_list(voc, tmp_path, run):
             np.testing.assert_array_equal(color.network_lab(small, (128, 128)), color.network_lab(original, (128, 128)))
 
 
+def test_voc_as_other_systems_copy_it(voc, tmp_path, run):
+    whole, out = tmp_path / "whole", tmp_path / "out"
+    assert run(VOC, voc, "--out", whole)[0] == 0
+    for name in ("2007_000001", "2007_000002"):
+        (voc / f"JPEGImages/{name}.jpg").rename(voc / f"JPEGImages/{name}.JPG")
+    listed = voc / "ImageSets/Segmentation/val.txt"
+    listed.write_bytes(b"\xef\xbb\xbf" + listed.read_bytes().replace(b"\n", b"\r\n"))
+    assert run(VOC, voc, "--out", out)[0] == 0
+    assert contents(out) == contents(whole)
+
+
 def test_voc_that_was_stopped_goes_on_to_the_same_files(voc, tmp_path, run):
     whole, out = tmp_path / "whole", tmp_path / "out"
     assert run(VOC, voc, "--out", whole)[0] == run(VOC, voc, "--out", out)[0] == 0

@@ -1,14 +1,20 @@
 """Work over two Ray nodes on this machine: the same files as without, also where a node is lost."""
 
+import json
 import os
+import shutil
+import subprocess
+import sys
 import threading
 import time
 import uuid
 from functools import partial
 from pathlib import Path
 
+import kept_pictures
+import painted
 import pytest
-from conftest import ROOT, run_here
+from conftest import ROOT, run_here, run_process
 
 from historynet.clusters import HERE, Cluster, spread_with_ray
 from historynet.errors import InputError
@@ -17,11 +23,16 @@ pytestmark = pytest.mark.ray
 ray = pytest.importorskip("ray", reason="Ray is not installed: pip install -e '.[mhmd,cluster]'")
 pytest.importorskip("ray.data", reason="Ray is installed without its data: pip install -e '.[mhmd,cluster]'")
 
+from conftest import write_picture
+from test_distant import contents
 from test_whole_way import demo, films
+
+from historynet.collecting import parsing, predicting
 
 __all__ = ["demo", "films"]
 
 TIMES = "timing.json"
+COLORIZE = "SOURCE_HistoryNet/colorization.py"
 
 
 @pytest.fixture
@@ -129,3 +140,126 @@ def test_what_ends_each_process_is_found(tmp_path, monkeypatch):
     assert len(list(tmp_path.glob("7-*"))) == 3
     with pytest.raises(InputError, match="3 processes were ended"):
         list(spread_with_ray(lambda: work, [7], over, tmp_path, partial(versions, "all")))
+
+
+# Pictures
+
+
+def lose_when(cluster, seen):
+    """Loses the second node as soon as a function says so; the thread that waits for it."""
+    lost = next(iter(cluster.worker_nodes))
+
+    def lose():
+        while not seen():
+            time.sleep(0.1)
+        cluster.remove_node(lost, allow_graceful=False)
+
+    thread = threading.Thread(target=lose, daemon=True)
+    thread.start()
+    return thread
+
+
+def test_pictures_over_two_nodes_one_of_which_is_lost(cluster, model, tmp_path, run, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for number in range(160):
+        write_picture(tmp_path / f"in/{number % 3}/{number:03}.jpg", seed=number)
+    Path("in/1/040.jpg").write_bytes(b"broken")
+    options = ("in", "--recursive", "--pretrained", model, "--no-provenance", "--result-dir")
+    assert run(COLORIZE, *options, "alone", "--report", "alone.csv")[0] == 3
+    half = lose_when(cluster, lambda: len(list(Path("out").rglob("*_reconstructed.jpg"))) > 50)
+    more = ("--report", "out.csv", "--cluster", cluster.address)
+    code, out, err = run(COLORIZE, *options, "out", *more)
+    assert code == 3, err
+    assert not half.is_alive()
+    assert contents(tmp_path / "out") == contents(tmp_path / "alone")
+    assert len(contents(tmp_path / "out")) == 159
+    lines = [Path(name).read_text().replace("there already", "colorized") for name in ("alone.csv", "out.csv")]
+    assert lines[1].replace(str(tmp_path / "out"), "") == lines[0].replace(str(tmp_path / "alone"), "")
+    assert "1 skipped" in out
+    # What was done is left out; what is missing is made, with the same bytes.
+    Path("out/2/005_reconstructed.jpg").unlink()
+    code, out, _ = run(COLORIZE, *options, "out", "--skip-existing", "--cluster", cluster.address)
+    assert (code, "1 colorized" in out, "158 there already" in out) == (3, True, True)
+    assert contents(tmp_path / "out") == contents(tmp_path / "alone")
+
+
+def test_objects_of_a_store_over_two_nodes(cluster, model, tmp_path, run):
+    for number in range(20):
+        write_picture(tmp_path / f"in/{number % 2}/{number:03}.jpg", seed=number)
+    options = ("--recursive", "--pretrained", model, "--no-provenance", "--result-dir")
+    assert run(COLORIZE, tmp_path / "in", *options, tmp_path / "alone")[0] == 0
+    urls = (f"file://{tmp_path}/in", *options, f"file://{tmp_path}/out", "--cluster", cluster.address)
+    code, out, err = run(COLORIZE, *urls)
+    assert (code, "20 colorized into file://" in out) == (0, True), err
+    assert contents(tmp_path / "out") == contents(tmp_path / "alone")
+    code, _, err = run(COLORIZE, *urls)
+    assert (code, "is there already; --skip-existing" in err) == (2, True)
+    write_picture(tmp_path / "in/0/000.jpg", seed=99)
+    (tmp_path / "out/1/001_reconstructed.jpg").unlink()
+    code, out, err = run(COLORIZE, *urls, "--skip-existing", "--report", tmp_path / "report.csv")
+    assert (code, "1 colorized" in out, "18 there already" in out) == (3, True, True)
+    assert "0/000.jpg: has changed since" in err
+    assert contents(tmp_path / "out") == contents(tmp_path / "alone")
+    assert len((tmp_path / "report.csv").read_text().splitlines()) == 21
+
+
+def test_the_measurement_of_a_cluster_runs(tmp_path):
+    done = run_process("-m", "benchmarks.cluster", "--quick", "--json", tmp_path / "figures.json", cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+    figures = json.loads((tmp_path / "figures.json").read_text())
+    assert figures["two nodes, one killed"]["seconds"] > figures["plain"]["seconds"] > 0
+
+
+# Labels and parsing
+
+
+@pytest.mark.parametrize("step", ["labels", "masks"])
+def test_labels_and_masks_over_two_nodes_are_the_same(cluster, tmp_path, run, monkeypatch, step):
+    if step == "labels":
+        kept_pictures.make_work(tmp_path / "alone", 6)
+        kept_pictures.make_labeller(tmp_path / "tiny.keras")
+        command = ("SOURCE_MHMD/label.py", "rest", "--labeller", tmp_path / "tiny.keras")
+    else:
+        painted.make_work(tmp_path / "alone")
+        (tmp_path / "parser").mkdir()
+        parser = painted.describe(tmp_path / "parser", unit="person", scale=0.01)
+        command = ("SOURCE_MHMD/parse.py", "make", "--parser", parser)
+    shutil.copytree(tmp_path / "alone", tmp_path / "ray")
+    for module in (parsing, predicting):
+        monkeypatch.setattr(module, "SHARD", 5)
+    for work, options in (("alone", ()), ("ray", ("--cluster", cluster.address))):
+        code, _, err = run(*command, "--work", tmp_path / work, *options)
+        assert code == 0, err
+    alone, over = (
+        {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+        for folder in (tmp_path / "alone", tmp_path / "ray")
+    )
+    assert over == alone
+    assert Path("labels/predicted.csv" if step == "labels" else "parsing/masks.csv") in alone
+
+
+# A machine that sees something else
+
+
+def test_a_machine_that_sees_another_folder_is_refused(cluster, tmp_path):
+    """The folder of one machine is hidden by an empty one, as where a mount is missing."""
+    folder = tmp_path / "WORK"
+    folder.mkdir()
+    start = f"{sys.executable} -m ray.scripts.scripts start --address {cluster.address} --num-cpus 1 --block"
+    hidden = f"mount -t tmpfs none {folder} && exec {start}"
+    if subprocess.run(["unshare", "-m", "true"], check=False).returncode:
+        pytest.skip("nobody may hide a folder here")
+    machine = subprocess.Popen(["unshare", "-m", "sh", "-c", hidden], stdout=subprocess.DEVNULL)
+    try:
+        ray.init(address=cluster.address, log_to_driver=False)
+        until = time.monotonic() + 120
+        while sum(node["Alive"] for node in ray.nodes()) < 3 and time.monotonic() < until:
+            time.sleep(0.5)
+        ray.shutdown()
+        with pytest.raises(InputError, match=f"{folder}: the machine .* sees no such folder, or another"):
+            over = Cluster(cluster.address, 1)
+            list(spread_with_ray(lambda: abs, [1], over, folder, partial(versions, "all")))
+        assert list(folder.iterdir()) == []
+    finally:
+        machine.terminate()
+        machine.wait(60)

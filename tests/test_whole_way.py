@@ -11,6 +11,7 @@ from test_building import contents
 
 from historynet.collecting import film_list, manifest, provenance
 from historynet.commands import build
+from historynet.errors import InputError
 
 pytest.importorskip("onnxruntime", reason="onnxruntime is not installed: pip install -e '.[mhmd]'")
 
@@ -144,6 +145,9 @@ def test_all_the_way_with_labels(begun, labelled, run, steps):
     assert "HistoryNet.py --train-data" in out
     assert f"\n# {labelled}: " in out
     dataset = folder / "DATASET"
+    test = dataset / "dataset_second"
+    assert f"--test-data {test if test.exists() else 'FOLDER'}\n" in out
+    assert ("there is no test part" in out) == (not test.exists())
     samples = open_folder(dataset / "dataset_train")
     kept = manifest.read(dataset / "mhmd")
     assert len(samples.names) + len(list((dataset / "dataset_second").glob("*.jpg"))) == len(kept) > 4
@@ -175,3 +179,20 @@ def test_labels_of_pictures_need_the_whole_way(labelled, begun, run):
     code, _, err = run(BUILD, "--out", folder / "DATASET", "--labels", labelled)
     assert code == 2
     assert "FILMS" in err
+
+
+def test_the_demonstration_removes_no_film_of_anybody(demo, tmp_path, monkeypatch):
+    for name in ("DATA", "MODEL", "RESULT"):
+        monkeypatch.setattr(demo, name, tmp_path / name)
+    film = tmp_path / "DATA/films/mine.mp4"
+    film.parent.mkdir(parents=True)
+    film.write_bytes(b"film")
+    (tmp_path / "link").symlink_to(tmp_path / "DATA")
+    for path, words in (
+        (film, "lies in a folder that is removed"),
+        (tmp_path / "link/films/mine.mp4", "lies in a folder that is removed"),
+        (tmp_path / "nowhere.mp4", "no such film"),
+    ):
+        with pytest.raises(InputError, match=words):
+            demo.main([str(path)])
+    assert film.read_bytes() == b"film"

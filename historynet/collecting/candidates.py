@@ -25,6 +25,9 @@ from historynet.films.steadying import find_cuts
 
 TABLE = "candidates.csv"
 
+NO_SHOT = "there are no candidates: no shot is longer than what --trim leaves out at its ends"
+"""Said of a film."""
+
 _MEASURED = 448
 """Pixels, short side to which a frame is brought before anything is measured, at least."""
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from historynet.collecting import candidates, film_folders, manifest, persons
-from historynet.collecting.candidates import Candidate
+from historynet.collecting.candidates import NO_SHOT, Candidate
 from historynet.collecting.film_list import Film
 from historynet.collecting.manifest import Picture
 from historynet.collecting.settings import MHMDSettings
@@ -69,7 +69,9 @@ class Funnel:
         """What is odd about it."""
         if self.candidates and self.outcomes[GRAY] > _MOSTLY_GRAY * self.candidates:
             yield f"{self.outcomes[GRAY]} of {self.candidates} candidates are gray; a black-and-white film?"
-        if self.outcomes[KEPT] < _HARDLY_KEPT * self.candidates or not self.candidates:
+        if not self.candidates:
+            yield NO_SHOT
+        elif self.outcomes[KEPT] < _HARDLY_KEPT * self.candidates:
             yield f"{self.outcomes[KEPT]} of {self.candidates} candidates are kept"
 
 

@@ -3,6 +3,7 @@
 The test pictures are those that `ImageSets/Segmentation/val.txt` names; all others of `JPEGImages` are for training.
 """
 
+import codecs
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -43,7 +44,8 @@ def _read_list(path: Path) -> list[str]:
     """The names in a list of VOC, one in a line."""
     if not path.exists():
         raise InputError(f"{path}: no such file; {_NEEDED}")
-    data = images.read_bytes(path, _LONGEST_LIST)
+    # Editors of Windows put a mark first.
+    data = images.read_bytes(path, _LONGEST_LIST).removeprefix(codecs.BOM_UTF8)
     names = [line.strip() for line in data.decode("latin-1").splitlines()]
     for line, name in enumerate(names, start=1):
         # It becomes a part of paths.
@@ -78,9 +80,14 @@ def prepare(
                 f"{out / part}: {len(others)} pictures are not of this data set's {part}, as {others[0]}; remove them, "
                 "or name another folder with --out"
             )
+    # A copy by way of another system may call them .JPG.
+    called = {Path(name).stem: name for name in images.list_pictures(voc / _PICTURES, extensions={".jpg"})}
     return {
         part: write_missing(
-            out / part, ((f"{name}.png", voc / _PICTURES / f"{name}.jpg") for name in own), _resized, progress
+            out / part,
+            ((f"{name}.png", voc / _PICTURES / called.get(name, f"{name}.jpg")) for name in own),
+            _resized,
+            progress,
         )
         for part, own in names.items()
     }

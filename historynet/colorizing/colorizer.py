@@ -310,7 +310,8 @@ def _check_arguments(model: Any, variant: Any, precision: Any) -> None:
 
 def _is_of_keras(model: Any) -> bool:
     """Whether it is a network of Keras, which is imported then."""
-    return "keras" in sys.modules and isinstance(model, sys.modules["keras"].Model)
+    keras = sys.modules.get("keras")
+    return keras is not None and isinstance(model, keras.Model)
 
 
 def _ab_alone(network: "keras.Model") -> "keras.Model":

@@ -71,7 +71,7 @@ class Setup:
             colorizer = Colorizer(self.model, self.variant, self.precision, self.decoding)
         records = Records(self.common)
 
-        def colorize(pairs: Sequence[tuple[Path, Path]], others: Collection[str], options: Options) -> Report:
+        def colorize(pairs: Sequence[tuple[Path, Path]], others: Collection[str] | None, options: Options) -> Report:
             paths, results = zip(*pairs, strict=True)
             with backend.quiet():
                 return colorize_files(
@@ -81,8 +81,9 @@ class Setup:
         def work(piece: Piece) -> Report:
             if piece.store:
                 sources = zip(piece.objects, (result for _, result in piece.files), strict=True)
-                with objects.on_disk(list(sources), piece.store) as (folder, pairs, finish):
-                    others = [f"{folder}/{name}".casefold() for name in piece.others]
+                replaced = self.options.existing == "overwrite"
+                with objects.on_disk(list(sources), piece.store, replaced) as (folder, pairs, finish):
+                    others = [f"{folder}/{name}".casefold() for name in piece.others or ()]
                     return finish(colorize(pairs, others, self.options))
             options = self.options
             if piece.begun and options.existing == "refuse":
@@ -99,14 +100,15 @@ class Piece:
 
     Attributes:
         files: (picture, result); names take a fifth of the memory of paths.
-        others: results of the rest of the run that are called as pages or alternatives of these could be, casefolded.
+        others: results of the rest of the run that are called as pages or alternatives of these could be, casefolded;
+            None: there is no rest.
         objects: the pictures in a store, as they were listed; none of files.
         store: URL of the folder of results, whose names are from there then; empty: they are files.
         begun: whether a process was lost that had begun it, and may have made some of the results.
     """
 
     files: tuple[tuple[str, str], ...]
-    others: frozenset[str]
+    others: frozenset[str] | None
     objects: tuple[Object, ...] = ()
     store: str = ""
     begun: bool = False
@@ -117,6 +119,8 @@ class Piece:
 
     def singly(self) -> list["Piece"]:
         """The same files, each by itself, after processes were lost that had begun all."""
+        if self.others is None:
+            return [self.again()]
         others = self.others | {result.casefold() for _, result in self.files}
         return [
             Piece((file,), others, self.objects[place : place + 1], self.store, begun=True)
@@ -147,6 +151,9 @@ def split(files: Sequence[tuple[str, str]], objects: Sequence[Object] = (), stor
         part = files[begin : begin + size]
         near = (derived.get(base, ()) for path, result in part for base in _bases(path, result))
         others = frozenset(name for names in near for name in names) if derived else frozenset()
+        if len(files) == 1 and not store:
+            # As without a cluster; of objects there may be others that are done.
+            others = None
         pieces.append(Piece(tuple(part), others, tuple(objects[begin : begin + size]), store))
     return pieces
 

@@ -30,8 +30,6 @@ _COMPARISON_HEIGHT = 1024
 _MEGAPIXELS_AT_ONCE = 24
 """About as many are read ahead, in the network's batch, and being written; a larger picture goes alone."""
 
-_NEARLY_GRAY = "the predicted colours are nearly gray: an untrained network, or the wrong one?"
-
 
 def digest(model: Path) -> str:
     """The beginning of a model file's SHA-256; reads the whole file."""
@@ -82,7 +80,7 @@ def colorize_files(
         batch_size = min(batch_size, PICTURES_AT_ONCE)
     planned = {str(result).casefold() for result in results} | set(others or ())
     several = others is not None or len(paths) > 1
-    run = _Run(colorizer, batch_size, progress, options, report, planned, records, several)
+    run = _Run(colorizer, batch_size, progress, options, report, planned, records, several, others is not None)
     run.colorize(zip(paths, results, strict=True))
     return report
 
@@ -94,8 +92,8 @@ class _Run:
     Attributes:
         planned: the results of all files, casefolded.
         several: whether there is more than one file.
+        is_part: whether these are some of a larger run's files.
         unfinished: the pictures that the network has seen and nobody has counted yet, in order.
-        nearly_gray: pictures for which hardly any colours were predicted.
         The others are as in `colorize_files`.
     """
 
@@ -107,8 +105,8 @@ class _Run:
     planned: set[str]
     records: Records | None
     several: bool
+    is_part: bool
     unfinished: deque[Job] = field(default_factory=deque)
-    nearly_gray: list[Path] = field(default_factory=list)
 
     def colorize(self, files: Iterable[tuple[Path, Path]]) -> None:
         """Takes (file, result) pairs through all stages; opening, reading and writing have threads of their own."""
@@ -284,7 +282,7 @@ class _Run:
             report.existing += kept
             result, outcome = job.result, EXISTING if kept else COLORIZED
             notes, why = ([*job.notes, *said] for said in job.remarks(self.options.keep_colored))
-            self.nearly_gray += [job.path] * job.nearly_gray
+            report.nearly_gray += [job.path] * job.nearly_gray
         report.note(job.path, notes)
         report.outcomes.append(Outcome(job.path, result, outcome, "; ".join(why), job.tint))
         report.outcomes += job.made
@@ -295,10 +293,8 @@ class _Run:
         for job in self.unfinished:
             if job.written or job.skipped:
                 self._count(job)
-        # One among many has a subject without colours.
-        if 2 * len(self.nearly_gray) > self.report.done:
-            for path in self.nearly_gray:
-                self.report.note(path, [_NEARLY_GRAY])
+        if not self.is_part:
+            self.report.note_nearly_gray()
 
 
 def _write(

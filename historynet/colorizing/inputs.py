@@ -1,5 +1,6 @@
 """Which files a command's inputs stand for: files and folders -> files, and a line on what is passed over."""
 
+import codecs
 import contextlib
 import os
 from collections import Counter
@@ -9,7 +10,7 @@ from pathlib import Path
 
 from historynet import files
 from historynet.colorizing import records
-from historynet.colorizing.results import SUFFIXES
+from historynet.colorizing.results import SUFFIXES, RealPaths
 from historynet.errors import InputError
 from historynet.pictures import formats, images
 
@@ -119,9 +120,10 @@ def read_list(path: Path) -> list[str]:
         InputError: if it cannot be read, or names no file.
     """
     with files.open_regular(path, InputError) as file, files.reading(path):
-        # Names need not be text.
-        names = [os.fsdecode(line.rstrip(b"\r\n")) for line in file if line.strip()]
-    if not names or "\0" in "".join(names[:1]):
+        # Names need not be text. Some editors begin a file with a mark.
+        lines = (line.removeprefix(codecs.BOM_UTF8) if number == 0 else line for number, line in enumerate(file))
+        names = [os.fsdecode(line.rstrip(b"\r\n")) for line in lines if line.strip()]
+    if not names or any("\0" in name for name in names):
         raise InputError(f"{path}: no list of files, which names one on each line")
     return names
 
@@ -155,12 +157,13 @@ def list_inputs(
     passed_over = PassedOver() if passed_over is None else passed_over
     results = result_dir and os.path.realpath(result_dir)
     paths: dict[str, Path] = {}
+    real = RealPaths()
 
     def take(found: Iterable[Path]) -> None:
         for path in found:
             # Not Path.resolve, which fails on a loop of links.
-            first = paths.setdefault(os.path.realpath(path), path)
-            if os.path.abspath(first) != os.path.abspath(path):
+            first = paths.setdefault(real(path), path)
+            if first is not path and os.path.abspath(first) != os.path.abspath(path):
                 passed_over.same.append((path, first))
 
     for given in inputs:

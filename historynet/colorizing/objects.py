@@ -8,6 +8,7 @@ import contextlib
 import itertools
 import json
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
@@ -16,6 +17,7 @@ from typing import Any
 
 from historynet.colorizing import records
 from historynet.colorizing.reporting import Report
+from historynet.colorizing.results import fitting_name
 from historynet.errors import InputError, PictureError, reason, translated
 from historynet.parallel import batched
 
@@ -24,6 +26,9 @@ FOLDER = ".historynet"
 
 _VERSIONS = ("ETag", "etag", "generation", "last_modified", "LastModified", "mtime")
 """Under which names stores say that an object is another one by now."""
+
+_LONGEST_SUFFIX = 20
+"""Characters; what is longer is none."""
 
 _AT_ONCE = 256
 """Files of records that are read together."""
@@ -122,12 +127,14 @@ class Entry:
         size: of the picture, in bytes.
         version: as of `Object`.
         settings: what it was made with.
+        recorded: seconds since 1970.
     """
 
     source: str
     size: int
     version: str
     settings: Mapping[str, Any]
+    recorded: float = 0.0
 
 
 def read_records(results: str) -> dict[str, Entry]:
@@ -149,19 +156,24 @@ def read_records(results: str) -> dict[str, Entry]:
             with contextlib.suppress(ValueError, KeyError, TypeError):
                 one = json.loads(line)
                 settings = kinds.setdefault(json.dumps(one["settings"], sort_keys=True), one["settings"])
-                entries[one["result"]] = Entry(one["source"], one["bytes"], one["version"], settings)
+                entry = Entry(one["source"], one["bytes"], one["version"], settings, float(one.get("recorded", 0)))
+                # Another run has other pieces: the last of a name counts, in whichever file it is.
+                before = entries.get(one["result"])
+                if before is None or before.recorded <= entry.recorded:
+                    entries[one["result"]] = entry
     return entries
 
 
 @contextlib.contextmanager
 def on_disk(
-    files: Sequence[tuple[Object, str]], results: str
+    files: Sequence[tuple[Object, str]], results: str, replaced: bool
 ) -> Iterator[tuple[Path, list[tuple[Path, Path]], Callable[[Report], Report]]]:
     """Some objects as files in a temporary folder, which goes at the end.
 
     Args:
         files: a picture, and the name that its result is to have below `results`.
         results: URL of the folder of results.
+        replaced: whether earlier results can be there, which these are to replace.
 
     Yields:
         The folder of results; (picture, result) as files; and what is to be called with the report of them when they
@@ -175,9 +187,9 @@ def on_disk(
         folder, base = Path(temporary), results.rstrip("/")
         sources: dict[Path, Object] = {}
         pairs, missing = [], {}
-        for source, result in files:
-            path = folder / "in" / PurePosixPath(source.url.replace("://", "/", 1).lstrip("/"))
-            path.parent.mkdir(parents=True, exist_ok=True)
+        for place, (source, result) in enumerate(files):
+            path = _place(folder / "in" / str(place), source.url)
+            path.parent.mkdir(parents=True)
             sources[path] = source
             try:
                 store, name = _store(source.url)
@@ -191,28 +203,45 @@ def on_disk(
             pairs.append((path, folder / "out" / result))
 
         def finish(report: Report) -> Report:
-            _upload(folder / "out", base, sources)
+            _upload(folder / "out", base, sources, replaced)
             return _renamed(report, folder / "out", base, sources, missing)
 
         yield folder / "out", pairs, finish
 
 
-def _upload(out: Path, base: str, sources: Mapping[Path, Object]) -> None:
+def _place(folder: Path, url: str) -> Path:
+    """The file of an object in a folder of its own: names in a store can be such as no file system takes."""
+    name = PurePosixPath(url)
+    end = name.suffix if name.suffix.isascii() and len(name.suffix) <= _LONGEST_SUFFIX else ""
+    # By its folder's name pages are told apart.
+    return folder / fitting_name(name.parent.name, "") / fitting_name(name.name.removesuffix(end), end)
+
+
+def leads_out(name: str) -> bool:
+    """Whether a name would, as a path, be outside of the folder that it is in."""
+    return ".." in PurePosixPath(name).parts
+
+
+def _upload(out: Path, base: str, sources: Mapping[Path, Object], replaced: bool) -> None:
     """Takes what was made to the store: what it was made from first, so that no result is there without it."""
     store, root = _store(base)
     lines = [line for path in sorted(out.rglob(records.NAME)) for line in _lines(path, out, base, sources)]
+    made = [path for path in sorted(out.rglob("*")) if path.is_file() and path.name != records.NAME]
+    names = [path.relative_to(out).as_posix() for path in made]
+    for name in names if replaced else ():
+        # An earlier one would pass for what the record is of, if this ended here.
+        with _refused(f"{base}/{name}"), contextlib.suppress(FileNotFoundError):
+            store.rm_file(f"{root}/{name}")
     if lines:
         # The same piece has the same name, if it is made twice.
         piece = sha256("\n".join(sorted(source.url for source in sources.values())).encode()).hexdigest()[:32]
         with _refused(f"{base}/{FOLDER}"):
             store.makedirs(f"{root}/{FOLDER}", exist_ok=True)
             store.pipe_file(f"{root}/{FOLDER}/{piece}.jsonl", "".join(lines).encode())
-    for path in sorted(out.rglob("*")):
-        if path.is_file() and path.name != records.NAME:
-            name = path.relative_to(out).as_posix()
-            with _refused(f"{base}/{name}"):
-                store.makedirs(str(PurePosixPath(f"{root}/{name}").parent), exist_ok=True)
-                store.put_file(str(path), f"{root}/{name}")
+    for path, name in zip(made, names, strict=True):
+        with _refused(f"{base}/{name}"):
+            store.makedirs(str(PurePosixPath(f"{root}/{name}").parent), exist_ok=True)
+            store.put_file(str(path), f"{root}/{name}")
 
 
 def _lines(path: Path, out: Path, base: str, sources: Mapping[Path, Object]) -> Iterator[str]:
@@ -223,7 +252,8 @@ def _lines(path: Path, out: Path, base: str, sources: Mapping[Path, Object]) -> 
         source = by_real_path[entry["source"]]
         result = f"{base}/{(path.parent / entry['result']).relative_to(out).as_posix()}"
         del entry["modified"]
-        yield json.dumps({**entry, "result": result, "source": source.url, "version": source.version}) + "\n"
+        of_store = {"result": result, "source": source.url, "version": source.version, "recorded": time.time()}
+        yield json.dumps({**entry, **of_store}) + "\n"
 
 
 def _renamed(
@@ -242,6 +272,7 @@ def _renamed(
         for message in report.skipped
     ]
     report.notes = {text(note): [urls.get(str(path), path) for path in paths] for note, paths in report.notes.items()}
+    report.nearly_gray = [urls.get(str(path), path) for path in report.nearly_gray]
     report.outcomes = [
         replace(
             one,

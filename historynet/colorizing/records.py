@@ -34,6 +34,10 @@ _PART, _PARTS = 1 << 20, 64
 """Bytes of a part of a source, and the parts that are compared: all of most pictures, some of a film."""
 
 
+_KEPT = 200_000
+"""Records that are kept in memory, about a kilobyte each; those of one folder all."""
+
+
 @dataclass(frozen=True)
 class Source:
     """A file that something is made from, as it is now.
@@ -89,6 +93,8 @@ class _Folder:
     entries: dict[str, dict[str, Any]] = field(default_factory=dict)
     by_folded_name: dict[str, dict[str, Any]] = field(default_factory=dict)
     size: int = 0
+    # A run has few kinds of settings: of a million lines each is kept once.
+    _kinds: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def add(self, lines: bytes) -> None:
         """Adds whole lines; those that are none of ours (cut off, of another program) are passed over."""
@@ -98,6 +104,7 @@ class _Folder:
             except (ValueError, RecursionError):
                 continue
             if isinstance(entry, dict) and all(isinstance(entry.get(key), kind) for key, kind in _KEYS.items()):
+                entry["settings"] = self._kinds.setdefault(repr(entry["settings"]), entry["settings"])
                 self.entries[entry["result"]] = self.by_folded_name[entry["result"].casefold()] = entry
 
 
@@ -115,6 +122,7 @@ class Records:
 
     def __init__(self, common: Mapping[str, Any] | None = None):
         self._common = dict(common or {})
+        # The one that was asked for last at the end.
         self._folders: dict[Path, _Folder] = {}
         self._reading = threading.Lock()
 
@@ -132,8 +140,12 @@ class Records:
             InputError: naming the first, whose it is, and how many there are; or if a record cannot be read.
         """
         pairs = list(pairs)
-        owners = [(path, result, self.find_owner(path, result)) for path, result in pairs]
-        others = [entry for entry in owners if entry[2]]
+        # Folder by folder, each of which is read once so.
+        others = []
+        for path, result in sorted(pairs, key=lambda pair: str(pair[1].parent)):
+            owner = self.find_owner(path, result)
+            if owner is not None:
+                others.append((path, result, owner))
         if others:
             path, result, owner = others[0]
             raise InputError(
@@ -251,7 +263,7 @@ class Records:
         """The record of a result, as the file says now."""
         path = result.parent / NAME
         with self._reading, files.reading(path):
-            folder = self._folders.setdefault(result.parent, _Folder())
+            folder = self._folders[result.parent] = self._folders.pop(result.parent, None) or _Folder()
             try:
                 size = path.stat().st_size
             except (FileNotFoundError, NotADirectoryError):
@@ -266,7 +278,14 @@ class Records:
                 whole = lines.rfind(b"\n") + 1
                 folder.add(lines[:whole])
                 folder.size += whole
+                self._forget()
             return folder.entries.get(result.name) or folder.by_folded_name.get(result.name.casefold())
+
+    def _forget(self) -> None:
+        """Lets go of folders that nobody has asked for lately: they can be read again."""
+        kept = sum(len(folder.entries) for folder in self._folders.values())
+        while kept > _KEPT and len(self._folders) > 1:
+            kept -= len(self._folders.pop(next(iter(self._folders))).entries)
 
 
 def _is_anothers(path: Path, result: Path, owner: str) -> str:

@@ -43,6 +43,8 @@ _OF_THE_DISK = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS})
 """Errors of writing that every further result would meet, too."""
 
 
+_NEARLY_GRAY = "the predicted colours are nearly gray: an untrained network, or the wrong one?"
+
 _FORMULA = "=+-@\t\r"
 """What a formula begins with, for one spreadsheet or another. Anybody may have named a picture."""
 
@@ -98,7 +100,9 @@ class Report:
         existing: number of files that were passed over because their results exist.
         damaged: what could not be read of films whose rest is done: messages that name the film.
         notes: what else there is to say -> the files it is said of.
+        nearly_gray: pictures for which hardly any colours were predicted.
         outcomes: the same picture by picture.
+        is_tabled: whether outcomes are added that are for a table: a million take a gigabyte.
     """
 
     done: int = 0
@@ -107,8 +111,10 @@ class Report:
     colored: int = 0
     existing: int = 0
     damaged: list[str] = field(default_factory=list)
-    notes: dict[str, list[Path]] = field(default_factory=dict)
+    notes: dict[str, list[Path | str]] = field(default_factory=dict)
+    nearly_gray: list[Path | str] = field(default_factory=list)
     outcomes: list[Outcome] = field(default_factory=list)
+    is_tabled: bool = True
 
     def note(self, path: Path | str, notes: Iterable[str]) -> None:
         """Adds what there is to say of a file."""
@@ -120,6 +126,12 @@ class Report:
         self.skipped.append(message)
         self.outcomes.append(Outcome(path, None, SKIPPED, message.removeprefix(f"{path}: "), tint))
 
+    def note_nearly_gray(self) -> None:
+        """Says at the end of a run that most results are nearly gray. One among many has a subject without colours."""
+        if 2 * len(self.nearly_gray) > self.done:
+            for path in self.nearly_gray:
+                self.note(path, [_NEARLY_GRAY])
+
     def add(self, other: "Report") -> None:
         """Adds what became of other files."""
         self.done += other.done
@@ -128,7 +140,8 @@ class Report:
         self.existing += other.existing
         self.skipped += other.skipped
         self.damaged += other.damaged
-        self.outcomes += other.outcomes
+        self.nearly_gray += other.nearly_gray
+        self.outcomes += other.outcomes if self.is_tabled else []
         for note, paths in other.notes.items():
             self.notes.setdefault(note, []).extend(paths)
 

@@ -1,5 +1,6 @@
 """How results are called and where they go; what must not be written over."""
 
+import contextlib
 import hashlib
 import itertools
 import os
@@ -147,6 +148,25 @@ def fitting_name(name: str, end: str) -> str:
     return name + end
 
 
+class RealPaths:
+    """`os.path.realpath` of many files: of a folder it is asked once, since each of its own folders is looked at."""
+
+    def __init__(self):
+        self._folders: dict[Path, str] = {}
+
+    def __call__(self, path: Path) -> str:
+        with contextlib.suppress(OSError):
+            if not path.is_symlink() and path.name not in ("", ".."):
+                return self._in_folder(path.parent, path.name)
+        # It knows what to do with names that are too long, and in folders that are closed.
+        return os.path.realpath(path)
+
+    def _in_folder(self, folder: Path, name: str) -> str:
+        if folder not in self._folders:
+            self._folders[folder] = os.path.realpath(folder).rstrip("/")
+        return f"{self._folders[folder]}/{name}"
+
+
 def check_results(paths: Sequence[Path], results: Sequence[Path], existing: str) -> None:
     """Sees that no input is written over, and no earlier result unless that is wanted.
 
@@ -158,9 +178,10 @@ def check_results(paths: Sequence[Path], results: Sequence[Path], existing: str)
     Raises:
         InputError: naming the first result that would be.
     """
-    inputs = set(map(os.path.realpath, paths))
+    real = RealPaths()
+    inputs = set(map(real, paths))
     for result in results:
-        if os.path.realpath(result) in inputs:
+        if real(result) in inputs:
             raise InputError(f"{result}: is one of the pictures, and would be a result; name another --result-dir")
     earlier = [result for result in results if os.path.lexists(result)] if existing == "refuse" else []
     if earlier:

@@ -261,9 +261,9 @@ class _Way:
         if unsure:
             look = self._shown("label.py", "second-look", "--by", "NAME", "--config", self._config)
             print(one_line(f"{unsure} labels are unsure; they can be looked at again: {look}"))
-        print(
-            one_line(
-                f"to train: python {program} --train-data {out / 'dataset_train'} --test-data "
-                f"{out / 'dataset_second'}{more}"
-            )
-        )
+        test = out / building.FOLDERS[True]
+        if not test.exists():
+            print("there is no test part; training is judged by pictures of another folder: --test-data")
+        named = test if test.exists() else "FOLDER"
+        train = out / building.FOLDERS[False]
+        print(one_line(f"to train: python {program} --train-data {train} --test-data {named}{more}"))

@@ -108,9 +108,10 @@ def _draw(folder: Path, shown: dict[str, list[Path]], counts: Counter[str]) -> N
             with files.writing(path, "removed"):
                 path.unlink(missing_ok=True)
             continue
-        pictures = [images.read_rgb(picture) for picture in evenly(sorted(paths), _ON_A_SHEET)]
+        drawn = evenly(sorted(paths), _ON_A_SHEET)
+        pictures = [images.read_rgb(picture) for picture in drawn]
         pictures += [None] * (-len(pictures) % _COLUMNS)
         lines = [pictures[i : i + _COLUMNS] for i in range(0, len(pictures), _COLUMNS)]
-        title = f"{outcome}: {len(paths)} pictures of {counts[outcome]} candidates"
+        title = f"{outcome}: {len(drawn)} of {len(paths)} stored pictures, of {counts[outcome]} candidates"
         images.write_rgb(path, figures.grid(lines, [title] + [""] * (_COLUMNS - 1), 160))
         print(one_line(f"{path}: {title}"), flush=True)

@@ -2,22 +2,21 @@
 
 import functools
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from historynet import errors, files, settings, streams
+from historynet import errors, files, settings
 from historynet.clusters import Cluster, spread_with_ray
 from historynet.collecting import film_list, labels, persons, rows
+from historynet.collecting.candidates import NO_SHOT
 from historynet.collecting.film_folders import Job, Options, Result, collect, versions
 from historynet.collecting.settings import MHMDSettings
+from historynet.commands.collecting import STOPPED, over_films
 from historynet.commands.running import add_cluster, between, one_line, run
 from historynet.parallel import CORES
-from historynet.spread import spread
 from historynet.training.stopping import Stop
 
 LEFT_OUT = "left_out.csv"
-
-_STOPPED = "what is finished is kept; the same command goes on from there"
 
 
 def main(script: str) -> None:
@@ -90,7 +89,7 @@ def collect_films(
     with files.lock(work / "frames", "another process is collecting there; wait until it has ended"):
         film_list.write(work / film_list.NAME, listed)
         jobs = [Job(film, work, options, keep_versions) for film in listed]
-        with Stop() as stop, stop.at_once(_STOPPED):
+        with Stop() as stop, stop.at_once(STOPPED):
             results = list(_shown(_work(jobs, workers, over)))
         left_out = [result for result in results if result.reason]
         _write_left_out(work / LEFT_OUT, left_out)
@@ -99,33 +98,17 @@ def collect_films(
 
 def _work(jobs: Sequence[Job], workers: int, cluster: Cluster | None) -> Iterator[Result]:
     """Makes the candidates of all films, several at a time; says how far it is."""
-    if not cluster and (workers == 1 or len(jobs) == 1):
-        for job in jobs:
-            with streams.Progress(None, "frame", one_line(job.film.file_key)) as bar:
-                result = collect(job, bar.update)
-            yield result
-        return
-    with streams.Progress(len(jobs), "film") as bar:
-        # Large files first: at the end no core waits for a long film.
-        ordered = sorted(jobs, key=lambda job: (-_bytes(job.film.path), job.film.file_key))
-        done = spread(collect, ordered, workers)
-        if cluster:
-            of_machine = functools.partial(_versions, jobs[0].options.detector)
-            done = spread_with_ray(lambda: collect, ordered, cluster, jobs[0].work, of_machine)
-        for result in done:
-            bar.update(1)
-            yield result
+
+    def over_cluster(function: Callable[[Job], Result], ordered: Sequence[Job]) -> Iterator[Result]:
+        of_machine = functools.partial(_versions, jobs[0].options.detector)
+        return spread_with_ray(lambda: function, ordered, cluster, jobs[0].work, of_machine)
+
+    elsewhere = over_cluster if cluster else None
+    return over_films(collect, jobs, lambda job: (job.film.file_key, job.film.path), workers, elsewhere)
 
 
 def _versions(detector: str) -> dict[str, str | None]:
     return versions(detector) | {"detector": persons.digest(detector)}
-
-
-def _bytes(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except OSError:
-        return 0
 
 
 def _shown(results: Iterator[Result]) -> Iterator[Result]:
@@ -149,7 +132,8 @@ def _report(results: Sequence[Result], work: Path) -> int:
     done = [result.record for result in results if result.record]
     print(one_line(f"{work / 'frames'}: films: {len(done)}, pictures: {sum(record['stored'] for record in done)}"))
     for result in results:
-        for note in (*result.notes, *(result.record["notes"] if result.record else ())):
+        of_film = [] if not result.record else [*result.record["notes"], *[NO_SHOT] * (not result.record["candidates"])]
+        for note in (*result.notes, *of_film):
             print(one_line(f"note: {result.film.file_key}: {note}"), file=sys.stderr)
     skipped = False
     for result in results:

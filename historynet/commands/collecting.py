@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from historynet import errors, files, films, streams
 from historynet.collecting import jobs, records
@@ -19,7 +19,9 @@ from historynet.parallel import CORES
 from historynet.spread import spread
 from historynet.training.stopping import Stop
 
-_STOPPED = "what is finished is kept; the same command goes on from there"
+Item, Done = TypeVar("Item"), TypeVar("Done")
+
+STOPPED = "what is finished is kept; the same command goes on from there"
 
 
 @dataclass(frozen=True)
@@ -86,8 +88,14 @@ def collect(arguments: argparse.Namespace, folder: Path, options: Any, way: Way)
         for path, first in same:
             print(one_line(f"note: {path}: the same film as {first}; its frames are taken once"), file=sys.stderr)
         try:
-            with Stop() as stop, stop.at_once(_STOPPED):
-                results = list(_shown(_work(work, way, arguments.workers)))
+            with Stop() as stop, stop.at_once(STOPPED):
+                done = over_films(
+                    functools.partial(jobs.attempt, way.take),
+                    work,
+                    lambda job: (job.named.film, job.named.path),
+                    arguments.workers,
+                )
+                results = list(_shown(done))
         finally:
             # Also of a run that was stopped.
             made = records.read_all(folder, kind)
@@ -133,20 +141,45 @@ def _say_moves(work: Sequence[Job]) -> None:
             print(one_line(f"{job.named.film}: {some} move from {before} to {after}"), flush=True)
 
 
-def _work(work: Sequence[Job], way: Way, workers: int) -> Iterator[Result]:
-    """Takes the frames of all films, several at a time; says how far it is."""
-    if workers == 1 or len(work) == 1:
-        for job in work:
-            with streams.Progress(None, "frame", one_line(job.named.film)) as bar:
-                result = jobs.attempt(way.take, job, bar.update)
-            yield result
+def over_films(
+    do: Callable[..., Done],
+    work: Sequence[Item],
+    film_of: Callable[[Item], tuple[str, Path]],
+    workers: int,
+    spread_elsewhere: Callable[[Callable[[Item], Done], Sequence[Item]], Iterator[Done]] | None = None,
+) -> Iterator[Done]:
+    """Does something with each of some films, several at a time, and says how far it is.
+
+    Args:
+        do: called with an item; where there is one film at a time also with a function, which it calls with the number
+            of frames just read.
+        work: an item for each film.
+        film_of: the name and the path of an item's film.
+        workers: films at a time.
+        spread_elsewhere: as `spread`, over other processes than those of this machine.
+
+    Yields:
+        What it gives, in no order.
+    """
+    if not spread_elsewhere and (workers == 1 or len(work) == 1):
+        for item in work:
+            with streams.Progress(None, "frame", one_line(film_of(item)[0])) as bar:
+                done = do(item, bar.update)
+            yield done
         return
     with streams.Progress(len(work), "film") as bar:
         # Large files first: at the end no core waits for a long film.
-        ordered = sorted(work, key=lambda job: -job.named.path.stat().st_size)
-        for result in spread(functools.partial(jobs.attempt, way.take), ordered, workers):
+        ordered = sorted(work, key=lambda item: (-_bytes(film_of(item)[1]), film_of(item)[0]))
+        for done in spread_elsewhere(do, ordered) if spread_elsewhere else spread(do, ordered, workers):
             bar.update(1)
-            yield result
+            yield done
+
+
+def _bytes(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
 
 
 def _shown(results: Iterator[Result]) -> Iterator[Result]:

@@ -80,7 +80,9 @@ def _parse(
     parser = settings.make_parser(f"Colorizes pictures with {name}.", settings.COLORIZE, config, declared)
     inputs = "pictures, films, or folders of them (default: TEST_DIR); with --cluster also URLs as s3://bucket/folder"
     parser.add_argument("inputs", nargs="*", type=_given, help=inputs)
-    _add_file_options(parser.add_argument_group("files"))
+    group = parser.add_argument_group("files")
+    _add_input_options(group)
+    _add_file_options(group)
     colors = parser.add_argument_group("colours")
     _add_color_options(colors)
     if variant is None:
@@ -116,7 +118,8 @@ def _parse(
 # The options' defaults are those of Options and FilmOptions, whose fields have the same names.
 
 
-def _add_file_options(group: argparse._ArgumentGroup) -> None:
+def _add_input_options(group: argparse._ArgumentGroup) -> None:
+    group.add_argument("--recursive", action="store_true", help="walk folders; their tree is mirrored in RESULT_DIR")
     group.add_argument(
         "--list",
         type=Path,
@@ -124,8 +127,10 @@ def _add_file_options(group: argparse._ArgumentGroup) -> None:
         help="take the files that it names, one a line; with --recursive their tree is mirrored, too",
     )
     running.add_cluster(group)
+
+
+def _add_file_options(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--dry-run", action="store_true", help="show what would become of which file, and stop")
-    group.add_argument("--recursive", action="store_true", help="walk folders; their tree is mirrored in RESULT_DIR")
     group.add_argument(
         "--format",
         type=lambda text: {"tiff": "tif", "jpeg": "jpg"}.get(text.lower(), text.lower()),

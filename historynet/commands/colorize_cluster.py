@@ -61,15 +61,18 @@ def colorize(
         spread_with_ray, setup.begin, cluster=cluster, folder=folder, versions=versions, again=Piece.again
     )
     broken = []
-    for piece, made in zip(pieces, over(pieces, lost=_none), strict=True):
-        if made is None:
-            broken += piece.singly()
-            continue
-        report.add(made)
-        progress(len(piece.files))
-    for made in over(broken, lost=Piece.lost) if broken else ():
-        report.add(made)
-        progress(1)
+    try:
+        for piece, made in zip(pieces, over(pieces, lost=_none), strict=True):
+            if made is None:
+                broken += piece.singly()
+                continue
+            report.add(made)
+            progress(len(piece.files))
+        for made in over(broken, lost=Piece.lost):
+            report.add(made)
+            progress(1)
+    finally:
+        report.note_nearly_gray()
 
 
 def _none(_: Piece) -> None:

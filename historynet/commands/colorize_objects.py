@@ -2,20 +2,26 @@
 
 import argparse
 import os
-from collections.abc import Callable
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
 from historynet import films
 from historynet.colorizing import objects
+from historynet.colorizing.beside import Beside
+from historynet.colorizing.distant import Setup
 from historynet.colorizing.inputs import is_of_a_system, read_list
-from historynet.colorizing.objects import Object
+from historynet.colorizing.objects import Entry, Object
 from historynet.colorizing.records import WITHOUT_RECORD, differences
 from historynet.colorizing.reporting import EXISTING, Outcome, Report
-from historynet.colorizing.results import SUFFIXES, name_results
+from historynet.colorizing.results import SUFFIX, SUFFIXES, name_results
 from historynet.commands.colorize_cluster import FILM
 from historynet.errors import InputError
 from historynet.pictures import formats
+
+_PAGE = re.compile(rf"_p\d+{SUFFIX}$")
+"""What the names of pages' results end with."""
 
 
 @dataclass
@@ -26,11 +32,18 @@ class ObjectPlan:
         pictures: in order.
         names: of their results, below the folder of results.
         films: which are left out.
+        refused: which are left out for their names.
     """
 
     pictures: list[Object] = field(default_factory=list)
     names: list[str] = field(default_factory=list)
     films: list[Object] = field(default_factory=list)
+    refused: list[Object] = field(default_factory=list)
+
+    @property
+    def urls(self) -> list[str]:
+        """Of all of them."""
+        return [one.url for one in (*self.pictures, *self.films, *self.refused)]
 
 
 def check_given(arguments: argparse.Namespace) -> bool:
@@ -63,10 +76,12 @@ def make_plan(arguments: argparse.Namespace) -> ObjectPlan:
     for url in map(objects.normal, arguments.inputs):
         there = objects.find(url, arguments.recursive)
         if not there:
-            raise InputError(f"{url}: no such object, and no folder with any")
+            raise InputError(f"{url}: no such object, and no folder with any (folders of it: --recursive)")
         if [one.url for one in there] != [url]:
             roots.append(PurePosixPath(url))
             there = [one for one in there if _is_taken(one.url, url, results)]
+            if not there:
+                raise InputError(f"{url}: no pictures in this folder, or only in folders of it (--recursive)")
         found |= {one.url: one for one in there}
     listed = read_list(arguments.list) if arguments.list else []
     for url in listed:
@@ -77,7 +92,8 @@ def make_plan(arguments: argparse.Namespace) -> ObjectPlan:
         roots.append(PurePosixPath(os.path.commonpath([PurePosixPath(url).parent for url in found])))
     for one in found.values():
         is_film = PurePosixPath(one.url).suffix.lower() in films.EXTENSIONS
-        (plan.films if is_film else plan.pictures).append(one)
+        kind = plan.films if is_film else plan.pictures
+        (plan.refused if objects.leads_out(one.url) else kind).append(one)
     paths = [PurePosixPath(one.url) for one in plan.pictures]
     mirrored = roots if arguments.recursive else []
     plan.names = [str(name) for name in name_results(paths, PurePosixPath(), mirrored, arguments.format)]
@@ -98,8 +114,7 @@ def _is_taken(url: str, folder: str, results: str) -> bool:
 def leave_out_done(
     plan: ObjectPlan,
     results: str,
-    existing: str,
-    made_with: Callable[[str], dict[str, object]],
+    setup: Setup,
     report: Report,
 ) -> ObjectPlan:
     """What is still to be made, by what there is in the folder of results; the rest is counted.
@@ -107,8 +122,7 @@ def leave_out_done(
     Args:
         plan: all.
         results: URL of the folder of results.
-        existing: as of `Options`.
-        made_with: what a result of an extension is made with, all of it.
+        setup: how they are made.
         report: to which is added.
 
     Raises:
@@ -116,12 +130,14 @@ def leave_out_done(
     """
     for film in plan.films:
         report.skip(film.url, f"{film.url}: {FILM}")
+    for one in plan.refused:
+        report.skip(one.url, f"{one.url}: a name with '..' in it, which is no place in a folder of results; rename it")
     there = {one.url for one in objects.find(results)}
     entries = objects.read_records(results) if there else {}
     made_of: dict[str, list[str]] = {}
     for url, entry in entries.items():
         made_of.setdefault(entry.source, []).append(url)
-    left = ObjectPlan()
+    left, planned = ObjectPlan(), {name.casefold() for name in plan.names}
     for picture, name in zip(plan.pictures, plan.names, strict=True):
         url = f"{results}/{name}"
         entry = entries.get(url)
@@ -130,25 +146,65 @@ def leave_out_done(
                 f"{url}: is the result of {entry.source}, not of {picture.url}; name another folder with --result-dir"
             )
         # The pages of a document are called otherwise.
-        made = made_of.get(picture.url) or [url]
-        if existing == "refuse" and any(one in there for one in made):
-            raise InputError(
-                f"{next(one for one in made if one in there)}: is there already; --skip-existing leaves such pictures "
-                "out, --overwrite makes them again"
-            )
-        if existing != "skip" or not all(one in there for one in made):
+        pages = [] if url in there else [one for one in made_of.get(picture.url, ()) if _is_page(one, url)]
+        made = [one for result in pages or [url] for one in _with_beside(result, results, setup, planned)]
+        if not _is_left_out(picture, made, there, entries, setup, report):
             left.pictures.append(picture)
             left.names.append(name)
-            continue
-        entry = entries.get(made[0])
-        if entry and picture.size is not None and (picture.size, picture.version) != (entry.size, entry.version):
-            report.skip(picture.url, f"{picture.url}: has changed since {made[0]} was made; --overwrite makes it again")
-            continue
-        changed = entry and differences(entry.settings, made_with(PurePosixPath(made[0]).suffix))
-        notes = [] if entry else [WITHOUT_RECORD]
-        if changed:
-            notes.append(f"its result, which is there already, was made with {changed} (--overwrite makes it again)")
-        report.existing += 1
-        report.note(picture.url, notes)
-        report.outcomes.append(Outcome(picture.url, made[0], EXISTING, "; ".join(notes)))
     return left
+
+
+def _is_left_out(
+    picture: Object,
+    made: Sequence[str],
+    there: Collection[str],
+    entries: Mapping[str, Entry],
+    setup: Setup,
+    report: Report,
+) -> bool:
+    """Whether a picture is not made, of what would be made of it already being there; it is counted then."""
+    existing = setup.options.existing
+    first = next((one for one in made if one in there), None)
+    if first is None or existing == "overwrite":
+        return False
+    if existing == "refuse":
+        raise InputError(
+            f"{first}: is there already; --skip-existing leaves such pictures out, --overwrite makes them again"
+        )
+    entry = entries.get(first)
+    if entry and picture.size is not None and (picture.size, picture.version) != (entry.size, entry.version):
+        report.skip(picture.url, f"{picture.url}: has changed since {first} was made; --overwrite makes it again")
+        return True
+    changed = entry and differences(entry.settings, setup.made_with(PurePosixPath(first).suffix))
+    missing = next((one for one in made if one not in there), None)
+    if missing:
+        # Of the same settings, what is there becomes the same again: a lost process leaves half of them.
+        if entry and not changed:
+            return False
+        how = f"made with {changed}" if changed else "made nobody knows how"
+        report.skip(
+            picture.url,
+            f"{picture.url}: {missing} is missing beside {first}, which was {how}; --overwrite makes both",
+        )
+        return True
+    notes = [] if entry else [WITHOUT_RECORD]
+    if changed:
+        notes.append(f"its result, which is there already, was made with {changed} (--overwrite makes it again)")
+    report.existing += 1
+    report.note(picture.url, notes)
+    report.outcomes.append(Outcome(picture.url, first, EXISTING, "; ".join(notes)))
+    return True
+
+
+def _is_page(url: str, result: str) -> bool:
+    """Whether a result of the same document is a page's, and `result` is what it would have if it had a single one."""
+    page, whole = PurePosixPath(url), PurePosixPath(result)
+    return (page.parent, page.suffix) == (whole.parent, whole.suffix) and bool(_PAGE.search(page.stem))
+
+
+def _with_beside(url: str, results: str, setup: Setup, planned: Collection[str]) -> Iterator[str]:
+    """A result, and what is wanted beside it."""
+    yield url
+    name = PurePosixPath(url.removeprefix(f"{results}/"))
+    for path in Beside.of(name, setup.options.alternatives, setup.options.confidence, planned).paths:
+        yield f"{results}/{path}"

@@ -9,6 +9,7 @@ from pathlib import Path
 from historynet import films
 from historynet.colorizing.beside import Beside
 from historynet.colorizing.inputs import PassedOver, list_inputs, read_list
+from historynet.colorizing.objects import is_url
 from historynet.colorizing.options import Options
 from historynet.colorizing.records import Records
 from historynet.colorizing.reporting import Report, reason_to_skip
@@ -70,6 +71,8 @@ def make_plan(arguments: argparse.Namespace, result_dir: Path) -> Plan:
     """
     passed_over, extensions = PassedOver(), formats.EXTENSIONS | films.EXTENSIONS
     listed = read_list(arguments.list) if arguments.list else []
+    for name in filter(is_url, listed):
+        raise InputError(f"{name}: of objects the results are objects, too: --result-dir takes a URL")
     # Only of absolute paths without `..` all have a folder in common.
     listed = [Path(os.path.abspath(name) if arguments.recursive else name) for name in listed]
     found = list_inputs(arguments.inputs, result_dir, arguments.recursive, extensions, passed_over, listed=listed)

@@ -81,7 +81,8 @@ def run(arguments: argparse.Namespace, settings: Settings, variant: str | None, 
         _print_report(report, settings.result_dir, "would be colorized")
         return errors.SKIPPED if report.skipped else errors.DONE
     if cluster:
-        return _run_over(cluster, _setup(choice.path, variant, arguments, settings), arguments, settings, plan, report)
+        setup = _setup(cluster, choice.path, variant, arguments, settings)
+        return _run_over(cluster, setup, arguments, settings, plan, report)
     with backend.quiet():
         colorizer, records = _load(choice.path, variant, settings, _decoding(arguments, settings))
         line = records.provenance(__version__) if arguments.provenance else None
@@ -112,8 +113,8 @@ def _run_objects(cluster: Cluster, arguments: argparse.Namespace, settings: Sett
     if arguments.alternatives or arguments.confidence:
         _check_beside(choice.path, arguments)
     print(one_line(f"running on {colorize_cluster.describe(cluster)}; colorizing with {choice}"), flush=True)
-    setup, report = _setup(choice.path, variant, arguments, settings), Report()
-    left = colorize_objects.leave_out_done(plan, results, arguments.existing, setup.made_with, report)
+    setup, report = _setup(cluster, choice.path, variant, arguments, settings), Report()
+    left = colorize_objects.leave_out_done(plan, results, setup, report)
     if arguments.dry_run:
         for picture, name in zip(left.pictures, left.names, strict=True):
             print(one_line(f"{picture.url} -> {results}/{name}"))
@@ -122,8 +123,7 @@ def _run_objects(cluster: Cluster, arguments: argparse.Namespace, settings: Sett
         return errors.SKIPPED if report.skipped else errors.DONE
     files_of = [(picture.url, name) for picture, name in zip(left.pictures, left.names, strict=True)]
     pieces = distant.split(files_of, left.pictures, results)
-    order = [one.url for one in (*plan.pictures, *plan.films)]
-    return _spread(cluster, setup, pieces, order, results, report, arguments.report)
+    return _spread(cluster, setup, pieces, plan.urls, results, report, arguments.report)
 
 
 def _spread(
@@ -135,6 +135,7 @@ def _spread(
     report: Report,
     table: Path | None,
 ) -> int:
+    report.is_tabled = table is not None
     with contextlib.ExitStack() as stack:
         stack.enter_context(_reported(table, order, report, results))
         stack.enter_context(stack.enter_context(Stop()).at_once(_STOPPED))
@@ -145,20 +146,24 @@ def _spread(
     return errors.SKIPPED if report.skipped else errors.DONE
 
 
-def _setup(model: Path, variant: str | None, arguments: argparse.Namespace, settings: Settings) -> Setup:
+def _setup(
+    cluster: Cluster, model: Path, variant: str | None, arguments: argparse.Namespace, settings: Settings
+) -> Setup:
     """What the processes of a cluster need."""
     decoding = _decoding(arguments, settings)
-    precision = settings.precision
+    precision, engine = settings.precision, settings.backend
     if is_exported(model):
         # What it computes in is the file's own.
         precision = opening.open_network(model, variant, precision)[0].precision
+    else:
+        # Not what each machine takes by default.
+        engine = backend.choose(engine)
     common = _common(model, digest(model), precision, decoding)
     line = Records(common).provenance(__version__) if arguments.provenance else None
     options = _options(Options, arguments, provenance=line, seed=settings.seed)
-    # Ray shows a process one GPU, which is its first.
-    engine = ("cpu" if settings.gpu_id == "cpu" else "0", settings.onednn, settings.backend)
+    started = (cluster.gpu_id, settings.onednn, engine)
     size = settings.colorizing_batch_size
-    return Setup(model.absolute(), variant, settings.precision, decoding, common, options, size, engine)
+    return Setup(model.absolute(), variant, settings.precision, decoding, common, options, size, started)
 
 
 def _decoding(arguments: argparse.Namespace, settings: Settings) -> dict[str, Any]:

@@ -169,7 +169,8 @@ def _rest(kept: Kept, gpu: str, backend: str, address: str | None) -> int:
     rest = predicting.Rest(kept.work, trained, kept.names, paths, possible)
     over = cluster and partial(
         spread_with_ray,
-        partial(_begin_there, gpu, kept.settings.seed, backend),
+        # The same engine there, whatever those machines have and take by default.
+        partial(_begin_there, cluster.gpu_id, kept.settings.seed, engines.choose(backend)),
         cluster=cluster,
         folder=kept.work,
         versions=partial(_versions, trained.path),

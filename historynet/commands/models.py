@@ -1,11 +1,12 @@
 """The command line `python -m historynet.weights`."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from historynet import backend, errors, settings
 from historynet.commands import export, running
 from historynet.errors import InputError
+from historynet.runtimes import is_exported, opening
 
 
 def main() -> None:
@@ -27,9 +28,18 @@ def _models(argv: Sequence[str]) -> int:
     exporting = actions.add_parser("export", help="write a network for onnxruntime or OpenVINO")
     exporting.add_argument("model", metavar="MODEL", help="a model file, or shipped")
     exporting.add_argument("target", metavar="OUT.onnx|OUT.xml", type=Path)
+    exporting.add_argument(
+        "--int8",
+        metavar="PICTURES",
+        type=Path,
+        help="compute in int8 if that is as good: a folder of pictures in colour, half calibrate, half measure",
+    )
     arguments = parser.parse_args(argv)
+    if arguments.action == "inspect" and is_exported(arguments.file):
+        inspect_exported(arguments.file)
+        return errors.DONE
     if arguments.action == "export":
-        export.export(arguments.model, arguments.target, arguments.backend)
+        export.export(arguments.model, arguments.target, arguments.backend, arguments.int8)
         return errors.DONE
     backend.start("cpu", engine=arguments.backend)
     if arguments.action == "inspect":
@@ -37,6 +47,25 @@ def _models(argv: Sequence[str]) -> int:
     else:
         convert(arguments.source, arguments.target, arguments.half)
     return errors.DONE
+
+
+def inspect_exported(path: Path) -> None:
+    """Prints which network an exported file holds.
+
+    Raises:
+        InputError: if it holds none of ours, or what computes it is not installed.
+    """
+    network = opening.open_exported(path)
+    found = network.description
+    registration = found.registration
+    facts = {
+        "file": f"exported (*{path.suffix})",
+        "system": registration.name,
+    }
+    facts |= {"network": found.network}
+    facts |= registration.facts(found.network, found.architecture) if registration.facts else {}
+    facts |= {"size": "x".join(map(str, network.size)), "precision": network.precision}
+    _print_facts(facts)
 
 
 def inspect(path: Path) -> None:
@@ -53,11 +82,15 @@ def inspect(path: Path) -> None:
     facts = {"file": contents.form, "system": registration.name, "network": contents.network}
     facts |= registration.facts(contents.network, contents.architecture) if registration.facts else {}
     facts |= {"parameters": f"{network.count_params():,}"}
-    for name, value in facts.items():
-        print(f"{name:14} {value}")
+    _print_facts(facts)
     print("layers")
     for name, values in contents.arrays.items():
         print(f"  {name:20} {' '.join(str(value.shape) for value in values)}")
+
+
+def _print_facts(facts: Mapping[str, str]) -> None:
+    for name, value in facts.items():
+        print(f"{name:14} {value}")
 
 
 def convert(source: Path, target: Path, half: bool = False) -> None:

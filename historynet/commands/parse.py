@@ -118,14 +118,18 @@ def make(resolved: MHMDSettings, workers: int, gpu: str, backend: str, address: 
     Raises:
         InputError: if the parser or the manifest cannot be used, or something not be written.
     """
+    from historynet import backend as engines
+
     pictures = parsing.chosen(manifest.read(resolved.work), resolved.parse_count, resolved.seed + 1)
     # The GPUs are the other processes'.
     parser = _open(resolved.parser, resolved.palette, resolved.seed, "cpu" if address else gpu, backend).description
     engine = parser.model.suffix != ".onnx"
-    over = address and partial(
+    cluster = Cluster(address, workers, engine, gpu != "cpu") if address else None
+    over = cluster and partial(
         spread_with_ray,
-        partial(_begin_there, (gpu, resolved.seed, backend) if engine else None),
-        cluster=Cluster(address, workers, engine, gpu != "cpu"),
+        # The same engine there, whatever those machines have and take by default.
+        partial(_begin_there, (cluster.gpu_id, resolved.seed, engines.choose(backend)) if engine else None),
+        cluster=cluster,
         folder=resolved.work,
         versions=partial(_versions, parser.path, parser.model),
     )

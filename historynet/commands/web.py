@@ -187,7 +187,8 @@ def _server(arguments: argparse.Namespace, folder: Path, listening: socket.socke
     _allow_files()
     limits = Limits(**{name: getattr(arguments, name) for name in _LIMITS})
     service = Service(folder, at_hand, limits)
-    application = app.make(service, f"historynet_{listening.getsockname()[1]}", _names(arguments.host, arguments.name))
+    hosts = _names(arguments.host, arguments.name)
+    application = app.make(service, f"historynet_{listening.getsockname()[1]}", hosts)
     return serving.make(application, service, _CONNECTIONS, arguments.debug)
 
 
@@ -200,12 +201,15 @@ def _allow_files() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
-def _names(host: str, others: Sequence[str]) -> tuple[str, ...]:
-    """Names by which the server may be asked for; none: any, since nobody knows by which other machines come in."""
-    if not others and not _is_loopback(host):
+def _names(host: str, further: Sequence[str]) -> tuple[str, ...]:
+    """Names by which the server may be asked for; none: any.
+
+    A name that is not known is another site's; where other machines come in, nobody knows by which.
+    """
+    if not further and not _is_loopback(host):
         return ()
     # By its own names this machine asks whether all is well.
-    return (*_LOOPBACK, *([host] if _is_loopback(host) else []), *map(str.lower, others))
+    return (*_LOOPBACK, *([host] if _is_loopback(host) else []), *map(str.lower, further))
 
 
 def _is_loopback(host: str) -> bool:

@@ -11,7 +11,8 @@ import json
 import logging
 import tempfile
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +21,7 @@ import numpy as np
 
 from historynet import backend, files
 from historynet.errors import InputError, reason, translated
-from historynet.runtimes import RUNTIMES, exported, opening, openvino_files
+from historynet.runtimes import RUNTIMES, exported, opening, openvino_files, quantizing
 from historynet.runtimes.network import Network
 from historynet.systems.description import Description
 
@@ -86,10 +87,52 @@ def export(network: "keras.Model", found: Description, target: Path) -> float:
     told = exported.describe(found, size, exported.FLOAT32)
     with _temporary(target) as made:
         _export_as_keras_does(network, made, target)
-        (describe_onnx if made.suffix == ".onnx" else _describe_openvino)(made, told)
+        (_describe_onnx if made.suffix == ".onnx" else _describe_openvino)(made, told)
         difference = _compare(made, ours, luminance, target)
         move(made, target)
     return difference
+
+
+@dataclass(frozen=True)
+class Quantised:
+    """A network in int8 that has no name yet.
+
+    Attributes:
+        path: of it.
+        kept: the layers that stay in float32.
+    """
+
+    path: Path
+    kept: list[str]
+
+
+@contextlib.contextmanager
+def export_quantised(
+    network: "keras.Model", found: Description, target: Path, luminance: Sequence[np.ndarray]
+) -> Iterator[Quantised]:
+    """Makes a network in int8, beside the target, for the caller to measure and to `move`.
+
+    Args:
+        network: as of `export`.
+        found: as of `export`.
+        target: the new file.
+        luminance: as of `quantizing.quantise`.
+
+    Raises:
+        InputError: as `export`, for the network in float32 of which it is made.
+    """
+    told = exported.describe(found, network.input.shape[1:3], exported.INT8)
+    with _temporary(target) as made, quietly():
+        onnx_file = made.with_suffix(".onnx")
+        export(network, found, onnx_file)
+        with translated(Exception, lambda error: InputError(f"{target}: cannot be quantised ({reason(error)})")):
+            kept = quantizing.quantise(onnx_file, luminance)
+            _describe_onnx(onnx_file, told)
+            if made.suffix == ".xml":
+                import openvino
+
+                _write_openvino(openvino.convert_model(onnx_file), made, told)
+        yield Quantised(made, [layer.split("/")[-2].removesuffix("_1") if "/" in layer else layer for layer in kept])
 
 
 @contextlib.contextmanager
@@ -126,7 +169,7 @@ def quietly() -> Iterator[None]:
         logging.disable(before)
 
 
-def describe_onnx(path: Path, told: Mapping[str, Any]) -> None:
+def _describe_onnx(path: Path, told: Mapping[str, Any]) -> None:
     """Writes into an ONNX file what it is."""
     import onnx
 
@@ -141,12 +184,12 @@ def describe_onnx(path: Path, told: Mapping[str, Any]) -> None:
 def _describe_openvino(path: Path, told: Mapping[str, Any]) -> None:
     import openvino
 
-    write_openvino(openvino.Core().read_model(path), path.with_name(f"told{path.suffix}"), told)
+    _write_openvino(openvino.Core().read_model(path), path.with_name(f"told{path.suffix}"), told)
     for suffix in (".xml", ".bin"):
         path.with_name(f"told{suffix}").replace(path.with_suffix(suffix))
 
 
-def write_openvino(model: Any, path: Path, told: Mapping[str, Any]) -> None:
+def _write_openvino(model: Any, path: Path, told: Mapping[str, Any]) -> None:
     """Writes a network of OpenVINO's, with what it is and which weights it was written with."""
     import openvino
 

@@ -1,17 +1,15 @@
 """An exported network that onnxruntime computes, on the processor."""
 
+import hashlib
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from historynet.errors import InputError, reason, translated
 from historynet.runtimes import exported, onnx_files
 from historynet.systems.description import Description
-
-if TYPE_CHECKING:
-    import hashlib
 
 
 class OnnxNetwork:
@@ -28,19 +26,19 @@ class OnnxNetwork:
     """
 
     def __init__(self, path: Path):
-        self._data, text = onnx_files.read(path)
+        data, text = onnx_files.read(path)
         self.description: Description
         self.description, told = exported.understand(text, path)
         self.precision: str = told["precision"]
         self.size: tuple[int, int] = tuple(told["size"])
-        self._path = path
-        self._session = self._open()
+        self._path, self._checksum = path, hashlib.sha256(data).digest()
+        self._session = self._open(data)
         inputs = [(port.name, port.shape, port.type == "tensor(float)") for port in self._session.get_inputs()]
         outputs = {port.name: (port.shape, port.type == "tensor(float)") for port in self._session.get_outputs()}
         exported.check_ports(self.description, self.size, inputs, outputs, path)
         self._input, self._outputs = inputs[0][0], list(outputs)
 
-    def _open(self) -> Any:
+    def _open(self, data: bytes) -> Any:
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
@@ -49,7 +47,7 @@ class OnnxNetwork:
         # What is computed of constants when a file is opened can be of any size; our export has left little to compute.
         return self._translated(
             lambda: onnxruntime.InferenceSession(
-                self._data, options, ["CPUExecutionProvider"], disabled_optimizers=["ConstantFolding"]
+                data, options, ["CPUExecutionProvider"], disabled_optimizers=["ConstantFolding"]
             ),
             "not a network that onnxruntime computes",
         )
@@ -67,4 +65,4 @@ class OnnxNetwork:
     def identify(self, digest: "hashlib._Hash") -> None:
         """As of `Network`."""
         digest.update(b"onnxruntime")
-        digest.update(self._data)
+        digest.update(self._checksum)

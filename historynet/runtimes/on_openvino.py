@@ -54,11 +54,12 @@ class OpenVinoNetwork:
         if precision == "bfloat16" and "BF16" not in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
             raise InputError(f"{self._path}: this processor does not compute in bfloat16 with OpenVINO")
         model = core.read_model(model=self._text, weights=self._weights)
+        self._check_ports(model)
         for port in model.inputs:
             # The number of pictures is open.
             port.get_node().set_partial_shape(openvino.PartialShape([1, *self.size, 1]))
         model.validate_nodes_and_infer_types()
-        self._check(model)
+        self._check_sizes(model)
         for port in model.inputs:
             port.get_node().set_partial_shape(openvino.PartialShape([-1, *self.size, 1]))
         model.validate_nodes_and_infer_types()
@@ -66,7 +67,7 @@ class OpenVinoNetwork:
         # By itself it computes in bfloat16 where the processor can.
         return core.compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": hint, "CACHE_DIR": ""})
 
-    def _check(self, model: Any) -> None:
+    def _check_ports(self, model: Any) -> None:
         def port_of(port: Any) -> tuple[list[int | None], bool]:
             sides = [side.get_length() if side.is_static else None for side in port.partial_shape]
             return sides, port.element_type.to_string() == "f32"
@@ -74,6 +75,8 @@ class OpenVinoNetwork:
         inputs = [(port.get_any_name(), *port_of(port)) for port in model.inputs]
         outputs = {port.get_any_name(): port_of(port) for port in model.outputs}
         exported.check_ports(self.description, self.size, inputs, outputs, self._path)
+
+    def _check_sizes(self, model: Any) -> None:
         for node in model.get_ops():
             for port in node.outputs():
                 shape = port.partial_shape
@@ -83,7 +86,8 @@ class OpenVinoNetwork:
     def predict(self, luminance: np.ndarray) -> dict[str, np.ndarray]:
         """As of `Network`."""
         with translated(Exception, lambda error: InputError(f"{self._path}: could not be computed ({reason(error)})")):
-            computed = self._compiled(luminance)
+            # A request of its own, since threads may ask at the same time.
+            computed = self._compiled.create_infer_request().infer(luminance)
         return {name: np.array(computed[i]) for i, name in enumerate(self._outputs)}
 
     def identify(self, digest: "hashlib._Hash") -> None:

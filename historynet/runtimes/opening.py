@@ -14,6 +14,9 @@ from historynet.systems.description import Description, check_colorizes
 if TYPE_CHECKING:
     import keras
 
+    from historynet.runtimes.on_onnx import OnnxNetwork
+    from historynet.runtimes.on_openvino import OpenVinoNetwork
+
 
 def check_installed(path: Path) -> str:
     """Sees that what computes an exported network is installed; one line that says what that is.
@@ -39,7 +42,7 @@ def identify(path: Path) -> Description:
         InputError: if it is none of ours.
     """
     if is_exported(path):
-        return _open_exported(path, "float32").description
+        return open_exported(path).description
     with backend.quiet():
         return _loading().identify(path)
 
@@ -57,7 +60,7 @@ def open_network(path: Path, program: str | None, precision: str) -> tuple[Netwo
             in this precision.
     """
     if is_exported(path):
-        network = _open_exported(path, precision)
+        network = open_exported(path, precision)
         check_colorizes(network.description, program, path)
         return network, network.description
     with backend.quiet():
@@ -82,7 +85,12 @@ def _loading():
     return loading
 
 
-def _open_exported(path: Path, precision: str):
+def open_exported(path: Path, precision: str = "float32") -> "OnnxNetwork | OpenVinoNetwork":
+    """Opens an exported network, whatever it is of.
+
+    Raises:
+        InputError: as `open_network`.
+    """
     check_installed(path)
     if path.suffix.lower() == ".onnx":
         if precision != "float32":
