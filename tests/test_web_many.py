@@ -181,6 +181,36 @@ def test_a_zip_file_is_whole_though_its_page_goes(at_hand, tmp_path):
         wait_until(lambda: session.ended)
 
 
+def test_a_page_that_is_lost_is_waited_for_though_another_has_gone(at_hand, tmp_path, monkeypatch):
+    monkeypatch.setattr(store, "_TOGETHER", 0.5)
+    with serve(tmp_path / "web", at_hand, end_seconds=0.1, heartbeat_seconds=0.2) as browser:
+        session = browser.session
+        with browser.events():
+            wait_until(lambda: session.listeners)
+            assert browser.client.post("/api/end").status_code == 204
+            time.sleep(1)
+        wait_until(lambda: not session.listeners)
+        time.sleep(2.5)
+        assert not session.ended
+        # It says so itself.
+        browser.client.post("/api/end")
+        wait_until(lambda: session.ended)
+
+
+def test_what_goes_wrong_once_ends_no_removing(at_hand, tmp_path, monkeypatch):
+    with serve(tmp_path / "web", at_hand, left_seconds=0.1) as browser:
+        session, sweep, seen = browser.session, browser.service.store.sweep, []
+
+        def fails_once():
+            seen.append(1)
+            if len(seen) == 1:
+                raise RuntimeError
+            sweep()
+
+        monkeypatch.setattr(browser.service.store, "sweep", fails_once)
+        wait_until(lambda: session.ended)
+
+
 def test_a_zip_file_breaks_off_where_a_file_is_missing(tmp_path):
     (tmp_path / "a").write_bytes(b"a")
     pieces = archives.stream([("a", tmp_path / "a"), ("b", tmp_path / "b")])
@@ -253,7 +283,9 @@ def test_each_connection_may_have_a_file_open():
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
-def test_every_address_of_this_machine_is_its_own_name():
-    names = web._names("127.0.0.5", ["Photos.example"])
-    assert {"127.0.0.5", "127.0.0.1", "photos.example"} <= set(names)
+def test_names_by_which_the_server_may_be_asked_for():
+    own = {"127.0.0.1", "localhost", "::1"}
+    assert set(web._names("127.0.0.5", [])) == own | {"127.0.0.5"}
+    # A browser's name is in small letters; and whoever watches a container asks from within.
+    assert set(web._names("0.0.0.0", ["Photos.Example"])) == own | {"photos.example"}
     assert web._names("0.0.0.0", []) == ()

@@ -206,8 +206,10 @@ def _names(host: str, further: Sequence[str]) -> tuple[str, ...]:
 
     A name that is not known is another site's; where other machines come in, nobody knows by which.
     """
-    names = tuple(map(str.lower, further))
-    return (*_LOOPBACK, host, *names) if _is_loopback(host) else names
+    if not further and not _is_loopback(host):
+        return ()
+    # By its own names this machine asks whether all is well.
+    return (*_LOOPBACK, *([host] if _is_loopback(host) else []), *map(str.lower, further))
 
 
 def _is_loopback(host: str) -> bool:

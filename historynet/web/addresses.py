@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Annotated
@@ -229,7 +230,7 @@ async def together(service: Here, session: Own, results: Annotated[str, Query(ma
 @addresses.post("/api/end", status_code=204)
 async def end(session: Own) -> Response:
     """The page goes; what was given is removed, unless it comes back at once."""
-    session.ending = True
+    session.ending = time.monotonic()
     return Response(status_code=204)
 
 

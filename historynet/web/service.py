@@ -1,6 +1,7 @@
 """What stands behind the addresses: sessions, orders and small copies, and the time that passes between requests."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -27,6 +28,9 @@ _LOOKS = 200
 
 _SWEEP = 1.0
 """Seconds between two looks at what is to be removed."""
+
+
+_log = logging.getLogger(__name__)
 
 
 class Service:
@@ -104,7 +108,11 @@ class Service:
         """Removes, for ever, what nobody is there for any more, and what has been there for long."""
         while True:
             await asyncio.sleep(_SWEEP)
-            self.store.sweep()
+            try:
+                self.store.sweep()
+            except Exception:
+                # Whatever it is, the rest is to be removed later.
+                _log.exception("removing what is old")
 
     def hang_up(self) -> None:
         """Ends the streams of events, and all work."""

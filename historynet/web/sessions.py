@@ -1,6 +1,7 @@
 """What the people before the page have: their sessions, the files they gave, and what is made of these."""
 
 import asyncio
+import math
 import secrets
 import shutil
 import threading
@@ -208,7 +209,7 @@ class Session:
         sending: number of zip files that are going.
         listeners: its pages.
         left: when the last of its pages went or it was last heard of, by `time.monotonic`.
-        ending: whether its page has said that it goes.
+        ending: when one of its pages said that it goes, by `time.monotonic`.
         ended: whether it is removed.
     """
 
@@ -218,7 +219,7 @@ class Session:
     sending: int = 0
     listeners: set[Listener] = field(default_factory=set)
     left: float = field(default_factory=time.monotonic)
-    ending: bool = False
+    ending: float = -math.inf
     ended: bool = False
 
     @property

@@ -4,6 +4,7 @@ All of it runs in the thread of the server's event loop.
 """
 
 import contextlib
+import math
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -17,6 +18,9 @@ from historynet.web.sessions import REMOVED, Input, Listener, Result, Session
 
 _FREE = 1e9
 """Bytes that stay free on the disk."""
+
+_TOGETHER = 5.0
+"""Seconds within which a page that says that it goes is not heard of any more."""
 
 
 class Store:
@@ -45,7 +49,7 @@ class Store:
             Refused: if there are too many.
         """
         if token in self.sessions:
-            self.sessions[token].left, self.sessions[token].ending = time.monotonic(), False
+            self.sessions[token].left, self.sessions[token].ending = time.monotonic(), -math.inf
             return token
         if len(self.sessions) >= self._limits.sessions:
             self._make_way()
@@ -80,7 +84,7 @@ class Store:
         """Within it a page listens."""
         listener = Listener()
         session.listeners.add(listener)
-        session.ending = False
+        session.ending = -math.inf
         try:
             yield listener
         finally:
@@ -199,7 +203,9 @@ class Store:
         """Removes what nobody is there for any more, and what has been there for long."""
         now = time.monotonic()
         for token, session in list(self.sessions.items()):
-            patience = self._limits.end_seconds if session.ending else self._limits.left_seconds
+            # Not if one page went and another was lost later.
+            goes = session.left - session.ending < _TOGETHER
+            patience = self._limits.end_seconds if goes else self._limits.left_seconds
             if session.sending:
                 continue
             if not session.listeners and not session.uploading and now - session.left > patience:
