@@ -2,6 +2,7 @@
 
 import mhmd_films
 import pytest
+from conftest import write_picture
 
 from historynet.commands import collect
 
@@ -25,3 +26,16 @@ def test_a_film_that_ends_each_process_is_left_out(tmp_path, run, monkeypatch):
     assert "films: 1" in out
     assert "left out: large: ended each process that read it" in err
     assert 'large.mp4,"ended each process' in (tmp_path / "work/left_out.csv").read_text()
+
+
+@pytest.mark.parametrize("script", ["SOURCE_HistoryNet/colorization.py", "SOURCE_MHMD/collect.py"])
+def test_an_empty_address_is_none(tmp_path, run, model, script):
+    """As of a variable that is not set: nobody wants the work to be done here then."""
+    pytest.importorskip("onnxruntime", reason="onnxruntime is not installed: pip install -e '.[mhmd]'")
+    write_picture(tmp_path / "in/a.jpg")
+    mhmd_films.make_film(tmp_path / "in/a.mp4", [("gray", mhmd_films.gray(mhmd_films.person()), 5)])
+    options = {"SOURCE_HistoryNet/colorization.py": ("--pretrained", model, "--result-dir", tmp_path / "out")}
+    given = options.get(script, ("--work", tmp_path / "work", "--private"))
+    code, _, err = run(script, tmp_path / "in", *given, "--cluster", "")
+    assert code == 2
+    assert "takes HOST:PORT or auto" in err

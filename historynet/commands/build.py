@@ -138,7 +138,7 @@ class _Way:
         self._folder, self._arguments, self._settings, self._labelled = folder, arguments, resolved, labelled
         self._config, self._written = resolved.work / SETTINGS, written
         self._engine = ["--gpu-id", arguments.gpu_id, "--backend", arguments.backend]
-        self._cluster = ["--cluster", arguments.cluster] if arguments.cluster else []
+        self._cluster = ["--cluster", arguments.cluster] if arguments.cluster is not None else []
 
     def go(self) -> int:
         """Does what is not done yet; the exit code, `errors.BAD_INPUT` also where a person is needed.

@@ -80,7 +80,7 @@ def collect_films(
     Raises:
         InputError: if the detector cannot be used, or nothing be written.
     """
-    over = Cluster(cluster, workers) if cluster else None
+    over = Cluster(cluster, workers) if cluster is not None else None
     # Before the first film.
     persons.open_detector(resolved.detector)
     for note in film_list.notes(listed):

@@ -22,7 +22,7 @@ def open_cluster(address: str | None, gpu_id: str) -> Cluster | None:
     Raises:
         InputError: if it is no address.
     """
-    return Cluster(address, CORES, engine=True, gpu=gpu_id != "cpu") if address else None
+    return Cluster(address, CORES, engine=True, gpu=gpu_id != "cpu") if address is not None else None
 
 
 def describe(cluster: Cluster) -> str:

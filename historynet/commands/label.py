@@ -155,7 +155,7 @@ def _begin_there(gpu: str, seed: int, backend: str) -> Callable[[Any], list[str]
 def _rest(kept: Kept, gpu: str, backend: str, address: str | None) -> int:
     from historynet import backend as engines
 
-    cluster = Cluster(address, CORES, engine=True, gpu=gpu != "cpu") if address else None
+    cluster = Cluster(address, CORES, engine=True, gpu=gpu != "cpu") if address is not None else None
     # Before the engine is started, which takes seconds.
     pictures = kept.pictures
     possible = selecting.possible_places(kept, pictures.values()) if kept.settings.title_mask else None

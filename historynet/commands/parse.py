@@ -124,7 +124,7 @@ def make(resolved: MHMDSettings, workers: int, gpu: str, backend: str, address: 
     # The GPUs are the other processes'.
     parser = _open(resolved.parser, resolved.palette, resolved.seed, "cpu" if address else gpu, backend).description
     engine = parser.model.suffix != ".onnx"
-    cluster = Cluster(address, workers, engine, gpu != "cpu") if address else None
+    cluster = Cluster(address, workers, engine, gpu != "cpu") if address is not None else None
     over = cluster and partial(
         spread_with_ray,
         # The same engine there, whatever those machines have and take by default.
