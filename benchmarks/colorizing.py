@@ -23,6 +23,7 @@ from historynet.pictures import color, formats, images
 from historynet.settings import PRECISIONS
 
 SCRIPT = "SOURCE_HistoryNet/colorization.py"
+_IMPORT = "from historynet import backend; backend.choose(); import keras, historynet.colorizing.colorizer"
 PICTURES, SIZE = 200, (820, 550)
 LARGE_PICTURES, LARGE_SIZE = 6, (4000, 3000)
 BATCH_SIZE = 16
@@ -131,7 +132,7 @@ def _measure(arguments: argparse.Namespace, folders: dict[str, Path], network: P
     figures = {
         "start": {
             "help_seconds": run_process([SCRIPT, "--help"])["seconds"],
-            "import_seconds": run_process(["-c", "import historynet.colorizing.colorizer"])["seconds"],
+            "import_seconds": run_process(["-c", _IMPORT])["seconds"],
         }
     }
     for name, folder in folders.items():

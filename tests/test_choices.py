@@ -446,7 +446,7 @@ def test_one_pass_serves_all(film_model, monkeypatch):
     colorizer = Colorizer(film_model)
     luminance = np.random.default_rng(0).random((1, SIZE, SIZE, 1), np.float32)
     outputs = colorizer.predict(luminance)
-    monkeypatch.setattr(colorizer, "_pass", lambda luminance: pytest.fail("another pass"))
+    monkeypatch.setattr(colorizer._network, "predict", lambda luminance: pytest.fail("another pass"))
     of_one = {name: output[0] for name, output in outputs.items()}
     assert colorizer.alternatives_of(of_one, luminance[0], 2)[1].ab.shape == (SIZE, SIZE, 2)
     assert colorizer.confidence_of(of_one).shape == (SIZE // 4, SIZE // 4)
