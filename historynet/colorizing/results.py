@@ -178,6 +178,8 @@ def check_results(paths: Sequence[Path], results: Sequence[Path], existing: str)
     Raises:
         InputError: naming the first result that would be.
     """
+    if not results:
+        return
     real = RealPaths()
     inputs = set(map(real, paths))
     for result in results:
