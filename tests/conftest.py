@@ -91,6 +91,25 @@ def model(tmp_path_factory):
     return path
 
 
+@pytest.fixture(scope="module")
+def film_model(tmp_path_factory):
+    """A file of a tiny untrained films CNN, whose logits say something."""
+    import keras
+
+    from historynet.systems import loading
+    from historynet.systems.film_cnn.architecture import Architecture
+    from historynet.systems.film_cnn.network import build_network
+
+    path = tmp_path_factory.mktemp("film") / "film.keras"
+    architecture = Architecture(width=1 / 32, vgg_features=False, colorizing_size=64)
+    keras.utils.set_random_seed(1)
+    network = build_network(architecture)
+    kernel = network.get_layer("bins").kernel
+    kernel.assign(np.random.default_rng(0).normal(0, 6, kernel.shape))
+    loading.save(network, "FilmCNN", architecture, path)
+    return path
+
+
 def write_picture(path, seed=0, size=(40, 30)):
     """A smooth coloured picture, width x height, in the format of the name."""
     rng = np.random.default_rng(seed)

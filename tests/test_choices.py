@@ -221,19 +221,6 @@ def test_confidence_is_that_of_the_logarithms():
 SIZE = 64
 
 
-@pytest.fixture(scope="module")
-def film_model(tmp_path_factory):
-    """A file of a tiny untrained network, whose logits say something."""
-    path = tmp_path_factory.mktemp("film") / "film.keras"
-    architecture = Architecture(width=1 / 32, vgg_features=False, colorizing_size=SIZE)
-    keras.utils.set_random_seed(1)
-    network = build_network(architecture)
-    kernel = network.get_layer("bins").kernel
-    kernel.assign(np.random.default_rng(0).normal(0, 6, kernel.shape))
-    loading.save(network, "FilmCNN", architecture, path)
-    return path
-
-
 @pytest.fixture
 def colorize(run, film_model, tmp_path):
     def colorize(*arguments):

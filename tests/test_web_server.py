@@ -12,7 +12,6 @@ import zipfile
 from pathlib import Path
 
 import cv2
-import keras
 import numpy as np
 import pytest
 from conftest import ROOT, write_picture
@@ -24,27 +23,11 @@ pytest.importorskip("fastapi", reason="the extra 'web' is not installed")
 from historynet.colorizing.colorizer import Colorizer
 from historynet.commands import web
 from historynet.errors import InputError
-from historynet.systems import loading
-from historynet.systems.film_cnn.architecture import Architecture
-from historynet.systems.film_cnn.network import build_network
 from historynet.web import models, names
 from historynet.web.limits import Limits
 from historynet.web.line import Line, Ticket
 
 COLORIZE = "SOURCE_FilmCNN/colorization.py"
-
-
-@pytest.fixture(scope="module")
-def film_model(tmp_path_factory):
-    """A file of a tiny untrained films CNN, whose logits say something."""
-    path = tmp_path_factory.mktemp("film") / "film.keras"
-    architecture = Architecture(width=1 / 32, vgg_features=False, colorizing_size=64)
-    keras.utils.set_random_seed(1)
-    network = build_network(architecture)
-    kernel = network.get_layer("bins").kernel
-    kernel.assign(np.random.default_rng(0).normal(0, 6, kernel.shape))
-    loading.save(network, "FilmCNN", architecture, path)
-    return path
 
 
 @pytest.fixture(scope="module")
