@@ -21,7 +21,7 @@ import skimage.data
 
 from benchmarks.measuring import ROOT, seconds
 from historynet import backend, errors
-from historynet.collecting import candidates, labels, parser_files, parsers, persons, predicting, scores
+from historynet.collecting import candidates, labels, persons, scores
 from historynet.collecting.jobs import write_picture
 from historynet.collecting.sampling import CUT_SIZE, Crop, fit, open_film
 from historynet.commands import running
@@ -189,6 +189,8 @@ def make_pictures(folder: Path) -> list[Path]:
 
 def labelled(folder: Path, paths: Sequence[Path], side: int) -> float:
     """Pictures that `label.py rest` labels a second; random weights cost what trained ones do."""
+    # Imported here: the engine has to be started quietly before.
+    from historynet.collecting import predicting
     from historynet.systems import loading
     from historynet.systems.labeller.architecture import Architecture
     from historynet.systems.labeller.network import build_network
@@ -211,6 +213,7 @@ def labelled(folder: Path, paths: Sequence[Path], side: int) -> float:
 
 def parsed(paths: Sequence[Path]) -> float:
     """Persons that the shipped parser parses a second, one in each picture."""
+    from historynet.collecting import parser_files, parsers
     from historynet.pictures import images
 
     parser = parsers.open_parser(parser_files.read(parser_files.choose("default")[0]))

@@ -19,6 +19,7 @@ from historynet.pictures import images
         ("training", ["--nothing"], "unrecognized arguments: --nothing"),
         ("pipeline", ["--nothing"], "unrecognized arguments: --nothing"),
         ("colorizing", ["--nothing"], "unrecognized arguments: --nothing"),
+        ("collecting", ["--nothing"], "unrecognized arguments: --nothing"),
         ("borders", ["--gray", "nowhere"], "nowhere: "),
         ("bleeding", ["nowhere", "nowhere", "a=nowhere"], "nowhere: "),
         ("films", ["--film", "nowhere.mp4", "--model", "nowhere.keras"], "nowhere.keras: "),
