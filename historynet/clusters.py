@@ -102,7 +102,7 @@ def spread_with_ray(
     lost: Callable[[Item], Result] | None = None,
     again: Callable[[Item], Item] | None = None,
 ) -> Iterator[tuple[int, Result]]:
-    """Yields (place, result) of each item as it is finished by one of the machines of a Ray cluster.
+    """Yields (place, result) of each item, in order, which the machines of a Ray cluster work on.
 
     Ray Data hands out the items and brings the results back, a few at a time; what they make lies in a folder that all
     machines see under one path. An item whose process or machine is lost is done again, so doing it twice must do no
@@ -132,8 +132,7 @@ def spread_with_ray(
         look = _Look(str(Path.cwd()), folder, probe, versions, dict(versions()))
         _compare_machines(ray, look)
         context = ray.data.DataContext.get_current()
-        # In order, all would wait for what a lost machine had begun.
-        context.execution_options.preserve_order = False
+        context.execution_options.preserve_order = True
         context.enable_progress_bars = False
         for row in _rows(ray, begin, items, cluster, look, again):
             place, is_lost, result, error = pickle.loads(row["result"])
