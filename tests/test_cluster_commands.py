@@ -11,8 +11,8 @@ def test_a_film_that_ends_each_process_is_left_out(tmp_path, run, monkeypatch):
     pytest.importorskip("onnxruntime", reason="onnxruntime is not installed: pip install -e '.[mhmd]'")
 
     def lose_the_first(begin, jobs, cluster, folder, versions, lost):
-        yield lost(jobs[0])
-        yield begin()(jobs[1])
+        yield 0, lost(jobs[0])
+        yield 1, begin()(jobs[1])
 
     monkeypatch.setattr(collect, "spread_with_ray", lose_the_first)
     person = mhmd_films.person()
