@@ -539,5 +539,5 @@ def test_what_is_not_installed_is_named(monkeypatch):
     monkeypatch.setattr(
         importlib.util, "find_spec", lambda name, *more: None if name == "uvicorn" else find(name, *more)
     )
-    with pytest.raises(InputError, match=r"uvicorn: not installed; pip install '\.\[web\]'"):
+    with pytest.raises(InputError, match=r"uvicorn: not installed; pip install '\.\[tensorflow,web\]'"):
         web._check_installed()
