@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import errno
 import io
-import logging
 import re
 import resource
 import shutil
@@ -291,10 +290,8 @@ def test_a_defect_is_on_the_terminal_by_the_number_that_the_page_shows(
     def fail(*_):
         raise KeyError("a defect")
 
-    browser, uvicorn = served.another(), logging.getLogger("uvicorn.error")
+    browser = served.another()
     monkeypatch.setattr(browser.service._workshop, where, fail)
-    # What it shows goes to a stream that it has had from its beginning.
-    monkeypatch.setattr(uvicorn, "handlers", [caplog.handler])
     if where == "look":
         answer = browser.upload(picture, "grandmother.png")
         said = answer.json()["error"]
