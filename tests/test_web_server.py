@@ -254,6 +254,13 @@ def test_a_coloured_picture_can_stay_as_it_is(browser, tmp_path):
 # Events
 
 
+def test_a_film_that_was_not_copied_to_its_end_is_told_as_such(browser, tmp_path):
+    make_film(tmp_path / "film.mp4")
+    whole = (tmp_path / "film.mp4").read_bytes()
+    answer = browser.upload(whole[: len(whole) // 2], "film.mp4")
+    assert answer.status_code == 415 and answer.json()["error"].endswith("; perhaps it was not copied to its end")
+
+
 def test_a_turned_picture_has_the_size_that_is_seen(browser, tmp_path):
     """As telephones write it: lying, with a word in its EXIF data that it stands."""
     exif = Image.Exif()
