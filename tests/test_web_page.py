@@ -337,6 +337,8 @@ def test_the_buttons_are_seen_in_a_low_window(person, folder):
     person.browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
     person.send(folder / CAMERA, folder / "tall.jpg")
     person.wait_done()
+    # A model with more settings.
+    person.wait_another(lambda: person.choose("model", None))
     for name in ("download", "download-all"):
         box = person.do(
             "let r = document.getElementById(arguments[0]).getBoundingClientRect(); return [r.top, r.bottom]", name
