@@ -397,7 +397,7 @@ def test_threads_that_load_at_the_same_time_leave_the_initial_values_of_others_a
 
 @pytest.mark.parametrize(("pictures", "batch_size", "seen"), [(3, 2, [2, 2]), (3, 1, [1, 1, 1]), (1, 2, [1])])
 def test_a_picture_that_would_be_alone_goes_with_a_copy(generator, tmp_path, monkeypatch, pictures, batch_size, seen):
-    """One alone is computed by other sums than several; where all are alone, as in the released program, it stays so."""
+    """One alone is computed by other sums than several. In batches of one all are, as in the released program."""
     predict, sizes = Colorizer.predict_ab, []
 
     def predict_ab(colorizer, luminance):
