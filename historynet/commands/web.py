@@ -140,7 +140,7 @@ def _check_installed() -> None:
     """
     missing = [name for name in ("fastapi", "uvicorn") if importlib.util.find_spec(name) is None]
     if missing:
-        needed = "pip install '.[web]' in the project's folder brings what the page needs"
+        needed = "pip install '.[tensorflow,web]' (or '.[jax,web]') in the project's folder brings what the page needs"
         raise InputError(f"{' and '.join(missing)}: not installed; {needed}")
 
 
