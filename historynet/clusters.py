@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 
 import cv2
 
-from historynet import __version__, backend, files
+from historynet import __version__, backend, extras, files
 from historynet.errors import HistoryNetError, InputError, reason, translated
 
 Item = TypeVar("Item")
@@ -246,7 +246,7 @@ def _start_ray(cluster: Cluster) -> Any:
         import ray.data
         import ray.util.scheduling_strategies
     except ImportError as error:
-        raise InputError("--cluster: Ray is not installed: pip install -e '.[cluster]'") from error
+        raise InputError(f"--cluster: Ray is not installed: {extras.how_to_install('ray')}") from error
     here = {"num_cpus": cluster.workers, "include_dashboard": False} if address == HERE else {}
     host, colon, port = address.rpartition(":")
     no_cluster = f"--cluster {address}: no Ray cluster there"

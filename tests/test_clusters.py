@@ -86,7 +86,7 @@ def test_what_files_hold(tmp_path):
 def test_without_ray_it_is_said(tmp_path):
     if importlib.util.find_spec("ray"):
         pytest.skip("Ray is installed")
-    with pytest.raises(InputError, match=r"Ray is not installed: pip install -e '\.\[cluster\]'"):
+    with pytest.raises(InputError, match=r"Ray is not installed: pip install '\.\[cluster\]'"):
         list(spread_with_ray(lambda: abs, [1], Cluster(HERE, 1), tmp_path, dict))
     # Nothing to be done needs none.
     assert list(spread_with_ray(lambda: abs, [], Cluster(HERE, 1), tmp_path, dict)) == []
