@@ -169,6 +169,19 @@ def test_a_released_file_of_another_name_is_asked_for(tmp_path, small):
         find_model("default", tmp_path, "HistoryNet")
 
 
+def test_what_was_exported_into_the_folder_is_taken_by_its_name_alone(tmp_path, small):
+    exported = [f"my_model_colorizationEpoch7.{ending}" for ending in ("onnx", "xml", "bin", "csv")]
+    for name in exported:
+        (tmp_path / name).touch()
+    assert find_model("default", tmp_path, "HistoryNet") == small
+    assert find_model(exported[0], tmp_path, "HistoryNet") == tmp_path / exported[0]
+    with pytest.raises(InputError, match=r"holds no model that is taken by default; train one, or name a file"):
+        find_model("default", tmp_path, "Baseline")
+    make_run(tmp_path / "M", [0, 1])
+    (tmp_path / "M" / exported[0]).touch()
+    assert chosen(tmp_path / "M") == "my_model_colorizationEpoch1.keras"
+
+
 def test_shipped_always_works(tmp_path, small, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "shipped.keras").touch()

@@ -28,3 +28,5 @@ def test_the_extras_that_messages_and_documents_name_are_there():
             named |= set(several.split(","))
     assert {"cluster", "export", "mhmd", "web"} <= named
     assert named <= extras.keys()
+    # What was documented before.
+    assert extras["mhmd-ray"] == ["historynet[mhmd,cluster]"]
