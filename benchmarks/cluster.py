@@ -20,7 +20,7 @@ import cv2
 import numpy as np
 
 from benchmarks import measuring
-from historynet import backend, errors
+from historynet import backend, errors, extras
 from historynet.commands import running
 from historynet.errors import InputError
 from historynet.parallel import CORES
@@ -40,7 +40,7 @@ def main(argv: Sequence[str]) -> int:
     try:
         import ray.cluster_utils  # noqa: F401
     except ImportError as error:
-        raise InputError("Ray is not installed: pip install -e '.[cluster]'") from error
+        raise InputError(f"Ray is not installed: {extras.how_to_install('ray')}") from error
     with tempfile.TemporaryDirectory() as temporary:
         figures = measure(arguments, Path(temporary))
     measuring.save(arguments.json, arguments, figures)

@@ -17,9 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-import cv2
-
-from historynet import __version__, backend, files
+from historynet import __version__, backend, extras, files
 from historynet.errors import HistoryNetError, InputError, reason, translated
 
 Item = TypeVar("Item")
@@ -66,6 +64,23 @@ class Cluster:
             raise InputError(
                 f"--cluster {self.address}: takes HOST:PORT or auto; files and folders stand before it, or behind --"
             )
+
+    def check(self) -> None:
+        """Sees that Ray is installed and somebody listens at the address: Ray itself would try for minutes.
+
+        Raises:
+            InputError: if not.
+        """
+        if not extras.is_installed("ray"):
+            raise InputError(f"--cluster: Ray is not installed: {extras.how_to_install('ray')}")
+        host, colon, port = self.address.rpartition(":")
+        if colon:
+            with translated((OSError, OverflowError), self.refuse):
+                socket.create_connection((host, int(port)), timeout=10).close()
+
+    def refuse(self, error: Exception) -> InputError:
+        """Our error of what Ray or the system says of the address."""
+        return InputError(f"--cluster {self.address}: no Ray cluster there ({reason(error)})")
 
     @property
     def gpu_id(self) -> str:
@@ -174,10 +189,8 @@ def _rows(
 
 def _needs(ray: Any, cluster: Cluster) -> dict[str, int]:
     """What a process takes of its machine."""
-    if not cluster.engine:
-        return {"num_cpus": 1}
     machines = [node["Resources"] for node in ray.nodes() if node["Alive"] and node["Resources"].get("CPU", 0) >= 1]
-    if not machines:
+    if not cluster.engine or not machines:
         return {"num_cpus": 1}
     # Not the cores of machines without a GPU beside the others' GPUs: they compute a little differently.
     gpus = [machine for machine in machines if machine.get("GPU", 0) >= 1] if cluster.gpu else []
@@ -230,6 +243,8 @@ class _Process:
         return {"result": pickle.dumps(answer)}
 
     def _start(self) -> Callable[[Any], Any]:
+        import cv2
+
         cv2.setNumThreads(1)
         # TensorFlow and JAX would otherwise take all cores, each process of a machine.
         os.environ |= {"TF_NUM_INTRAOP_THREADS": str(self._cores), "NPROC": str(self._cores)}
@@ -239,31 +254,18 @@ class _Process:
 
 
 def _start_ray(cluster: Cluster) -> Any:
-    address = cluster.address
+    cluster.check()
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    try:
-        import ray
-        import ray.data
-        import ray.util.scheduling_strategies
-    except ImportError as error:
-        raise InputError("--cluster: Ray is not installed: pip install -e '.[cluster]'") from error
-    here = {"num_cpus": cluster.workers, "include_dashboard": False} if address == HERE else {}
-    host, colon, port = address.rpartition(":")
-    no_cluster = f"--cluster {address}: no Ray cluster there"
-    # Ray itself would try for minutes.
-    if colon:
-        with translated(OSError, lambda error: InputError(f"{no_cluster} ({reason(error)})")):
-            socket.create_connection((host, int(port)), timeout=10).close()
+    import ray.data
+    import ray.util.scheduling_strategies
+
+    here = {"address": "local", "num_cpus": cluster.workers, "include_dashboard": False}
+    where = here if cluster.address == HERE else {"address": cluster.address}
     # Ray takes it, and would end the program with an exit code of its own.
     terminated = signal.getsignal(signal.SIGTERM)
     # Its errors have no class in common but Exception.
-    with translated(Exception, lambda error: InputError(f"{no_cluster} ({reason(error)})")):
-        ray.init(
-            address="local" if address == HERE else address,
-            logging_level=logging.ERROR,
-            log_to_driver=False,
-            **here,
-        )
+    with translated(Exception, cluster.refuse):
+        ray.init(logging_level=logging.ERROR, log_to_driver=False, **where)
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, terminated)
     logging.getLogger("ray.data").setLevel(logging.ERROR)

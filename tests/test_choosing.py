@@ -6,7 +6,7 @@ import re
 import pytest
 from conftest import GENERATOR_ALONE, ROOT, train_arguments, write_picture
 
-from historynet import settings
+from historynet import backend, settings
 from historynet.colorizing import choosing
 from historynet.colorizing.choosing import choose_model, find_model
 from historynet.errors import InputError
@@ -169,6 +169,19 @@ def test_a_released_file_of_another_name_is_asked_for(tmp_path, small):
         find_model("default", tmp_path, "HistoryNet")
 
 
+def test_what_was_exported_into_the_folder_is_taken_by_its_name_alone(tmp_path, small):
+    exported = [f"my_model_colorizationEpoch7.{ending}" for ending in ("onnx", "xml", "bin", "csv")]
+    for name in exported:
+        (tmp_path / name).touch()
+    assert find_model("default", tmp_path, "HistoryNet") == small
+    assert find_model(exported[0], tmp_path, "HistoryNet") == tmp_path / exported[0]
+    with pytest.raises(InputError, match=r"holds no model that is taken by default; train one, or name a file"):
+        find_model("default", tmp_path, "Baseline")
+    make_run(tmp_path / "M", [0, 1])
+    (tmp_path / "M" / exported[0]).touch()
+    assert chosen(tmp_path / "M") == "my_model_colorizationEpoch1.keras"
+
+
 def test_shipped_always_works(tmp_path, small, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "shipped.keras").touch()
@@ -277,3 +290,17 @@ def test_the_documented_command_has_a_name_of_its_own():
     assert all("--test-name mine" in command for command in commands)
     assert any("--init-generator shipped" in command for command in commands)
     assert "colorization.py --test-name mine" in own
+
+
+@pytest.mark.parametrize(
+    ("start", "hint"), [(b"\x08\x09", "it may be an ONNX file"), (b"<?xml version", "OpenVINO's end")]
+)
+def test_a_file_of_another_kind_is_refused_before_an_engine_starts(tmp_path, run, monkeypatch, start, hint):
+    monkeypatch.setattr(backend, "start", None)
+    model = tmp_path / "renamed.keras"
+    model.write_bytes(start)
+    code, out, err = run("SOURCE_HistoryNet/colorization.py", "--pretrained", model, "--result-dir", tmp_path, tmp_path)
+    assert (code, out) == (2, "")
+    assert (
+        err.startswith(f"error: {model}: not a model file (neither .keras nor HDF5); {hint}") and err.count("\n") == 1
+    )

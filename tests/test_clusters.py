@@ -2,6 +2,8 @@
 
 import hashlib
 import importlib.util
+import socket
+import sys
 from pathlib import Path
 
 import keras
@@ -86,10 +88,26 @@ def test_what_files_hold(tmp_path):
 def test_without_ray_it_is_said(tmp_path):
     if importlib.util.find_spec("ray"):
         pytest.skip("Ray is installed")
-    with pytest.raises(InputError, match=r"Ray is not installed: pip install -e '\.\[cluster\]'"):
+    with pytest.raises(InputError, match=r"Ray is not installed: pip install '\.\[cluster\]'"):
         list(spread_with_ray(lambda: abs, [1], Cluster(HERE, 1), tmp_path, dict))
     # Nothing to be done needs none.
     assert list(spread_with_ray(lambda: abs, [], Cluster(HERE, 1), tmp_path, dict)) == []
+
+
+def test_where_nobody_listens_is_said_before_anything_else(tmp_path, run, monkeypatch):
+    """On a machine without Ray, too: it is not imported for that."""
+    monkeypatch.setattr(clusters.extras, "is_installed", lambda module: True)
+    monkeypatch.setitem(sys.modules, "ray", None)
+    write_picture(tmp_path / "a.png")
+    with socket.socket() as taken:
+        # Bound, and nobody listens there.
+        taken.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        script = "SOURCE_HistoryNet/colorization.py"
+        code, out, err = run(script, "--cluster", address, "--result-dir", tmp_path / "o", tmp_path / "a.png")
+    assert (code, out) == (2, "")
+    assert err == f"error: --cluster {address}: no Ray cluster there (Connection refused)\n"
+    assert not (tmp_path / "o").exists()
 
 
 @pytest.mark.parametrize(("gpu", "there"), [("cpu", "cpu"), ("0", "0"), ("3", "0")])

@@ -5,7 +5,7 @@ import tomllib
 
 from conftest import ROOT
 
-from historynet.runtimes import RUNTIMES
+from historynet.extras import EXTRAS
 
 
 def test_the_tests_that_hold_hard_inputs_are_there():
@@ -22,9 +22,11 @@ def test_the_extras_that_messages_and_documents_name_are_there():
     """Pip installs nothing for one that is not, with a warning alone."""
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
     pages = [ROOT / "README.md", ROOT / "Makefile", *(ROOT / "docs").glob("*.md")]
-    named = {extra for *_, extra in RUNTIMES.values()}
+    named = set(EXTRAS.values())
     for path in (*pages, *(ROOT / "historynet").rglob("*.py"), *(ROOT / "benchmarks").glob("*.py")):
         for several in re.findall(r"pip install (?:-e )?'\.\[([a-z,-]+)\]'", path.read_text(encoding="utf-8")):
             named |= set(several.split(","))
     assert {"cluster", "export", "mhmd", "web"} <= named
     assert named <= extras.keys()
+    # What was documented before.
+    assert extras["mhmd-ray"] == ["historynet[mhmd,cluster]"]

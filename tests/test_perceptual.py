@@ -65,7 +65,7 @@ def test_batches_of_mixed_sizes_give_what_single_pairs_give(weights, monkeypatch
 
 def test_missing_library(monkeypatch):
     monkeypatch.setitem(sys.modules, "lpips", None)
-    with pytest.raises(InputError, match=r"pip install -e '\.\[lpips\]'"):
+    with pytest.raises(InputError, match=r"pip install '\.\[lpips\]'"):
         Lpips()
 
 

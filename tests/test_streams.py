@@ -1,6 +1,7 @@
 """The standard streams of a command: closed, read by nobody any more, no terminal; and what libraries say there."""
 
 import errno
+import importlib
 import os
 import pty
 import re
@@ -10,7 +11,7 @@ import sys
 import pytest
 from conftest import ROOT, write_picture
 
-from historynet import streams
+from historynet import extras, streams
 from historynet.commands import running
 
 SAYING = """
@@ -145,6 +146,14 @@ def test_what_is_not_installed_is_named_with_what_to_do(capsys, monkeypatch):
         running.run(command)
     assert end.value.code == 2
     assert capsys.readouterr().err.startswith("error: No module named 'a_library_that_nobody_has': `make setup`, then")
+
+    for module, extra in extras.EXTRAS.items():
+        monkeypatch.setitem(sys.modules, module, None)
+        with pytest.raises(SystemExit) as end:
+            running.run(lambda argv, module=module: importlib.import_module(module))
+        assert end.value.code == 2
+        words = f"error: {module} is not installed: pip install '.[{extra}]' in the project's folder\n"
+        assert capsys.readouterr().err == words
 
     def broken(argv):
         import historynet.nothing  # noqa: F401

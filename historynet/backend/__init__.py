@@ -1,10 +1,10 @@
 """The engine that computes, TensorFlow or JAX: which one, without its noise, on the devices that were asked for."""
 
 import importlib
-import importlib.util
 import os
 import sys
 
+from historynet import extras
 from historynet.backend.noise import out_of_sight, quiet
 from historynet.errors import InputError
 
@@ -43,21 +43,17 @@ def choose(name: str = DEFAULT) -> str:
         return current
     source = f"--backend {name}"
     if name == DEFAULT:
-        name = os.environ.get("KERAS_BACKEND") or next(filter(_is_installed, _ENGINES), DEFAULT)
+        name = os.environ.get("KERAS_BACKEND") or next(filter(extras.is_installed, _ENGINES), DEFAULT)
         source = f"KERAS_BACKEND={name}"
     if name == DEFAULT:
         raise InputError(f"an engine is needed, and neither TensorFlow nor JAX is installed: {_EXTRAS}")
-    if not _is_installed(name):
+    if not extras.is_installed(name):
         raise InputError(f"{source}: {_ENGINES.get(name, name)} is not installed: {_EXTRAS}")
     os.environ["KERAS_BACKEND"] = name
     if name == "jax":
         # Otherwise it takes three quarters of a GPU's memory at once. Read when it meets the GPU.
         os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
     return name
-
-
-def _is_installed(name: str) -> bool:
-    return importlib.util.find_spec(name) is not None
 
 
 def start(

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from historynet import files
+from historynet import extras, files
 from historynet.errors import InputError, reason, translated
 
 
@@ -16,7 +16,8 @@ def open_session(path: Path) -> Any:
     try:
         import onnxruntime
     except ImportError as error:
-        raise InputError(f"{path}: needs onnxruntime, which is not installed: pip install -e '.[mhmd]'") from error
+        how = extras.how_to_install("onnxruntime", "mhmd")
+        raise InputError(f"{path}: needs onnxruntime, which is not installed: {how}") from error
     files.open_regular(path, InputError).close()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1

@@ -17,6 +17,9 @@ _LAST_EPOCH = 7
 
 _NETWORK = "colorization"
 
+_ENDINGS = (".keras", ".h5")
+"""Of files that a training or the authors made. What was exported from one of them is taken by its name alone."""
+
 SCORE = "psnr"
 """By which every system that colorizes calls an epoch its best."""
 
@@ -73,7 +76,9 @@ def choose_model(
     if Path(name).is_dir():
         raise InputError(f"{name}: is a folder; name a model file in it")
     # Released ones have other names than a run's.
-    models = sorted(path.name for path in files.list_folder(model_dir) if _NETWORK in path.name)
+    models = sorted(
+        path.name for path in files.list_folder(model_dir) if _NETWORK in path.name and path.suffix.lower() in _ENDINGS
+    )
     run = run_files.list_models(model_dir, _NETWORK)
     if pretrained == DEFAULT:
         is_short = bool(run) and run_files.is_shorter_than_a_pass(model_dir, run_files.epoch_of(run[-1]))

@@ -15,6 +15,7 @@ from hashlib import sha256
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from historynet import extras
 from historynet.colorizing import records
 from historynet.colorizing.reporting import Report
 from historynet.colorizing.results import fitting_name
@@ -32,11 +33,6 @@ _LONGEST_SUFFIX = 20
 
 _AT_ONCE = 256
 """Files of records that are read together."""
-
-
-def is_url(text: str) -> bool:
-    """Whether a text names an object or a folder in a store."""
-    return "://" in text
 
 
 @dataclass(frozen=True)
@@ -63,7 +59,7 @@ def _store(url: str) -> tuple[Any, str]:
     try:
         import fsspec
     except ImportError as error:
-        raise InputError(f"{url}: fsspec is not installed: pip install -e '.[cluster]'") from error
+        raise InputError(f"{url}: fsspec is not installed: {extras.how_to_install('fsspec')}") from error
     with _refused(url):
         return fsspec.core.url_to_fs(url)
 

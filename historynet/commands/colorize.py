@@ -7,15 +7,17 @@ from pathlib import Path
 
 import historynet
 from historynet import backend, files, settings
-from historynet.colorizing.objects import is_url
-from historynet.colorizing.options import ALTERNATIVES, Options
+from historynet.clusters import Cluster
+from historynet.colorizing.options import ALTERNATIVES, Options, is_url
 from historynet.commands import running
 from historynet.errors import InputError
 from historynet.films.options import CODECS, CRFS, PIXEL_FORMATS, STEADINESSES, FilmOptions
+from historynet.parallel import CORES
 from historynet.pictures.options import LIMITS, QUALITIES, SECONDS, STRENGTHS, UPSAMPLINGS
 from historynet.runtimes import is_exported
-from historynet.settings import Settings
+from historynet.settings import DEFAULT, Settings
 from historynet.systems.historynet.settings import HistoryNetSettings
+from historynet.systems.historynet.shipped import WORD
 
 
 def main(script: str, declared: type[Settings], variant: str) -> None:
@@ -44,6 +46,7 @@ def _colorize(
     config: Path, declared: type[Settings], variant: str | None, argv: Sequence[str], root: Path | None = None
 ) -> int:
     arguments, resolved = _parse(config, declared, variant, argv, root)
+    _check(arguments, resolved)
     if not arguments.results_url:
         (files.check_folder if arguments.dry_run else files.make_folder)(resolved.result_dir)
     # With --cluster the GPUs are the other processes'.
@@ -52,6 +55,21 @@ def _colorize(
     from historynet.commands import colorize_run
 
     return colorize_run.run(arguments, resolved, variant, device)
+
+
+def _check(arguments: argparse.Namespace, resolved: Settings) -> None:
+    """Sees what can be seen before an engine is started, which takes long.
+
+    Raises:
+        InputError: if there is no such cluster, or the model that is named is no model file by its first bytes.
+    """
+    if arguments.cluster and not arguments.dry_run:
+        Cluster(arguments.cluster, CORES).check()
+    model = Path(resolved.pretrained)
+    if resolved.pretrained not in (DEFAULT, WORD) and model.is_file() and not is_exported(model):
+        from historynet.weights import reading
+
+        reading.check_form(model)
 
 
 def _start(resolved: Settings, gpu: str) -> str:

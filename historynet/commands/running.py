@@ -7,7 +7,7 @@ import traceback
 import warnings
 from collections.abc import Callable, Sequence
 
-from historynet import backend, clusters, errors, settings, streams
+from historynet import backend, clusters, errors, extras, settings, streams
 from historynet.errors import HistoryNetError, StoppedError
 
 _OUT_OF_MEMORY = "out of memory; lower --batch-size, or train with a lower --width or --image-size"
@@ -33,7 +33,7 @@ def run(command: Callable[[Sequence[str]], int]) -> None:
     except ModuleNotFoundError as error:
         if not error.name or error.name.split(".")[0] == __name__.split(".")[0]:
             raise
-        print(f"error: {error}: `make setup`, then `. .venv/bin/activate` (README.md, Try it)", file=sys.stderr)
+        print(f"error: {_explain_missing(error)}", file=sys.stderr)
         code = errors.BAD_INPUT
     except (HistoryNetError, OSError, *_memory_errors()) as error:
         if _is_other_jax_error(error):
@@ -43,6 +43,14 @@ def run(command: Callable[[Sequence[str]], int]) -> None:
         text, code = _explain(error)
         print(text if isinstance(error, StoppedError) else f"error: {text}", file=sys.stderr)
     sys.exit(code)
+
+
+def _explain_missing(error: ModuleNotFoundError) -> str:
+    """One line on a library that is not there: an extra of ours brings it, or the project itself."""
+    module = error.name.split(".")[0] if error.name else ""
+    if module in extras.EXTRAS:
+        return f"{module} is not installed: {extras.how_to_install(module)}"
+    return f"{error}: `make setup`, then `. .venv/bin/activate` (README.md, Try it)"
 
 
 def _memory_errors() -> tuple[type[Exception], ...]:

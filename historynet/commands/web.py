@@ -2,7 +2,6 @@
 
 import argparse
 import contextlib
-import importlib.util
 import ipaddress
 import resource
 import shutil
@@ -13,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from historynet import backend, errors, files, settings
+from historynet import backend, errors, extras, files, settings
 from historynet.commands import running
 from historynet.errors import InputError
 from historynet.training.stopping import Stop
@@ -138,9 +137,9 @@ def _check_installed() -> None:
     Raises:
         InputError: if they are not.
     """
-    missing = [name for name in ("fastapi", "uvicorn") if importlib.util.find_spec(name) is None]
+    missing = [name for name in ("fastapi", "uvicorn") if not extras.is_installed(name)]
     if missing:
-        needed = "pip install '.[tensorflow,web]' (or '.[jax,web]') in the project's folder brings what the page needs"
+        needed = f"{extras.how_to_install(missing[0], 'tensorflow,web')} (jax in its place will do)"
         raise InputError(f"{' and '.join(missing)}: not installed; {needed}")
 
 

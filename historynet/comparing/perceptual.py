@@ -12,6 +12,7 @@ from typing import TypeVar
 
 import numpy as np
 
+from historynet import extras
 from historynet.errors import InputError
 from historynet.parallel import CORES, map_ahead
 
@@ -54,8 +55,7 @@ class Lpips:
             import torchvision
         except ImportError as error:
             raise InputError(
-                f"LPIPS needs the lpips library and PyTorch ({error}): pip install -e '.[lpips]' in the project's "
-                "folder (5.6 GB)"
+                f"LPIPS needs the lpips library and PyTorch ({error}): {extras.how_to_install('lpips')} (5.6 GB)"
             ) from error
         if use_gpu and not torch.cuda.is_available():
             raise InputError("--use_gpu: PyTorch found no GPU; leave the option out")

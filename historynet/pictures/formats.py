@@ -163,7 +163,9 @@ def read(path: Path, page: int = 0, deep: bool = False, max_megapixels: float = 
             metadata.name_srgb(picture.exif)
         is_turned = (metadata.take_orientation(picture.exif), decoded.orientation) != (1, 1)
         picture.captions = captions.kept(found, is_turned, picture.notes)
-        picture.rgb = turned(rgb if deep else color.to_8_bit(rgb), decoded.orientation)
+        colours = turned(rgb if deep else color.to_8_bit(rgb), decoded.orientation)
+        # Colours are written into it; libheif's memory cannot be.
+        picture.rgb = np.require(colours, requirements="W")
     if picture.rgb.shape[:2] not in (size, size[::-1]):
         raise PictureError(f"{path}: not a picture that can be read, or a damaged one")
     metadata.name_size(picture.exif, picture.rgb.shape[1], picture.rgb.shape[0])

@@ -1,12 +1,12 @@
 """Raw files of cameras: recognised by content, and developed where LibRaw is installed (`pip install '.[raw]'`)."""
 
-import importlib.util
 import io
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
 
+from historynet import extras
 from historynet.errors import PictureError
 from historynet.pictures.decoded import Decoded, Source
 from historynet.pictures.tiff_pages import Directories
@@ -31,10 +31,10 @@ class Raw(Source):
 
     def __init__(self, file: BinaryIO, path: Path, directories: Directories | None = None):
         self.directories = directories
-        if importlib.util.find_spec("rawpy") is None:
+        if not extras.is_installed("rawpy"):
             raise PictureError(
                 f"{path}: a raw file of a camera; develop it to a TIFF file of 16 bits (darktable, RawTherapee), "
-                "or let this program do so: pip install '.[raw]'"
+                f"or let this program do so: {extras.how_to_install('rawpy')}"
             )
         import rawpy
 

@@ -3,8 +3,8 @@
 import os
 from pathlib import Path
 
-RUNTIMES = {".onnx": ("onnxruntime", "onnxruntime", "onnx"), ".xml": ("openvino", "OpenVINO", "openvino")}
-"""By the extension of an exported network: the package that computes it, its name for people, and our extra."""
+RUNTIMES = {".onnx": ("onnxruntime", "onnxruntime"), ".xml": ("openvino", "OpenVINO")}
+"""By the extension of an exported network: the package that computes it, and its name for people."""
 
 
 def is_exported(path: str | os.PathLike) -> bool:

@@ -6,7 +6,6 @@ and TensorFlow all the same for OpenVINO. So exporting needs TensorFlow, and wha
 
 import contextlib
 import hashlib
-import importlib.util
 import json
 import logging
 import tempfile
@@ -19,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
-from historynet import backend, files
+from historynet import backend, extras, files
 from historynet.errors import InputError, reason, translated
 from historynet.runtimes import RUNTIMES, exported, opening, openvino_files, quantizing
 from historynet.runtimes.network import Network
@@ -47,11 +46,9 @@ def check_target(target: Path, is_quantised: bool) -> None:
     if kind not in RUNTIMES:
         raise InputError(f"{target}: the new file's name must end with {' or '.join(RUNTIMES)}")
     for package in (*_NEEDED[kind], *(_QUANTISING if is_quantised else ())):
-        if importlib.util.find_spec(package) is None:
-            raise InputError(
-                f"{target}: exporting it needs {package}, which is not installed: pip install '.[export]' in the "
-                "project's folder"
-            )
+        if not extras.is_installed(package):
+            how = extras.how_to_install(package, "export")
+            raise InputError(f"{target}: exporting it needs {package}, which is not installed: {how}")
 
 
 def fixed_luminance(size: tuple[int, int]) -> np.ndarray:

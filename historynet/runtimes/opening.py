@@ -1,11 +1,10 @@
 """A model file of any kind -> a network that colorizes, and of which system it is."""
 
 import importlib.metadata
-import importlib.util
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from historynet import backend
+from historynet import backend, extras
 from historynet.errors import InputError
 from historynet.runtimes import RUNTIMES, is_exported
 from historynet.runtimes.network import Network
@@ -27,11 +26,9 @@ def check_installed(path: Path) -> str:
     Raises:
         InputError: if it is not.
     """
-    package, name, extra = RUNTIMES[path.suffix.lower()]
-    if importlib.util.find_spec(package) is None:
-        raise InputError(
-            f"{path}: needs {name}, which is not installed: pip install '.[{extra}]' in the project's folder"
-        )
+    package, name = RUNTIMES[path.suffix.lower()]
+    if not extras.is_installed(package):
+        raise InputError(f"{path}: needs {name}, which is not installed: {extras.how_to_install(package)}")
     return f"running on the CPU with {name} {importlib.metadata.version(package)}"
 
 

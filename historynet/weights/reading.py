@@ -37,7 +37,8 @@ NPZ = "NumPy arrays (.npz)"
 ARRAYS = "model.weights.h5"
 """Member of a .keras file that holds its arrays."""
 
-_HDF5 = b"\x89HDF\r\n\x1a\n"
+_HDF5, _ZIP = b"\x89HDF\r\n\x1a\n", b"PK"
+"""How the files begin."""
 
 _ERRNO = re.compile(r", errno = (\d+), error message = ")
 """In HDF5's messages."""
@@ -74,6 +75,33 @@ class WeightFile:
     description: Mapping[str, Any] | None = None
 
 
+def check_form(path: Path) -> None:
+    """Sees that a file could be one that `read` reads, by its first bytes.
+
+    Raises:
+        InputError: if it could not, or cannot be read.
+    """
+    with files.open_regular(path, InputError) as file, files.reading(path):
+        start = file.read(len(_HDF5))
+    _form(start, path)
+
+
+def _form(start: bytes, path: Path) -> bytes:
+    """_HDF5 or _ZIP, by the first bytes of a file.
+
+    Raises:
+        InputError: if it is neither.
+    """
+    if not start:
+        raise InputError(f"{path}: the file is empty")
+    for form in (_HDF5, _ZIP):
+        if start.startswith(form):
+            return form
+    others = {b"\x08": "; it may be an ONNX file, whose name ends with .onnx", b"<?xml": "; OpenVINO's end with .xml"}
+    hint = next((words for first, words in others.items() if start.startswith(first)), "")
+    raise InputError(f"{path}: not a model file (neither .keras nor HDF5){hint}")
+
+
 def read(path: Path) -> WeightFile:
     """Reads a file of any of the four kinds.
 
@@ -82,22 +110,17 @@ def read(path: Path) -> WeightFile:
             another layer than the one that it stands under; or if the system cannot read it.
     """
     with files.open_archive(path, partial(_explain, path)) as file:
-        start = file.read(len(_HDF5))
-        if not start:
-            raise InputError(f"{path}: the file is empty")
-        if start == _HDF5:
+        if _form(file.read(len(_HDF5)), path) == _HDF5:
             # Open as long as one of its arrays is in use.
             return _read_hdf5(h5py.File(path, "r"), path)
-        if start.startswith(b"PK"):
-            with zipfile.ZipFile(file) as archive:
-                fault = archives.find_fault(archive, path.stat().st_size)
-                if fault:
-                    raise InputError(f"{path}: {fault}")
-                names = archive.namelist()
-                if names and all(name.endswith(".npy") for name in names):
-                    return WeightFile(NPZ, _npz_arrays(archive, path))
-                return _read_archive(archive, path)
-    raise InputError(f"{path}: not a model file (neither .keras nor HDF5)")
+        with zipfile.ZipFile(file) as archive:
+            fault = archives.find_fault(archive, path.stat().st_size)
+            if fault:
+                raise InputError(f"{path}: {fault}")
+            names = archive.namelist()
+            if names and all(name.endswith(".npy") for name in names):
+                return WeightFile(NPZ, _npz_arrays(archive, path))
+            return _read_archive(archive, path)
 
 
 def _explain(path: Path, error: Exception) -> InputError:
