@@ -7,6 +7,7 @@ from historynet import backend, errors, settings
 from historynet.commands import export, running
 from historynet.errors import InputError
 from historynet.runtimes import is_exported, opening
+from historynet.training.stopping import Stop
 
 
 def main() -> None:
@@ -39,7 +40,8 @@ def _models(argv: Sequence[str]) -> int:
         inspect_exported(arguments.file)
         return errors.DONE
     if arguments.action == "export":
-        export.export(arguments.model, arguments.target, arguments.backend, arguments.int8)
+        with Stop() as stop, stop.at_once("nothing was written"):
+            export.export(arguments.model, arguments.target, arguments.backend, arguments.int8)
         return errors.DONE
     backend.start("cpu", engine=arguments.backend)
     if arguments.action == "inspect":
