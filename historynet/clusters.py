@@ -17,8 +17,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-import cv2
-
 from historynet import __version__, backend, extras, files
 from historynet.errors import HistoryNetError, InputError, reason, translated
 
@@ -245,6 +243,8 @@ class _Process:
         return {"result": pickle.dumps(answer)}
 
     def _start(self) -> Callable[[Any], Any]:
+        import cv2
+
         cv2.setNumThreads(1)
         # TensorFlow and JAX would otherwise take all cores, each process of a machine.
         os.environ |= {"TF_NUM_INTRAOP_THREADS": str(self._cores), "NPROC": str(self._cores)}

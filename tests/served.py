@@ -16,6 +16,7 @@ from PIL import Image
 
 from historynet.web import app, serving
 from historynet.web.limits import Limits
+from historynet.web.memory import resident
 from historynet.web.service import Service
 
 
@@ -26,6 +27,8 @@ def serve(folder, models, hosts=("127.0.0.1",), **limits):
     before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
     listening = socket.create_server(("127.0.0.1", 0))
     port = listening.getsockname()[1]
+    # What the tests before have taken of the process is not the server's.
+    limits.setdefault("memory", Limits.memory + resident() / 1e9)
     service = Service(folder, models, Limits(**limits))
     server = serving.make(app.make(service, f"historynet_{port}", hosts), service, 1000, False)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})

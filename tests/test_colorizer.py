@@ -393,3 +393,20 @@ def test_threads_that_load_at_the_same_time_leave_the_initial_values_of_others_a
     make()
     assert layers == [True, False, True]
     assert keras.Layer.add_weight is own
+
+
+@pytest.mark.parametrize(("pictures", "batch_size", "seen"), [(3, 2, [2, 2]), (3, 1, [1, 1, 1]), (1, 2, [1])])
+def test_a_picture_that_would_be_alone_goes_with_a_copy(generator, tmp_path, monkeypatch, pictures, batch_size, seen):
+    """One alone is computed by other sums than several. In batches of one all are, as in the released program."""
+    predict, sizes = Colorizer.predict_ab, []
+
+    def predict_ab(colorizer, luminance):
+        sizes.append(len(luminance))
+        return predict(colorizer, luminance)
+
+    monkeypatch.setattr(Colorizer, "predict_ab", predict_ab)
+    for i in range(pictures):
+        write_picture(tmp_path / f"{i}.png", i)
+    paths = list_inputs([tmp_path])
+    report = colorize_files(Colorizer(generator), paths, name_results(paths, tmp_path / "out"), batch_size)
+    assert (report.done, sizes) == (pictures, seen)

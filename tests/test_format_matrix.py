@@ -255,6 +255,7 @@ def test_lightness(tmp_path, case, deep, record_property):
     path = tmp_path / "file"
     path.write_bytes(case.make(values))
     rgb = formats.read(path, deep=deep).rgb
+    assert rgb.flags.writeable
     part = values / case.maximum
     light = case.light(part if part.ndim == 3 else np.dstack([part] * 3))
     difference = np.abs(lightness(linear_of_srgb(rgb / np.iinfo(rgb.dtype).max)) - lightness(light))

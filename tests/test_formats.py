@@ -136,6 +136,8 @@ def test_exif_and_profile_are_kept_and_orientation_is_right(tmp_path, rgb, sourc
     path = save(tmp_path / f"in.{source}", rgb, exif=exif, icc_profile=SRGB)
     picture = formats.read(path)
     assert picture.rgb.shape == (40, 30, 3)
+    header = formats.read_header(path)
+    assert (header.width, header.height) == (30, 40)
     formats.add_provenance(picture, "colourised")
     formats.write(tmp_path / f"out.{target}", picture)
     assert formats.read(tmp_path / f"out.{target}").rgb.shape == (40, 30, 3)
@@ -155,6 +157,8 @@ def test_transparency_is_turned_with_the_colours(tmp_path, rgb, orientation):
     path = save(tmp_path / "a.png", np.dstack([rgb, rgb[..., 0]]), exif=exif)
     picture = formats.read(path)
     np.testing.assert_array_equal(picture.alpha, picture.rgb[..., 0])
+    header = formats.read_header(path)
+    assert picture.rgb.shape[:2] == (header.height, header.width)
 
 
 def test_a_profile_that_cannot_be_used_is_left_out_with_a_note(tmp_path, rgb):

@@ -144,6 +144,7 @@ def heif(values, mode, **options):
 def test_heic_of_8_bits(tmp_path, mode, values):
     (tmp_path / "a.heic").write_bytes(heif(values, mode, quality=-1))
     picture = formats.read(tmp_path / "a.heic", deep=True)
+    assert picture.rgb.flags.writeable  # colours are written into it
     assert picture.rgb.dtype == np.uint8
     seen = np.atleast_3d(values)[..., : 1 if mode == "L" else 3]
     assert np.abs(picture.rgb.astype(int) - seen).mean() < 3

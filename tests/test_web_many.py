@@ -2,7 +2,9 @@
 
 import asyncio
 import contextlib
+import errno
 import io
+import re
 import resource
 import shutil
 import threading
@@ -22,7 +24,7 @@ from conftest import write_picture
 from served import serve
 
 from historynet.commands import web
-from historynet.web import archives, memory, models, previews, store
+from historynet.web import archives, memory, models, previews, store, telling
 from historynet.web.line import Line, Ticket
 from historynet.web.refusals import for_people
 
@@ -257,18 +259,63 @@ def test_no_folder_of_the_server_is_named():
         ("/srv/MODEL/HistoryNet/a.keras: is not there", "A.keras: is not there"),
         ("[Errno 2] No such file: '/srv/MODEL/a.keras'", "[Errno 2] No such file: 'a.keras'"),
         (f"{path}: 16/24 bits and/or more", "16/24 bits and/or more"),
+        (
+            f"{path}: 99x99 pixels are more than 0.001 megapixels (--max-megapixels)",
+            "99x99 pixels are more than 0.001 megapixels; make it smaller, or ask who runs the page",
+        ),
     ):
         assert for_people(text, path, "x.png") == said
 
 
-def test_uploads_leave_room_on_the_disk(served, picture, monkeypatch):
+def test_uploads_leave_room_on_the_disk(served, picture, monkeypatch, capfd):
     """Though each was promised room when it began."""
     browser, usage = served.another(), shutil.disk_usage(picture.parent)
-    free = iter([2e9, 0.5e9])
+    free = iter([2e9, 0.5e9, 0.5e9])
     monkeypatch.setattr(store.shutil, "disk_usage", lambda path: usage._replace(free=next(free)))
-    answer = browser.upload(picture)
-    assert answer.status_code == 503 and "disk" in answer.json()["error"]
+    monkeypatch.setattr(telling, "_said", {})
+    for _ in range(2):
+        answer = browser.upload(picture)
+        assert answer.status_code == 507 and "disk is full" in answer.json()["error"]
+        # The page would ask again by itself.
+        assert "Retry-After" not in answer.headers
+    # Who can do something about it hears of it, once.
+    assert capfd.readouterr().err.count("note: the disk is full") == 1
     assert not browser.session.inputs and not list(browser.session.folder.iterdir())
+
+
+@pytest.mark.parametrize("where", ["look", "make"])
+def test_a_defect_is_on_the_terminal_by_the_number_that_the_page_shows(
+    served, picture, monkeypatch, capfd, caplog, where
+):
+    def fail(*_):
+        raise KeyError("a defect")
+
+    browser = served.another()
+    monkeypatch.setattr(browser.service._workshop, where, fail)
+    if where == "look":
+        answer = browser.upload(picture, "grandmother.png")
+        said = answer.json()["error"]
+        assert answer.status_code == 500
+        wait_until(lambda: caplog.text)
+        shown = caplog.text
+    else:
+        said = browser.wait(browser.order(browser.give(picture, "grandmother.png")), "failed").error
+        shown = capfd.readouterr().err
+    number = re.search(r"number ([0-9a-f]{4})\.$", said)[1]
+    assert shown.count("Traceback (most") == shown.count("KeyError: 'a defect'\n") == 1
+    assert f"number {number}." in shown and "grandmother" not in shown
+
+
+def test_a_disk_that_is_full_before_its_time_is_no_defect(served, picture, monkeypatch, capfd):
+    browser = served.another()
+
+    def fail(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(telling, "_said", {})
+    monkeypatch.setattr(browser.service._workshop, "look", fail)
+    assert browser.upload(picture).status_code == 507
+    assert "note: the disk is full" in capfd.readouterr().err and not list(browser.session.folder.iterdir())
 
 
 def test_each_connection_may_have_a_file_open():

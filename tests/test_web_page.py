@@ -28,8 +28,8 @@ class Server:
     """`historynet-web`, as a process of its own."""
 
     def __init__(self, film_model, port=0):
-        pytest.importorskip("fastapi", reason="FastAPI is not installed (pip install '.[web]')")
-        pytest.importorskip("uvicorn", reason="uvicorn is not installed (pip install '.[web]')")
+        pytest.importorskip("fastapi", reason="FastAPI is not installed (pip install '.[jax,web]')")
+        pytest.importorskip("uvicorn", reason="uvicorn is not installed (pip install '.[jax,web]')")
         from historynet.systems.historynet.shipped import SHIPPED
 
         code = "from historynet.commands.web import main; main()"
@@ -332,6 +332,46 @@ def test_many_files_at_once(person, folder):
     assert not person.all("#list li")
 
 
+def test_the_buttons_are_seen_in_a_low_window(person, folder):
+    size = {"width": 1280, "height": 707, "deviceScaleFactor": 1, "mobile": False}
+    person.browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    person.send(folder / CAMERA, folder / "tall.jpg")
+    person.wait_done()
+    for name in ("download", "download-all"):
+        box = person.do(
+            "let r = document.getElementById(arguments[0]).getBoundingClientRect(); return [r.top, r.bottom]", name
+        )
+        assert box[0] >= 0 and box[1] <= 707, name
+        # Nothing lies over it.
+        script = "return document.elementFromPoint(arguments[0], arguments[1]).id"
+        rect = person.find(name).rect
+        assert person.do(script, rect["x"] + rect["width"] / 2, sum(box) / 2) == name
+
+
+def test_a_server_whose_disk_is_full_is_not_waited_for(person, folder):
+    person.do(BUSY.replace("503", "507").replace("Too much to do.", "The disk is full.").replace('=> "2"', "=> null"))
+    person.send(folder / CAMERA)
+    person.wait(lambda: person.states() == ["The disk is full."])
+    assert person.find("trouble-text").text == "The disk is full."
+    person.find("again").click()
+    person.wait_done()
+
+
+def test_a_turned_picture_is_not_squashed(person, folder, tmp_path):
+    from PIL import ExifTags, Image
+
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6
+    with Image.open(folder / "tall.jpg") as image:
+        image.save(tmp_path / "turned.jpg", exif=exif)
+    person.send(tmp_path / "turned.jpg")
+    person.wait_done()
+    person.wait_both()
+    assert person.find("facts").text == "512 \u00d7 210"
+    box = person.do("let r = document.querySelector('#after img').getBoundingClientRect(); return [r.width, r.height]")
+    assert box[0] / box[1] == pytest.approx(512 / 210, rel=0.01)
+
+
 def test_pages_of_a_document_and_settings_for_all(person, folder, tmp_path):
     pages = [cv2.imread(str(folder / "coloured.png"), cv2.IMREAD_GRAYSCALE)[i * 20 :] for i in range(3)]
     assert cv2.imwritemulti(str(tmp_path / "album.tif"), pages)
@@ -377,7 +417,7 @@ def test_files_that_are_none_are_refused_by_name(person, folder, tmp_path):
     person.wait(lambda: person.states()[-1] == "Done")
     said = dict(zip([line.text for line in person.all("#list .title")], person.states(), strict=True))
     assert "picture" in said["letter.txt"] and said["large.tif"] == "Larger than 2 MB."
-    assert said["empty.jpg"] == "This file is empty." and person.find("count").text == "1 of 4 done"
+    assert said["empty.jpg"] == "This file is empty." and person.find("count").text == "1 done, 3 could not be done"
     person.all("#list li")[0].click()
     assert person.find("trouble").is_displayed() and not person.find("download").get_attribute("href")
     assert person.find("trouble-text").text == said["letter.txt"] and not person.find("again").is_displayed()
@@ -406,6 +446,7 @@ def test_files_that_are_dropped_and_pasted(person, folder):
     # What has colours already is left alone if that is wanted, and said.
     person.do("document.getElementById('keep-colored').click()")
     person.wait(lambda: person.states()[0] == "Left as it is")
+    assert person.find("tag-after").text == "Left as it is"
     assert "coloured" in person.find("notes").text.lower() or "colour" in person.find("notes").text.lower()
 
 

@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 import pytest
 from conftest import ROOT, write_picture
+from PIL import ExifTags, Image
 from served import Browser, serve
 from test_films import make_film
 
@@ -251,6 +252,18 @@ def test_a_coloured_picture_can_stay_as_it_is(browser, tmp_path):
 
 
 # Events
+
+
+def test_a_turned_picture_has_the_size_that_is_seen(browser, tmp_path):
+    """As telephones write it: lying, with a word in its EXIF data that it stands."""
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6
+    with Image.open(picture(tmp_path, "lying.jpg")) as lying:
+        lying.save(tmp_path / "turned.jpg", exif=exif)
+    said = browser.upload(tmp_path / "turned.jpg", "turned.jpg").json()
+    shown = pixels(browser.get(f"/api/inputs/{said['id']}/before").content)
+    assert (said["height"], said["width"]) == shown.shape[:2]
+    assert said["height"] != said["width"] and lying.size == (said["height"], said["width"])
 
 
 def test_a_page_is_told_what_happens(browser, tmp_path):
@@ -526,5 +539,5 @@ def test_what_is_not_installed_is_named(monkeypatch):
     monkeypatch.setattr(
         importlib.util, "find_spec", lambda name, *more: None if name == "uvicorn" else find(name, *more)
     )
-    with pytest.raises(InputError, match=r"uvicorn: not installed; pip install '\.\[web\]'"):
+    with pytest.raises(InputError, match=r"uvicorn: not installed; pip install '\.\[tensorflow,web\]'"):
         web._check_installed()

@@ -217,8 +217,9 @@ class _Run:
     def _predict(self, jobs: Iterable[Job]) -> Iterator[Job]:
         for batch in batched(jobs, self.batch_size, self._cost):
             luminance = np.stack([job.luminance for job in batch])
-            if self.several and len(batch) % PICTURES_AT_ONCE == 1:
+            if self.several and self.batch_size > 1 and len(batch) % PICTURES_AT_ONCE == 1:
                 # One alone is computed by other sums than several. Which pictures others meet must not be seen in it.
+                # In batches of one all go alone, as the released program's do.
                 luminance = np.concatenate([luminance, luminance[-1:]])
             outputs = self.colorizer.predict(luminance) if self._has_beside else {}
             colours = self.colorizer.decode(outputs) if outputs else self.colorizer.predict_ab(luminance)

@@ -35,11 +35,6 @@ _AT_ONCE = 256
 """Files of records that are read together."""
 
 
-def is_url(text: str) -> bool:
-    """Whether a text names an object or a folder in a store."""
-    return "://" in text
-
-
 @dataclass(frozen=True)
 class Object:
     """An object as it is now.

@@ -26,6 +26,11 @@ SEEDS = (0, 2**32 - 1)
 """Lowest and highest seed of what is drawn."""
 
 
+def is_url(text: str) -> bool:
+    """Whether a text names an object or a folder in a store (`objects`), not a file."""
+    return "://" in text
+
+
 @dataclass(frozen=True)
 class Options:
     """How picture files are colorized.

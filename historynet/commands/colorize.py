@@ -8,8 +8,7 @@ from pathlib import Path
 import historynet
 from historynet import backend, files, settings
 from historynet.clusters import Cluster
-from historynet.colorizing.objects import is_url
-from historynet.colorizing.options import ALTERNATIVES, Options
+from historynet.colorizing.options import ALTERNATIVES, Options, is_url
 from historynet.commands import running
 from historynet.errors import InputError
 from historynet.films.options import CODECS, CRFS, PIXEL_FORMATS, STEADINESSES, FilmOptions

@@ -7,6 +7,7 @@ from pathlib import Path
 from historynet.clusters import HERE, Cluster, digests, library_versions, spread_with_ray
 from historynet.colorizing import objects
 from historynet.colorizing.distant import Piece, Setup
+from historynet.colorizing.options import is_url
 from historynet.colorizing.reporting import Report
 from historynet.parallel import CORES
 
@@ -100,7 +101,7 @@ def _seen(model: Path, samples: Sequence[str]) -> Mapping[str, str | None]:
     found = library_versions() | digests(model)
     for path in samples:
         try:
-            found[path] = objects.look(path) if objects.is_url(path) else f"{Path(path).stat().st_size} bytes"
+            found[path] = objects.look(path) if is_url(path) else f"{Path(path).stat().st_size} bytes"
         except OSError:
             found[path] = "missing"
     return found

@@ -13,6 +13,7 @@ from historynet.colorizing.beside import Beside
 from historynet.colorizing.distant import Setup
 from historynet.colorizing.inputs import is_of_a_system, read_list
 from historynet.colorizing.objects import Entry, Object
+from historynet.colorizing.options import is_url
 from historynet.colorizing.records import WITHOUT_RECORD, differences
 from historynet.colorizing.reporting import EXISTING, Outcome, Report
 from historynet.colorizing.results import SUFFIX, SUFFIXES, name_results
@@ -85,7 +86,7 @@ def make_plan(arguments: argparse.Namespace) -> ObjectPlan:
         found |= {one.url: one for one in there}
     listed = read_list(arguments.list) if arguments.list else []
     for url in listed:
-        if not objects.is_url(url):
+        if not is_url(url):
             raise InputError(f"{arguments.list}: names {url}, which is no URL, and {results} is one")
         found.setdefault(objects.normal(url), Object(objects.normal(url)))
     if listed:

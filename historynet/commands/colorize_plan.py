@@ -9,8 +9,7 @@ from pathlib import Path
 from historynet import films
 from historynet.colorizing.beside import Beside
 from historynet.colorizing.inputs import PassedOver, list_inputs, read_list
-from historynet.colorizing.objects import is_url
-from historynet.colorizing.options import Options
+from historynet.colorizing.options import Options, is_url
 from historynet.colorizing.records import Records
 from historynet.colorizing.reporting import Report, reason_to_skip
 from historynet.colorizing.results import PREVIEW_SUFFIX, check_results, name_excerpt, name_page, name_results

@@ -139,8 +139,8 @@ def _check_installed() -> None:
     """
     missing = [name for name in ("fastapi", "uvicorn") if not extras.is_installed(name)]
     if missing:
-        how = extras.how_to_install(missing[0])
-        raise InputError(f"{' and '.join(missing)}: not installed; {how} brings what the page needs")
+        needed = f"{extras.how_to_install(missing[0], 'tensorflow,web')} (jax in its place will do)"
+        raise InputError(f"{' and '.join(missing)}: not installed; {needed}")
 
 
 @contextlib.contextmanager

@@ -27,7 +27,7 @@ from historynet.pictures.netpbm import Netpbm
 from historynet.pictures.options import MAX_MEGAPIXELS, QUALITY
 from historynet.pictures.psd import Psd
 from historynet.pictures.raw import Raw
-from historynet.pictures.tiff_pages import Directories
+from historynet.pictures.tiff_pages import Directories, Directory
 
 EXTENSIONS = images.EXTENSIONS | {
     *(".jpe", ".jfif", ".jp2", ".j2k", ".jpf", ".jpx", ".j2c", ".jpc"),
@@ -72,8 +72,8 @@ class Header:
     """What a file says of itself.
 
     Attributes:
-        width: in pixels; of the largest page.
-        height: in pixels; of the largest page.
+        width: in pixels; of the largest page, turned the way its EXIF data says.
+        height: likewise.
         pages: pictures in the file; of an animation the first alone counts.
     """
 
@@ -163,7 +163,9 @@ def read(path: Path, page: int = 0, deep: bool = False, max_megapixels: float = 
             metadata.name_srgb(picture.exif)
         is_turned = (metadata.take_orientation(picture.exif), decoded.orientation) != (1, 1)
         picture.captions = captions.kept(found, is_turned, picture.notes)
-        picture.rgb = turned(rgb if deep else color.to_8_bit(rgb), decoded.orientation)
+        colours = turned(rgb if deep else color.to_8_bit(rgb), decoded.orientation)
+        # Colours are written into it; libheif's memory cannot be.
+        picture.rgb = np.require(colours, requirements="W")
     if picture.rgb.shape[:2] not in (size, size[::-1]):
         raise PictureError(f"{path}: not a picture that can be read, or a damaged one")
     metadata.name_size(picture.exif, picture.rgb.shape[1], picture.rgb.shape[0])
@@ -192,14 +194,25 @@ def _open(file: BinaryIO, path: Path) -> Directories | Source | Image.Image:
 
 def _header(source: Directories | Source | Image.Image, path: Path, max_megapixels: float) -> Header:
     pages = source.pages if isinstance(source, Directories) else [source]
-    width, height = max(((page.width, page.height) for page in pages), key=lambda size: size[0] * size[1])
+    largest = max(pages, key=lambda page: page.width * page.height)
+    width, height = largest.width, largest.height
     weight = source.weight if isinstance(source, Source) else 1
     if width * height * weight > max_megapixels * 1e6:
         counted = f", each counted as {weight:g} for the memory that this format takes," if weight > 1 else ""
         raise PictureError(
             f"{path}: {width}x{height} pixels{counted} are more than {max_megapixels:g} megapixels (--max-megapixels)"
         )
+    if _orientation(largest) in (5, 6, 7, 8):
+        width, height = height, width
     return Header(width, height, len(pages))
+
+
+def _orientation(page: Directory | Source | Image.Image) -> int:
+    """EXIF's number, of how a picture that is not decoded yet will be turned after its size was told."""
+    if isinstance(page, Image.Image):
+        return metadata.orientation(page.info.get("exif"))
+    # The readers of other formats tell the size of what they give.
+    return page.orientation if isinstance(page, Directory) else 1
 
 
 def _decoding(path: Path) -> contextlib.AbstractContextManager[None]:

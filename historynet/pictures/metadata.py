@@ -89,6 +89,17 @@ def _copied(source: Image.Exif, is_tiff: bool, dpi: tuple[float, float] | None) 
     return exif
 
 
+def orientation(block: bytes | None) -> int:
+    """The orientation that a block of EXIF data names, EXIF's number; 1 if there is none, or the block is damaged."""
+
+    def read() -> int:
+        exif = Image.Exif()
+        exif.load(block)
+        return exif.get(ExifTags.Base.Orientation, 1)
+
+    return (unless_damaged(read, "EXIF data", []) or 1) if block else 1
+
+
 def take_orientation(exif: Image.Exif | None) -> int:
     """Removes the orientation, EXIF's number, from EXIF data; 1 if there is none."""
     return 1 if exif is None else exif.pop(ExifTags.Base.Orientation, 1)

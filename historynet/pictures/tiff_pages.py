@@ -31,6 +31,7 @@ SUBFILE, OLD_SUBFILE, WIDTH, HEIGHT, PHOTOMETRIC, STRIPS, TILES, SUB_DIRECTORIES
     330,
 )
 DNG_VERSION = 50706
+_ORIENTATION = 274
 XMP, IPTC, RESOURCES = 700, 33723, 34377
 _WANTED = (SUBFILE, OLD_SUBFILE, WIDTH, HEIGHT, PHOTOMETRIC, SUB_DIRECTORIES, DNG_VERSION)
 _COLOR_FILTER, _LINEAR_RAW = 32803, 34892
@@ -71,6 +72,11 @@ class Directory:
     def size(self) -> tuple[int, int]:
         """Width and height."""
         return self.width, self.height
+
+    @property
+    def orientation(self) -> int:
+        """EXIF's number, of how the picture is to be turned."""
+        return self.value(_ORIENTATION) or 1
 
     @property
     def is_dng(self) -> bool:
@@ -175,7 +181,7 @@ class Directories:
                 directory.texts[tag] = start, count
             if tag in (STRIPS, TILES):
                 directory.parts = max(directory.parts, length)
-            if tag in _WANTED and kind in _SIZES:
+            if (tag in _WANTED or (tag == _ORIENTATION and length == 1)) and kind in _SIZES:
                 directory.values[tag] = self._numbers(kind, min(length, _MAX_SUB_DIRECTORIES), value)
         if directory.parts > MAX_PARTS:
             raise PictureError(

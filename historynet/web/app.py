@@ -12,6 +12,7 @@ from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
+from historynet.web import telling
 from historynet.web.addresses import addresses
 from historynet.web.guarding import Guard, answer_of
 from historynet.web.refusals import Refused
@@ -75,8 +76,9 @@ def _answer_errors(app: FastAPI) -> None:
         return Response(status_code=400)
 
     @app.exception_handler(Exception)
-    async def defect(_: Request, __: Exception) -> Response:
-        return answer_of(Refused(500, "Something went wrong here. Please tell who runs this page."))
+    async def defect(_: Request, error: Exception) -> Response:
+        # It is raised again, and uvicorn shows its traceback.
+        return answer_of(Refused(500, telling.of_defect(error, is_shown=True)))
 
 
 _SAID = {404: "There is no such page.", 405: "That cannot be done here.", 416: "There is no such part of the file."}

@@ -5,13 +5,12 @@ All of it runs in the thread of the server's event loop but for the work itself.
 
 import asyncio
 import contextlib
-import logging
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from historynet.errors import InputError
-from historynet.web import sessions
+from historynet.web import sessions, telling
 from historynet.web.limits import Limits
 from historynet.web.line import Line, Ticket
 from historynet.web.refusals import CancelledError, Refused, for_people
@@ -22,8 +21,6 @@ from historynet.web.work import Workshop
 
 _TOLD = 0.5
 """Seconds between two reports of how far a result is."""
-
-_log = logging.getLogger(__name__)
 
 
 class Orders:
@@ -112,10 +109,9 @@ class Orders:
         except (InputError, MemoryError, OSError) as error:
             text = "there is not enough memory for it" if isinstance(error, MemoryError) else str(error)
             result.state, result.error = FAILED, for_people(text, one.path, one.name)
-        except Exception:
+        except Exception as error:
             # A defect of ours, or what an engine raises where there is too little memory.
-            _log.exception("colorizing a %s", one.kind)
-            result.state, result.error = FAILED, "Something went wrong here. Please tell who runs this page."
+            result.state, result.error = FAILED, telling.of_defect(error)
         else:
             result.state, result.pages, result.keys = DONE, made.pages, made.keys
             result.notes = [for_people(note, one.path, one.name) for note in made.notes]

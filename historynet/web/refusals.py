@@ -30,6 +30,14 @@ _HINT = re.compile(r",?\s*\((?:[^()]*\s)?--[a-z][^()]*\)")
 _FOLDERS = re.compile(r"(?<![^\s'\"(])/(?:[^\s/:;,]+/)+")
 """The folders of a path."""
 
+ASK = "ask who runs the page"
+
+_ADVICE = {
+    "not a film that can be read": "perhaps it was not copied to its end",
+    " megapixels": f"make it smaller, or {ASK}",
+}
+"""What to do about what a message of the library says."""
+
 
 def for_people(text: str, path: Path, name: str) -> str:
     """A message or a note of the library as the page shows it, beside the file's name.
@@ -44,4 +52,5 @@ def for_people(text: str, path: Path, name: str) -> str:
     # Of others, as a model's, the name is enough.
     text = _FOLDERS.sub("", text)
     text = re.sub(r"--([a-z]+)", r"\1", _HINT.sub("", text))
-    return text[:1].upper() + text[1:]
+    advice = [f"; {words}" for sign, words in _ADVICE.items() if sign in text]
+    return "".join([text[:1].upper() + text[1:], *advice])

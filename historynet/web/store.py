@@ -4,13 +4,14 @@ All of it runs in the thread of the server's event loop.
 """
 
 import contextlib
+import errno
 import math
 import shutil
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from historynet.web import names, sessions
+from historynet.web import names, sessions, telling
 from historynet.web.limits import Limits
 from historynet.web.memory import Memory
 from historynet.web.refusals import Refused
@@ -133,8 +134,10 @@ class Store:
             yield one, count
             if session.ended:
                 raise Refused(403, "This page has ended. Please load it again.")
-        except BaseException:
+        except BaseException as error:
             self.forget(one)
+            if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise _full(f"{self._folder.parent} has no room left") from error
             raise
         finally:
             session.uploading, self._uploading = session.uploading - 1, self._uploading - 1
@@ -165,9 +168,11 @@ class Store:
         self._check_disk(size)
 
     def _check_disk(self, size: int = 0) -> None:
+        if self._disk + size > self._limits.disk * 1e9:
+            raise _full(f"uploads and results have the {self._limits.disk:g} GB that --disk leaves them")
         # What others have on the disk counts, too.
-        if self._disk + size > self._limits.disk * 1e9 or shutil.disk_usage(self._folder).free < size + _FREE:
-            raise Refused(503, "The disk is full at the moment. Please try again in some minutes.", 60)
+        if shutil.disk_usage(self._folder).free < size + _FREE:
+            raise _full(f"{self._folder.parent} has less than {_FREE / 1e9:g} GB free beside what is sent")
 
     def remove(self, session: Session, one: Input) -> None:
         """Removes a file with all that is made of it, and stops what is being made."""
@@ -215,3 +220,12 @@ class Store:
                 works = any(result.unfinished for result in one.results.values())
                 if not works and now - one.used > self._limits.keep_seconds:
                     self.remove(session, one)
+
+
+def _full(why: str) -> Refused:
+    """Says on the terminal that nothing more is taken, and why; what the page is told.
+
+    Nobody is asked to wait: what is there may stay for an hour, and others' files for ever.
+    """
+    telling.once(f"the disk is full, so that files are refused: {why}")
+    return Refused(507, "The server's disk is full. Please try again later, or tell who runs this page.")

@@ -20,7 +20,7 @@ from historynet.pictures.options import LIMITS
 from historynet.web import memory
 from historynet.web.limits import Limits
 from historynet.web.models import Loaded, Models
-from historynet.web.refusals import CancelledError, Refused
+from historynet.web.refusals import ASK, CancelledError, Refused
 from historynet.web.remembering import Outputs, Remembering
 from historynet.web.sessions import FILM, PICTURE, Input, Page, Result
 
@@ -79,7 +79,10 @@ class Workshop:
                 raise Refused(415, str(error)) from error
         need = self.need(one)
         if not self.room.fits(need):
-            raise Refused(413, f"{one.name}: {one.width}x{one.height} pixels need more memory than there is here")
+            size = f"{one.width}x{one.height}"
+            raise Refused(
+                413, f"{one.name}: {size} pixels need more memory than there is here; make it smaller, or {ASK}"
+            )
 
     def _look_at_picture(self, one: Input) -> None:
         try:
@@ -91,7 +94,9 @@ class Workshop:
                 raise error from None
             raise Refused(413, str(error)) from error
         if header.pages > self._limits.pages:
-            raise Refused(413, f"{one.name}: has {header.pages} pages; {self._limits.pages} are the most")
+            raise Refused(
+                413, f"{one.name}: has {header.pages} pages; {self._limits.pages} are the most; split it, or {ASK}"
+            )
         one.kind, one.width, one.height, one.pages = PICTURE, header.width, header.height, header.pages
 
     def _look_at_film(self, one: Input) -> None:
@@ -102,7 +107,9 @@ class Workshop:
             raise Refused(415, f"{one.name}: a film that does not say how long it is")
         frames = math.ceil(film.duration * film.rate) if film.rate else None
         if film.duration > most or (frames or 0) > most * _FRAMES:
-            raise Refused(413, f"{one.name}: a film of {film.duration:.0f} seconds; {most:.0f} are the most")
+            raise Refused(
+                413, f"{one.name}: a film of {film.duration:.0f} seconds; {most:.0f} are the most; split it, or {ASK}"
+            )
         height, width = film.planes.shape
         one.kind, one.width, one.height, one.seconds, one.frames = FILM, width, height, film.duration, frames
 

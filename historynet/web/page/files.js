@@ -116,7 +116,7 @@ async function patiently(item, state, act) {
 function trouble(item, error) {
   if (!items.includes(item)) return;
   if (error instanceof Refused && error.status === 403) hooks.ended();
-  else if (error instanceof Lost || error.status === 502 || error.status === 504) refuseAloud(item, error.message, "lost");
+  else if (error instanceof Lost || [502, 504, 507].includes(error.status)) refuseAloud(item, error.message, "lost");
   else if (error instanceof Refused) refuseAloud(item, error.message, item.id && error.status === 404 ? "gone" : "refused");
   else throw error;
 }

@@ -107,7 +107,7 @@ function colours(item) {
   const which = item.alternative ? `, other colours ${item.alternative}` : "";
   const from = item.moved ? address.preview(item.result, Math.min(side, PREVIEW), item.page, item.settings)
     : address.after(item.result, side, item.page, item.alternative);
-  return stage.put("after", from, `${item.name}, coloured${which}`);
+  return stage.put("after", from, item.kept ? `${item.name}, left as it is` : `${item.name}, coloured${which}`);
 }
 
 function remove(item) {
@@ -161,10 +161,9 @@ function render() {
 }
 
 function renderTotals() {
-  const done = items.filter((item) => item.state === "done");
   const ready = items.filter((item) => item.result && item.state !== "gone");
   element("count").textContent = items.length > 1
-    ? [`${done.length} of ${items.length} done`, left(files.secondsLeft())].filter(Boolean).join(", ") : "";
+    ? [...shelf.totals(items), left(files.secondsLeft())].filter(Boolean).join(", ") : "";
   element("all").hidden = items.length < 2 || !items.some(shelf.isBusy);
   element("all").max = items.length || 1;
   element("all").value = items.reduce((sum, item) => sum + (item.state === "working" ? item.part
@@ -202,6 +201,7 @@ function renderResult(item) {
   download.setAttribute("aria-disabled", String(!link));
   if (link) download.href = address.download(item.result, item.alternative);
   else download.removeAttribute("href");
+  element("tag-after").textContent = item.kept ? "Left as it is" : "Coloured";
   element("play").hidden = !(ready && item.kind === "film");
   element("zoom").inert = film.isPlaying();
   element("redo").disabled = !item.id || ["queued", "working", "gone"].includes(item.state);

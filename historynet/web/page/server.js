@@ -25,6 +25,7 @@ const WORDS = {
   502: "The server cannot be reached.",
   503: "The server is busy.",
   504: "The server does not answer.",
+  507: "The server's disk is full.",
 };
 
 function refusal(status, text, retryAfter) {

@@ -71,6 +71,14 @@ export const isBusy = (item) => BUSY.includes(item.state);
 
 export const isBad = (item) => ["refused", "failed", "lost", "gone"].includes(item.state);
 
+/** How many of them are done, and how many never will be. */
+export function totals(items) {
+  const done = items.filter((item) => item.state === "done").length;
+  const bad = items.filter(isBad).length;
+  const of = bad && done + bad === items.length ? "" : ` of ${number(items.length)}`;
+  return [`${number(done)}${of} done`, bad ? `${number(bad)} could not be done` : ""];
+}
+
 export function add(item) {
   list.append(row(item));
   update(item);

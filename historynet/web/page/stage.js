@@ -88,7 +88,9 @@ async function load(layer, address, alt, missed) {
   if (wanted[layer] !== address) return;
   shown[layer] = address;
   element(layer).replaceChildren(picture);
-  if (!view.width) {
+  // Of a document the largest page's size is known, and this may be another.
+  const stretched = view.width * picture.naturalHeight / (view.height * picture.naturalWidth);
+  if (!view.width || Math.abs(stretched - 1) > 0.05) {
     view.width = picture.naturalWidth;
     view.height = picture.naturalHeight;
   }
