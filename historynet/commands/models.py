@@ -9,6 +9,8 @@ from historynet.errors import InputError
 from historynet.runtimes import is_exported, opening
 from historynet.training.stopping import Stop
 
+_STOPPED = "nothing was written"
+
 
 def main() -> None:
     """Ends the process with one of the exit codes of `errors`."""
@@ -40,8 +42,14 @@ def _models(argv: Sequence[str]) -> int:
         inspect_exported(arguments.file)
         return errors.DONE
     if arguments.action == "export":
-        with Stop() as stop, stop.at_once("nothing was written"):
-            export.export(arguments.model, arguments.target, arguments.backend, arguments.int8)
+        with Stop() as stop:
+            try:
+                with stop.at_once(_STOPPED):
+                    export.export(arguments.model, arguments.target, arguments.backend, arguments.int8)
+            except InputError:
+                # Keras makes an error of its own of whatever comes while it calls a layer.
+                stop.check(_STOPPED)
+                raise
         return errors.DONE
     backend.start("cpu", engine=arguments.backend)
     if arguments.action == "inspect":
