@@ -114,6 +114,7 @@ def test_where_nobody_listens_is_said_before_anything_else(tmp_path, run, monkey
 def test_processes_take_the_engine_that_is_taken_here(model, tmp_path, run, monkeypatch, gpu, there):
     """Not the one that their machines take by default; and the one GPU that each is shown, whichever that is."""
     told = []
+    monkeypatch.setattr(Cluster, "check", lambda cluster: None)
     monkeypatch.setattr(colorize_cluster, "colorize", lambda cluster, setup, *rest: told.append(setup))
     write_picture(tmp_path / "in/a.jpg")
     options = ("--pretrained", model, "--result-dir", tmp_path / "out", "--gpu-id", gpu, "--cluster", "auto")

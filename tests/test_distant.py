@@ -219,6 +219,8 @@ def test_a_list_of_files(model, pictures, tmp_path, run, monkeypatch):
 )
 def test_what_will_not_do_is_said(pictures, tmp_path, run, monkeypatch, arguments, words):
     monkeypatch.chdir(tmp_path)
+    # Ray need not be installed for that.
+    monkeypatch.setattr("historynet.clusters.extras.is_installed", lambda module: True)
     Path("empty.txt").write_text("\n\n")
     given = () if "--result-dir" in arguments else ("--result-dir", "out")
     code, _, err = run(COLORIZE, *arguments, *given)

@@ -1,5 +1,6 @@
 """What int8 costs is measured on whole pictures, few of which are in memory."""
 
+import signal
 import weakref
 
 import cv2
@@ -7,10 +8,11 @@ import numpy as np
 import pytest
 from conftest import write_picture
 
-from historynet.commands import export
+from historynet.commands import export, models
 from historynet.comparing import metrics
-from historynet.errors import InputError
+from historynet.errors import InputError, StoppedError, translated
 from historynet.pictures import images
+from historynet.runtimes import exporting
 
 
 class Doubler:
@@ -59,7 +61,59 @@ def test_few_pictures_are_in_memory(pictures, monkeypatch):
 def test_too_few_pictures_are_refused(tmp_path):
     for number in range(19):
         write_picture(tmp_path / f"{number:02}.png", seed=number)
-    with pytest.raises(InputError, match=f"{tmp_path}: holds 19 pictures"):
+    with pytest.raises(InputError, match=f"{tmp_path}: 19 of its 19 pictures are in colour; --int8 needs 20"):
         export._choose_pictures(tmp_path)
     write_picture(tmp_path / "19.png")
     assert len(export._choose_pictures(tmp_path)) == 20
+
+
+def test_gray_pictures_do_not_count_and_damaged_ones_are_skipped(pictures, tmp_path, capsys):
+    for number in range(12, 40):
+        gray = np.repeat(np.random.default_rng(number).integers(0, 256, (40, 30, 1), np.uint8), 3, axis=-1)
+        cv2.imwrite(str(tmp_path / f"{number}.png"), gray)
+    damaged = tmp_path / "05.png"
+    damaged.write_bytes(damaged.read_bytes()[:200])
+    with pytest.raises(InputError, match=f"^{tmp_path}: 11 of its 40 pictures are in colour; --int8 needs 20$"):
+        export._choose_pictures(tmp_path)
+    err = capsys.readouterr().err
+    assert err.startswith(f"skipped: {damaged}: ") and err.count("\n") == 1
+    for number in range(40, 49):
+        write_picture(tmp_path / f"{number}.png", seed=number)
+    chosen = export._choose_pictures(tmp_path)
+    assert [path.name for path in chosen] == [f"{n:02}.png" for n in (*range(5), *range(6, 12), *range(40, 49))]
+
+
+def test_weights_of_others_are_not_replaced(tmp_path):
+    pytest.importorskip("openvino", reason="openvino is not installed")
+    (tmp_path / "a.bin").write_bytes(b"somebody's")
+    for text in (None, "<net/>"):
+        if text:
+            (tmp_path / "a.xml").write_text(text)
+        with pytest.raises(InputError, match=r"a\.bin: is there already, .* would be replaced; name another file"):
+            export.export("shipped", tmp_path / "a.xml", "default")
+    assert (tmp_path / "a.bin").read_bytes() == b"somebody's"
+
+
+@pytest.mark.parametrize("by_keras", [False, True])
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_signal_ends_it_and_leaves_nothing(tmp_path, monkeypatch, capsys, number, code, by_keras):
+    """Also where Keras has made an error of its own of it."""
+    pytest.importorskip("tf2onnx", reason="tf2onnx is not installed")
+
+    def stopped(network, made, target):
+        made.write_bytes(b"begun")
+        with translated(Exception if by_keras else (), lambda error: InputError(f"calling a layer: {error}")):
+            try:
+                signal.raise_signal(number)
+            except StoppedError as error:
+                raise (ValueError(error) if by_keras else error) from error
+
+    monkeypatch.setattr(exporting, "_export_as_keras_does", stopped)
+    monkeypatch.setattr("sys.argv", ["weights", "export", "shipped", str(tmp_path / "a.onnx")])
+    with pytest.raises(SystemExit) as end:
+        models.main()
+    assert end.value.code == code
+    said = capsys.readouterr()
+    assert said.err == f"stopped by {number.name}; nothing was written\n"
+    assert said.out.startswith("reading ") and "exporting as Keras does" in said.out
+    assert list(tmp_path.iterdir()) == []

@@ -238,7 +238,7 @@ def test_int8_needs_pictures(tiny, tmp_path):
     from historynet.commands.export import export
 
     write_picture(tmp_path / "in/0.png")
-    with pytest.raises(InputError, match="holds 1 pictures; --int8 needs 20 in colour"):
+    with pytest.raises(InputError, match="1 of its 1 pictures are in colour; --int8 needs 20"):
         export(str(tiny / "HistoryNet.keras"), tmp_path / "a.onnx", "default", tmp_path / "in")
 
 

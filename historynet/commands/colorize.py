@@ -63,7 +63,7 @@ def _check(arguments: argparse.Namespace, resolved: Settings) -> None:
     Raises:
         InputError: if there is no such cluster, or the model that is named is no model file by its first bytes.
     """
-    if arguments.cluster and not arguments.dry_run:
+    if arguments.cluster is not None and not arguments.dry_run:
         Cluster(arguments.cluster, CORES).check()
     model = Path(resolved.pretrained)
     if resolved.pretrained not in (DEFAULT, WORD) and model.is_file() and not is_exported(model):

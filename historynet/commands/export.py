@@ -1,5 +1,6 @@
 """What `python -m historynet.weights export` does."""
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -7,7 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from historynet import backend
-from historynet.errors import InputError
+from historynet.commands.running import one_line
+from historynet.errors import InputError, PictureError
 from historynet.runtimes import exporting, is_exported
 
 if TYPE_CHECKING:
@@ -58,13 +60,20 @@ def export(model: str, target: Path, engine: str, pictures: Path | None = None) 
     from historynet.systems import loading
 
     path = find_model(model, Path(), None, "MODEL")
+    _say(f"reading {path}")
     network, found = loading.load_colorizing(path)
     if pictures is None:
+        _say("exporting as Keras does, and comparing with Keras")
         lines = [_of_difference(exporting.export(network, found, target))]
     else:
         lines = _export_quantised(path, target, paths)
     print(f"{target}: {found.registration.program(found.architecture)} {found.network}, from {path}")
     print("\n".join(lines))
+
+
+def _say(stage: str) -> None:
+    """What takes minutes is told before it begins."""
+    print(one_line(stage), flush=True)
 
 
 def _of_difference(difference: float) -> str:
@@ -85,8 +94,11 @@ def _export_quantised(path: Path, target: Path, pictures: Sequence[Path]) -> lis
     ours = Colorizer(path)
     luminance = [color.network_lab(images.read_rgb(one), ours.size)[..., :1] for one in pictures[::2][:_CALIBRATING]]
     measured = pictures[1::2][:_MEASURED]
+    _say(f"measuring float32 on {len(measured)} pictures")
     before = measure(ours, measured)
+    _say(f"exporting as Keras does, then in int8: the ranges on {len(luminance)} pictures, each layer alone, all")
     with exporting.export_quantised(network, found, target, luminance) as made:
+        _say(f"measuring int8 on {len(measured)} pictures")
         after = measure(Colorizer(made.path), measured)
         change = after.colorfulness / before.colorfulness - 1 if before.colorfulness else np.inf
         figures = (
@@ -122,15 +134,28 @@ def measure(colorizer: "Colorizer", pictures: Sequence[Path]) -> Quality:
 
 
 def _choose_pictures(folder: Path) -> list[Path]:
-    """As many of a folder's pictures as are needed, from all over it, in order.
+    """As many of a folder's pictures in colour as are needed, from all over it, in order; says which are damaged.
 
     Raises:
         InputError: if there are too few.
     """
-    from historynet.pictures import images
+    from historynet.pictures import images, toning
 
     paths = [folder / name for name in images.list_pictures(folder)]
-    if len(paths) < _FEWEST:
-        raise InputError(f"{folder}: holds {len(paths)} pictures; --int8 needs {_FEWEST} in colour")
     wanted = min(len(paths), _CALIBRATING + _MEASURED)
-    return [paths[i * len(paths) // wanted] for i in range(wanted)]
+    spread = [paths[i * len(paths) // wanted] for i in range(wanted)]
+    chosen: list[Path] = []
+    # The others in the place of those that will not do.
+    for path in dict.fromkeys((*spread, *paths)):
+        if len(chosen) == wanted:
+            break
+        try:
+            _, kind = toning.look(images.read_rgb(path))
+        except PictureError as error:
+            print(one_line(f"skipped: {error}"), file=sys.stderr)
+            continue
+        if kind == toning.COLORED:
+            chosen.append(path)
+    if len(chosen) < _FEWEST:
+        raise InputError(f"{folder}: {len(chosen)} of its {len(paths)} pictures are in colour; --int8 needs {_FEWEST}")
+    return sorted(chosen)

@@ -7,6 +7,9 @@ from historynet import backend, errors, settings
 from historynet.commands import export, running
 from historynet.errors import InputError
 from historynet.runtimes import is_exported, opening
+from historynet.training.stopping import Stop
+
+_STOPPED = "nothing was written"
 
 
 def main() -> None:
@@ -39,7 +42,14 @@ def _models(argv: Sequence[str]) -> int:
         inspect_exported(arguments.file)
         return errors.DONE
     if arguments.action == "export":
-        export.export(arguments.model, arguments.target, arguments.backend, arguments.int8)
+        with Stop() as stop:
+            try:
+                with stop.at_once(_STOPPED):
+                    export.export(arguments.model, arguments.target, arguments.backend, arguments.int8)
+            except InputError:
+                # Keras makes an error of its own of whatever comes while it calls a layer.
+                stop.check(_STOPPED)
+                raise
         return errors.DONE
     backend.start("cpu", engine=arguments.backend)
     if arguments.action == "inspect":

@@ -40,7 +40,7 @@ def check_target(target: Path, is_quantised: bool) -> None:
     """Sees that a file of this name can be exported, before anything is read.
 
     Raises:
-        InputError: if the name ends otherwise, or a package is not installed.
+        InputError: if the name ends otherwise, a package is not installed, or a .bin of others lies where ours would.
     """
     kind = target.suffix
     if kind not in RUNTIMES:
@@ -49,6 +49,8 @@ def check_target(target: Path, is_quantised: bool) -> None:
         if not extras.is_installed(package):
             how = extras.how_to_install(package, "export")
             raise InputError(f"{target}: exporting it needs {package}, which is not installed: {how}")
+    if kind == ".xml":
+        openvino_files.check_replaces(target)
 
 
 def fixed_luminance(size: tuple[int, int]) -> np.ndarray:
@@ -78,16 +80,21 @@ def export(network: "keras.Model", found: Description, target: Path) -> float:
         InputError: if the network cannot be exported or the file not be written; or if what it gives differs by more
             than `exported.LARGEST_DIFFERENCE`, nothing being left then.
     """
+    with _temporary(target) as made:
+        difference = _make(network, found, made, target)
+        move(made, target)
+    return difference
+
+
+def _make(network: "keras.Model", found: Description, made: Path, target: Path) -> float:
+    """What `export` does, in a file that has not its name yet; messages speak of the target."""
     size = tuple(network.input.shape[1:3])
     luminance = fixed_luminance(size)
     ours = {name: np.asarray(value) for name, value in network.predict_on_batch(luminance).items()}
+    _export_as_keras_does(network, made, target)
     told = exported.describe(found, size, exported.FLOAT32)
-    with _temporary(target) as made:
-        _export_as_keras_does(network, made, target)
-        (_describe_onnx if made.suffix == ".onnx" else _describe_openvino)(made, told)
-        difference = _compare(made, ours, luminance, target)
-        move(made, target)
-    return difference
+    (_describe_onnx if made.suffix == ".onnx" else _describe_openvino)(made, told)
+    return _compare(made, ours, luminance, target)
 
 
 @dataclass(frozen=True)
@@ -121,7 +128,7 @@ def export_quantised(
     told = exported.describe(found, network.input.shape[1:3], exported.INT8)
     with _temporary(target) as made, quietly():
         onnx_file = made.with_suffix(".onnx")
-        export(network, found, onnx_file)
+        _make(network, found, onnx_file, target)
         with translated(Exception, lambda error: InputError(f"{target}: cannot be quantised ({reason(error)})")):
             kept = quantizing.quantise(onnx_file, luminance)
             _describe_onnx(onnx_file, told)
@@ -129,6 +136,7 @@ def export_quantised(
                 import openvino
 
                 _write_openvino(openvino.convert_model(onnx_file), made, told)
+        open_made(made, target)
         yield Quantised(made, [layer.split("/")[-2].removesuffix("_1") if "/" in layer else layer for layer in kept])
 
 

@@ -65,6 +65,26 @@ def weights_file(path: Path) -> Path:
     return path.with_suffix(".bin")
 
 
+def check_replaces(path: Path) -> None:
+    """Sees that no file of others is lost where our weights will be.
+
+    Args:
+        path: NAME.xml, which is to be written.
+
+    Raises:
+        InputError: if NAME.bin is there, and NAME.xml is none of ours.
+    """
+    beside = weights_file(path)
+    if not beside.exists():
+        return
+    try:
+        read(path)
+    except InputError as error:
+        raise InputError(
+            f"{beside}: is there already, of no network {path.name} of ours, and would be replaced; name another file"
+        ) from error
+
+
 def _read_weights(path: Path) -> bytes:
     beside = weights_file(path)
     if not beside.exists():
