@@ -116,6 +116,7 @@ def test_processes_take_the_engine_that_is_taken_here(model, tmp_path, run, monk
     told = []
     monkeypatch.setattr(Cluster, "check", lambda cluster: None)
     monkeypatch.setattr(colorize_cluster, "colorize", lambda cluster, setup, *rest: told.append(setup))
+    monkeypatch.setattr(Cluster, "check", lambda cluster: None)
     write_picture(tmp_path / "in/a.jpg")
     options = ("--pretrained", model, "--result-dir", tmp_path / "out", "--gpu-id", gpu, "--cluster", "auto")
     code, _, _ = run("SOURCE_HistoryNet/colorization.py", tmp_path / "in", *options)
