@@ -20,7 +20,7 @@ def before_keras(monkeypatch):
         monkeypatch.delitem(sys.modules, name, raising=False)
     monkeypatch.setenv("KERAS_BACKEND", "")
     monkeypatch.setenv("XLA_PYTHON_CLIENT_PREALLOCATE", "")
-    monkeypatch.setattr(backend, "_is_installed", lambda name: name in ("tensorflow", "jax"))
+    monkeypatch.setattr(backend.extras, "is_installed", lambda name: name in ("tensorflow", "jax"))
     return monkeypatch
 
 
@@ -37,7 +37,7 @@ def test_the_environment_counts_and_the_option_goes_over_it(before_keras):
 
 
 def test_jax_is_taken_where_tensorflow_is_not_installed(before_keras):
-    before_keras.setattr(backend, "_is_installed", lambda name: name == "jax")
+    before_keras.setattr(backend.extras, "is_installed", lambda name: name == "jax")
     assert backend.choose() == "jax"
     with pytest.raises(InputError, match=r"--backend tensorflow: TensorFlow is not installed: .*\[tensorflow\]"):
         backend.choose("tensorflow")
@@ -54,7 +54,7 @@ def test_jax_takes_memory_as_it_needs_it_unless_the_user_has_said_otherwise(befo
 
 def test_an_engine_that_the_programs_do_not_run_on_is_refused_by_name(before_keras):
     before_keras.setenv("KERAS_BACKEND", "torch")
-    before_keras.setattr(backend, "_is_installed", lambda name: True)
+    before_keras.setattr(backend.extras, "is_installed", lambda name: True)
     with pytest.raises(InputError, match="KERAS_BACKEND=torch: the programs run on tensorflow or jax"):
         backend.start("cpu")
 
