@@ -32,14 +32,17 @@ from historynet.settings import Parser
 SIZES = {"480p": (854, 480), "720p": (1280, 720), "1080p": (1920, 1080)}
 RATE, SHOT = 25, 75
 FRAMES = 2 * SHOT
-TRIES = 3
+TRIES = 8
 
 LOOKED_AT = {"480p": 469, "720p": 339}
 STAGES = {"decoded": 269, "+ small luma": 197, "+ shots": 182, "+ sharpness": 168}
 """Frames a second, in one process; the stages are those of 1080p."""
 
-CANDIDATE = {"RGB": 1.3, "fit": 2.3, "tone": 1.3, "hash": 0.2, "range": 0.3, "persons": 17, "box": 1.2, "JPEG": 3.4}
-"""Milliseconds."""
+CANDIDATE = {"RGB, fit": 3.6, "tone": 1.3, "hash": 0.2, "range": 0.3, "persons": 17, "box": 1.2, "JPEG": 3.4}
+"""Milliseconds. The size of the stored picture is the last part's."""
+
+PART = "  of which "
+"""What a line begins with that tells a part of the next whole; parts do not count by themselves."""
 
 LABELLED, LABELLED_112, TRAINED, PARSED = 12.6, 76.8, 5.6, 158
 BATCH = 32
@@ -57,7 +60,8 @@ def main(argv: Sequence[str]) -> int:
     with tempfile.TemporaryDirectory() as folder:
         for name, unit, measured, specified in rates(Path(folder)):
             share = measured / specified if unit.endswith("/s") else specified / measured
-            shares.append(share)
+            if not name.startswith(PART):
+                shares.append(share)
             print(f"{name:34}{unit:>10}{measured:10.1f}{specified:11.1f}{share:7.2f}", flush=True)
     print(f"{sum(share < 0.8 for share in shares)} of {len(shares)} rates are below 0.80 of those specified")
     return errors.DONE
@@ -72,11 +76,10 @@ def rates(folder: Path) -> Iterator[Rate]:
     for size, shape in SIZES.items():
         make_film(folder / f"{size}.mp4", shape)
     for size in ("480p", "720p"):
-        yield f"frames, {size}", "frames/s", FRAMES / best(lambda size=size: looked_at(folder, size)), LOOKED_AT[size]
+        yield f"frames, {size}", "frames/s", frames_a_second(looked_at, folder, size), LOOKED_AT[size]
     stages = dict(zip(STAGES, (decoded, watched, cut, looked_at), strict=True))
     for name, function in stages.items():
-        took = best(lambda function=function: function(folder, "1080p"))
-        yield f"frames, 1080p: {name}", "frames/s", FRAMES / took, STAGES[name]
+        yield f"frames, 1080p: {name}", "frames/s", frames_a_second(function, folder, "1080p"), STAGES[name]
     yield from of_a_candidate(folder)
     # OpenCV as the other programs have it.
     cv2.setNumThreads(-1)
@@ -97,6 +100,12 @@ def best(function: Callable[[], object]) -> float:
         return time.process_time() - begin
 
     return min(once() for _ in range(TRIES))
+
+
+def frames_a_second(function: Callable[[Path, str], object], folder: Path, size: str) -> float:
+    """As of a long film: what opening it takes is left out."""
+    opened, took = best(lambda: _open(folder, size)), best(lambda: function(folder, size))
+    return FRAMES / (took - opened)
 
 
 def photographs() -> list[np.ndarray]:
@@ -157,14 +166,16 @@ def of_a_candidate(folder: Path) -> Iterator[Rate]:
     found, film = looked_at(folder, "1080p"), _open(folder, "1080p")
     detector = persons.open_detector("default")
     maker = candidates.Maker(film, "film", folder, Crop(), 256, None, detector)
-    rgb = [film.planes.rgb(one.seen.frame, one.seen.aspect) for one in found]
-    pictures = [np.ascontiguousarray(candidates.reduce(one, 448)) for one in rgb]
+
+    def rgb(i: int) -> np.ndarray:
+        return film.planes.rgb(found[i].seen.frame, found[i].seen.aspect)
+
+    pictures = [np.ascontiguousarray(candidates.reduce(rgb(i), 448)) for i in range(len(found))]
     small = [fit(picture, scores.SIDE) for picture in pictures]
     gray = [cv2.cvtColor(one, cv2.COLOR_RGB2GRAY) for one in small]
     box = np.array([60.0, 30.0, 220.0, 224.0])
     parts: dict[str, Callable[[int], object]] = {
-        "RGB": lambda i: film.planes.rgb(found[i].seen.frame, found[i].seen.aspect),
-        "fit": lambda i: (fit(candidates.reduce(rgb[i], 448), scores.SIDE), fit(pictures[i], 256)),
+        "RGB, fit": lambda i: fit(candidates.reduce(rgb(i), 448), scores.SIDE),
         "tone": lambda i: scores.tone_and_cast(small[i]),
         "hash": lambda i: scores.perceptual_hash(gray[i]),
         "range": lambda i: scores.spread(gray[i]),
@@ -174,9 +185,9 @@ def of_a_candidate(folder: Path) -> Iterator[Rate]:
     }
     for name, part in parts.items():
         took = best(lambda part=part: [part(i) for i in range(len(found))])
-        yield f"a candidate: {name}", "ms", 1000 * took / len(found), CANDIDATE[name]
+        yield f"{PART}{name}", "ms", 1000 * took / len(found), CANDIDATE[name]
     took = best(lambda: [maker(one) for one in found])
-    yield "a candidate, all of it", "ms", 1000 * took / len(found), sum(CANDIDATE.values())
+    yield "a candidate", "ms", 1000 * took / len(found), sum(CANDIDATE.values())
 
 
 def make_pictures(folder: Path) -> list[Path]:

@@ -131,8 +131,10 @@ def watch(film: Film, crop: Crop) -> Iterator[Seen]:
         crop: its black bars.
     """
     planes, begin = film.planes, film.ticks(film.start) - film.ticks(film.begin)
+    gray = None
     for ticks, frame, aspect in film.decoded():
-        luma = crop(planes.to_gray(planes.luma(frame, aspect)))
+        gray = planes.to_gray(planes.luma(frame, aspect), gray)
+        luma = crop(gray)
         yield Seen((ticks + begin) * film.time_base, frame, aspect, fit(reduce(luma, scores.SIDE), scores.SIDE))
 
 

@@ -101,7 +101,8 @@ class Planes:
             uint8, or uint16 of 10 bits, (height, width).
         """
         luma = self._fitted(frame, own_aspect, self._plane, self._black())
-        return np.pad(luma, [(0, side % 2) for side in luma.shape], mode="edge")
+        odd = [(0, side % 2) for side in luma.shape]
+        return np.pad(luma, odd, mode="edge") if any(side for _, side in odd) else luma
 
     def rgb(self, frame: av.VideoFrame, own_aspect: Fraction | None = None) -> np.ndarray:
         """A frame in its colours, upright, uint8 RGB (height, width, 3); odd sizes stay odd, else as `luma`."""
@@ -163,15 +164,21 @@ class Planes:
     def _black(self) -> int:
         return 0 if self.tags[0] == ColorRange.JPEG else 16 << 2 * self.deep
 
-    def to_gray(self, luma: np.ndarray) -> np.ndarray:
-        """A Y plane (height, width) as gray levels of the same shape: uint8 0..255; of 10 bits, uint16 0..65535."""
+    def to_gray(self, luma: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+        """A Y plane (height, width) as gray levels of the same shape: uint8 0..255; of 10 bits, uint16 0..65535.
+
+        Args:
+            luma: of `luma`.
+            out: may hold the result: an array like it that is not needed any more. Memory that is new for each frame
+                takes longer than the computing.
+        """
         if self.deep:
             lowest, range_ = (0, 1023) if self.tags[0] == ColorRange.JPEG else (64, 876)
             table = np.rint((np.arange(1024) - lowest) * 65535 / range_).clip(0, 65535).astype(np.uint16)
             return table[luma]
         if self.tags[0] == ColorRange.JPEG:
             return luma
-        return cv2.LUT(luma, np.rint((np.arange(256) - 16) * 255 / 219).clip(0, 255).astype(np.uint8))
+        return cv2.LUT(luma, np.rint((np.arange(256) - 16) * 255 / 219).clip(0, 255).astype(np.uint8), out)
 
     def join(self, luma: np.ndarray, rgb: np.ndarray) -> av.VideoFrame:
         """The frame for the encoder, which has a film's own Y.
