@@ -3,6 +3,7 @@
 prepare   one data set from Clothing Co-Parsing (CCP), colour photographs of 1939 to 1944 (FSA) and public repositories
 train     on it, in two runs that can be stopped and continued
 export    a trained generator -> the file that is shipped
+fit       its last layer again, to how like the pictures look (LPIPS)
 evaluate  the figures, beside those of gray pictures
 curves    losses and scores of the runs as pictures
 """
@@ -15,7 +16,8 @@ from pathlib import Path
 try:
     from historynet import backend, errors, settings
     from historynet.commands import compare, running
-    from historynet.experiments import default_model
+    from historynet.comparing.perceptual import Lpips
+    from historynet.experiments import default_model, last_layer
 except ModuleNotFoundError as error:
     print(f"error: {error}: `make setup`, then `. .venv/bin/activate` (README.md, Try it)", file=sys.stderr)
     sys.exit(2)
@@ -29,7 +31,7 @@ RESULT = ROOT / "RESULT/compact"
 def main(argv: Sequence[str]) -> int:
     """The command line; its exit code."""
     arguments = make_parser().parse_args(argv)
-    if arguments.action in ("train", "export", "evaluate"):
+    if arguments.action in ("train", "export", "fit", "evaluate"):
         # For the trainers, too, which are processes of their own and take it from the environment.
         backend.choose(arguments.backend)
     if arguments.action == "prepare":
@@ -40,6 +42,12 @@ def main(argv: Sequence[str]) -> int:
         return default_model.train(ROOT, arguments.start, arguments.data, arguments.models)
     if arguments.action == "export":
         default_model.export(arguments.model, arguments.out, arguments.strength)
+    elif arguments.action == "fit":
+        # PyTorch is imported before TensorFlow, which it crashes after.
+        lpips = Lpips()
+        shares = [last_layer.open_share(*given) for given in arguments.pictures]
+        how = last_layer.Fit(arguments.steps, arguments.rate, arguments.colorfulness, arguments.seed)
+        last_layer.fit(arguments.model, shares, arguments.out, lpips, how)
     elif arguments.action == "evaluate":
         # PyTorch is imported before TensorFlow, which it crashes after.
         lpips = compare.find_lpips(use_gpu=False)
@@ -50,7 +58,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def make_parser() -> argparse.ArgumentParser:
-    """The parser of the five actions, each with its own options."""
+    """The parser of the six actions, each with its own options."""
     parser = settings.Parser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
     )
@@ -93,6 +101,32 @@ def make_parser() -> argparse.ArgumentParser:
         default=(1.0, 1.0),
         metavar=("A", "B"),
         help="factors on the predicted a and b (default: 1 1)",
+    )
+    fitting = actions.add_parser("fit", help="fit the last layer to how like the pictures look (LPIPS)")
+    fitting.add_argument("model", type=Path, metavar="GENERATOR.keras", help="that is to be fitted")
+    fitting.add_argument(
+        "--pictures",
+        nargs=3,
+        action="append",
+        required=True,
+        metavar=("DIR", "N", "PSNR"),
+        help="photographs in colour, best such as the network has not learnt; how many of them each step draws; what "
+        "their PSNR weighs (about 0.1); may be given several times",
+    )
+    fitting.add_argument("--out", type=Path, required=True, metavar="FILE.keras", help="the new file")
+    fitting.add_argument(
+        "--steps", type=running.between(int, 1, 100_000), default=150, metavar="N", help="(%(default)s)"
+    )
+    fitting.add_argument("--rate", type=running.between(float, 0, 1), default=0.006, help="of learning (%(default)s)")
+    fitting.add_argument(
+        "--colorfulness",
+        type=running.between(float, 0, 1),
+        default=0.09,
+        metavar="WEIGHT",
+        help="how much colourfulness weighs (%(default)s)",
+    )
+    fitting.add_argument(
+        "--seed", type=running.between(int, 0, 2**31 - 1), default=3, metavar="N", help="(%(default)s)"
     )
     measuring = actions.add_parser("evaluate", help="measure a model on the held-out pictures")
     measuring.add_argument("model", type=Path, nargs="?", metavar="GENERATOR.keras", help="default: the shipped model")

@@ -106,7 +106,7 @@ def test_engines_stay_in_their_places(library):
             "historynet.training.strategy",
         },
         "jax": {"historynet.backend.on_jax", "historynet.training.jax_step", "historynet.training.jax_devices"},
-        "torch": {"historynet.comparing.perceptual"},
+        "torch": {"historynet.comparing.perceptual", "historynet.experiments.last_layer"},
     }.get(library, set())
     using = set()
     for path in sources(ROOT, "historynet"):

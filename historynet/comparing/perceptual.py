@@ -8,13 +8,16 @@ import warnings
 from collections import defaultdict
 from collections.abc import Hashable, Iterable, Iterator
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
 from historynet import extras
 from historynet.errors import InputError
 from historynet.parallel import CORES, map_ahead
+
+if TYPE_CHECKING:
+    import torch
 
 Key = TypeVar("Key", bound=Hashable)
 
@@ -113,6 +116,10 @@ class Lpips:
         """
         for distances in map_ahead(self._measure, self._batches(pairs), ahead=CORES):
             yield from distances
+
+    def distance(self, pictures: "torch.Tensor", others: "torch.Tensor") -> "torch.Tensor":
+        """The same of tensors, with a gradient: RGB in 0..1 (pictures, 3, height, width) -> (pictures,)."""
+        return self._model(pictures, others, normalize=True).flatten()
 
     def _batches(self, pairs: Iterable[tuple[Key, np.ndarray, np.ndarray]]) -> Iterator[list[tuple]]:
         """Lists of pairs of one size."""
