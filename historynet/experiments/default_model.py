@@ -193,6 +193,7 @@ def evaluate(model: Path | None, data: Path, out: Path, lpips: Lpips | None) -> 
 def _colorize(colorizer: "Colorizer", originals: Sequence[Path], out: Path, title: str) -> dict[str, Path]:
     """Writes the gray versions of pictures, and these colorized; the folders by method."""
     from historynet.colorizing.folder import colorize_files
+    from historynet.colorizing.options import Options
 
     methods = {method: out / method for method in ("gray", "HistoryNet")}
     # PNG: what JPEG loses is not the model's.
@@ -200,7 +201,9 @@ def _colorize(colorizer: "Colorizer", originals: Sequence[Path], out: Path, titl
     for original, result in zip(originals, gray, strict=True):
         images.write_rgb(result, color.to_gray(images.read_rgb(original)))
     with streams.Progress(len(originals), "picture", title) as bar:
-        colorize_files(colorizer, gray, colorized, batch_size=16, progress=bar.update)
+        # The network is what is measured, on the borders of scans as well, whose paper has a tint.
+        everywhere = Options(borders=False)
+        colorize_files(colorizer, gray, colorized, batch_size=16, progress=bar.update, options=everywhere)
     return methods
 
 
