@@ -102,7 +102,18 @@ def make_parser() -> argparse.ArgumentParser:
         metavar=("A", "B"),
         help="factors on the predicted a and b (default: 1 1)",
     )
-    fitting = actions.add_parser("fit", help="fit the last layer to how like the pictures look (LPIPS)")
+    _add_fitting(actions.add_parser("fit", help="fit the last layer to how like the pictures look (LPIPS)"))
+    measuring = actions.add_parser("evaluate", help="measure a model on the held-out pictures")
+    measuring.add_argument("model", type=Path, nargs="?", metavar="GENERATOR.keras", help="default: the shipped model")
+    measuring.add_argument("--data", type=Path, default=DATA, metavar="DIR", help="what prepare made (%(default)s)")
+    measuring.add_argument("--out", type=Path, default=RESULT, metavar="DIR", help="for the results (%(default)s)")
+    drawing = actions.add_parser("curves", help="draw the losses and the scores of the runs")
+    drawing.add_argument("--results", type=Path, default=ROOT / "RESULT", metavar="DIR", help="(%(default)s)")
+    drawing.add_argument("--out", type=Path, default=RESULT, metavar="DIR", help="for the pictures (%(default)s)")
+    return parser
+
+
+def _add_fitting(fitting: argparse.ArgumentParser) -> None:
     fitting.add_argument("model", type=Path, metavar="GENERATOR.keras", help="that is to be fitted")
     fitting.add_argument(
         "--pictures",
@@ -111,7 +122,7 @@ def make_parser() -> argparse.ArgumentParser:
         required=True,
         metavar=("DIR", "N", "PSNR"),
         help="photographs in colour, best such as the network has not learnt; how many of them each step draws; what "
-        "their PSNR weighs (about 0.1); may be given several times",
+        "their PSNR weighs (about 0.2); may be given several times",
     )
     fitting.add_argument("--out", type=Path, required=True, metavar="FILE.keras", help="the new file")
     fitting.add_argument(
@@ -121,21 +132,13 @@ def make_parser() -> argparse.ArgumentParser:
     fitting.add_argument(
         "--colorfulness",
         type=running.between(float, 0, 1),
-        default=0.09,
+        default=0.02,
         metavar="WEIGHT",
         help="how much colourfulness weighs (%(default)s)",
     )
     fitting.add_argument(
         "--seed", type=running.between(int, 0, 2**31 - 1), default=3, metavar="N", help="(%(default)s)"
     )
-    measuring = actions.add_parser("evaluate", help="measure a model on the held-out pictures")
-    measuring.add_argument("model", type=Path, nargs="?", metavar="GENERATOR.keras", help="default: the shipped model")
-    measuring.add_argument("--data", type=Path, default=DATA, metavar="DIR", help="what prepare made (%(default)s)")
-    measuring.add_argument("--out", type=Path, default=RESULT, metavar="DIR", help="for the results (%(default)s)")
-    drawing = actions.add_parser("curves", help="draw the losses and the scores of the runs")
-    drawing.add_argument("--results", type=Path, default=ROOT / "RESULT", metavar="DIR", help="(%(default)s)")
-    drawing.add_argument("--out", type=Path, default=RESULT, metavar="DIR", help="for the pictures (%(default)s)")
-    return parser
 
 
 if __name__ == "__main__":

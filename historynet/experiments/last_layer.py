@@ -61,7 +61,7 @@ class Fit:
 
     steps: int = 150
     rate: float = 0.006
-    colorfulness: float = 0.09
+    colorfulness: float = 0.02
     seed: int = 3
 
 
