@@ -43,9 +43,9 @@ def main(argv: Sequence[str]) -> int:
     if arguments.action == "export":
         default_model.export(arguments.model, arguments.out, arguments.strength)
     elif arguments.action == "fit":
+        shares = [last_layer.open_share(*given) for given in arguments.pictures]
         # PyTorch is imported before TensorFlow, which it crashes after.
         lpips = Lpips()
-        shares = [last_layer.open_share(*given) for given in arguments.pictures]
         how = last_layer.Fit(arguments.steps, arguments.rate, arguments.colorfulness, arguments.seed)
         last_layer.fit(arguments.model, shares, arguments.out, lpips, how)
     elif arguments.action == "evaluate":
@@ -114,30 +114,40 @@ def make_parser() -> argparse.ArgumentParser:
 
 
 def _add_fitting(fitting: argparse.ArgumentParser) -> None:
-    fitting.add_argument("model", type=Path, metavar="GENERATOR.keras", help="that is to be fitted")
+    fitting.add_argument("model", type=Path, metavar="GENERATOR.keras", help="generator to fit")
     fitting.add_argument(
         "--pictures",
         nargs=3,
         action="append",
         required=True,
         metavar=("DIR", "N", "PSNR"),
-        help="photographs in colour, best such as the network has not learnt; how many of them each step draws; what "
-        "their PSNR weighs (about 0.2); may be given several times",
+        help="photographs in colour, preferably ones that the network has not learnt; how many of them each step "
+        "draws; what their PSNR weighs (about 0.2); may be given several times",
     )
     fitting.add_argument("--out", type=Path, required=True, metavar="FILE.keras", help="the new file")
     fitting.add_argument(
-        "--steps", type=running.between(int, 1, 100_000), default=150, metavar="N", help="(%(default)s)"
+        "--steps",
+        type=running.between(int, 1, 100_000),
+        default=last_layer.Fit.steps,
+        metavar="N",
+        help="(%(default)s)",
     )
-    fitting.add_argument("--rate", type=running.between(float, 0, 1), default=0.006, help="of learning (%(default)s)")
+    fitting.add_argument(
+        "--rate", type=running.between(float, 1e-6, 1), default=last_layer.Fit.rate, help="of learning (%(default)s)"
+    )
     fitting.add_argument(
         "--colorfulness",
         type=running.between(float, 0, 1),
-        default=0.02,
+        default=last_layer.Fit.colorfulness,
         metavar="WEIGHT",
         help="how much colourfulness weighs (%(default)s)",
     )
     fitting.add_argument(
-        "--seed", type=running.between(int, 0, 2**31 - 1), default=3, metavar="N", help="(%(default)s)"
+        "--seed",
+        type=running.between(int, 0, 2**31 - 1),
+        default=last_layer.Fit.seed,
+        metavar="N",
+        help="(%(default)s)",
     )
 
 

@@ -134,6 +134,7 @@ def watch(film: Film, crop: Crop) -> Iterator[Seen]:
     gray = None
     for ticks, frame, aspect in film.decoded():
         gray = planes.to_gray(planes.luma(frame, aspect), gray)
+        # The next frame has its memory: what is kept is the copy that `fit` makes.
         luma = crop(gray)
         yield Seen((ticks + begin) * film.time_base, frame, aspect, fit(reduce(luma, scores.SIDE), scores.SIDE))
 

@@ -27,7 +27,7 @@ NETS = {"alex": "AlexNet", "vgg": "VGG16", "squeeze": "SqueezeNet1_1"}
 VERSIONS = ("0.1", "0.0")
 """Of the linear weights that LPIPS was trained with."""
 
-_MIN_SIDE = 32
+LEAST_SIDE = 32
 """Under this the deepest features of a picture have no pixels."""
 
 _BATCH_PIXELS = {"cpu": 2**18, "cuda": 2**22}
@@ -72,7 +72,7 @@ class Lpips:
             # lpips 0.1.4 calls torchvision the old way.
             warnings.simplefilter("ignore", UserWarning)
             try:
-                with self._enough_memory():
+                with self.enough_memory():
                     model = lpips.LPIPS(net=net, version=version, verbose=False).to(self._device)
             except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:  # not to be had, or damaged
                 url = torchvision.models.get_model_weights(NETS[net].lower()).IMAGENET1K_V1.url
@@ -87,7 +87,7 @@ class Lpips:
         return self._name
 
     @contextlib.contextmanager
-    def _enough_memory(self) -> Iterator[None]:
+    def enough_memory(self) -> Iterator[None]:
         """Within it, too little memory becomes an error of ours: PyTorch's is a RuntimeError like any other.
 
         Raises:
@@ -136,9 +136,9 @@ class Lpips:
 
     def _measure(self, pairs: list[tuple[Key, np.ndarray, np.ndarray]]) -> list[tuple[Key, float]]:
         keys, true, pictures = zip(*pairs, strict=True)
-        if min(true[0].shape[:2]) < _MIN_SIDE:
+        if min(true[0].shape[:2]) < LEAST_SIDE:
             return [(key, float("nan")) for key in keys]
-        with self._enough_memory(), self._torch.inference_mode():
+        with self.enough_memory(), self._torch.inference_mode():
             distances = self._model(self._tensor(true), self._tensor(pictures)).flatten().tolist()
         return list(zip(keys, distances, strict=True))
 

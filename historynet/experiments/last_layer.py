@@ -14,16 +14,20 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from historynet import backend, streams
-from historynet.comparing.perceptual import Lpips
+from historynet.comparing.perceptual import LEAST_SIDE, Lpips
 from historynet.errors import InputError
 from historynet.parallel import CORES
-from historynet.pictures import color, images
+from historynet.pictures import color, images, toning
 
 if TYPE_CHECKING:
+    import keras
     import torch
 
 TYPICAL = 0.11
 """An LPIPS; so that all terms of the loss are about 1."""
+
+_LEAST_ERROR = 1e-6
+"""Where the logarithm of the squared error ends: 60 dB."""
 
 _RISE = 5
 _BATCH_SIZE = 8
@@ -54,7 +58,7 @@ class Fit:
 
     Attributes:
         steps: of Adam.
-        rate: its learning rate, after a short rise along half a cosine to 0.
+        rate: its learning rate, after a short rise, along half a cosine to 0.
         colorfulness: weight of the colourfulness, as a share of the original's.
         seed: of the draws.
     """
@@ -86,7 +90,8 @@ def open_share(folder: str, drawn: str, error: str) -> Share:
     """A share, as it is given on a command line.
 
     Raises:
-        InputError: if the folder has too few pictures, or a number is none.
+        InputError: if the folder has too few pictures in colour, one cannot be read or is too small, or a number is
+            none.
     """
     try:
         count, weight = int(drawn), float(error)
@@ -94,9 +99,18 @@ def open_share(folder: str, drawn: str, error: str) -> Share:
         count, weight = 0, 0.0
     if count < 1 or not 0 <= weight <= 1:
         raise InputError(f"--pictures {folder} {drawn} {error}: wanted is DIR N PSNR, N 1 or more, PSNR 0 to 1")
-    paths = [Path(folder) / name for name in images.list_pictures(Path(folder))]
+    paths = []
+    for path in (Path(folder) / name for name in images.list_pictures(Path(folder))):
+        rgb = images.read_rgb(path)
+        if min(rgb.shape[:2]) < LEAST_SIDE:
+            raise InputError(f"{path}: {rgb.shape[1]}x{rgb.shape[0]}, too small for LPIPS; remove it")
+        # Gray ones would teach gray, and their squared error has no logarithm.
+        if toning.look(rgb)[1] == toning.COLORED:
+            paths.append(path)
     if len(paths) < count:
-        raise InputError(f"--pictures {folder}: {len(paths)} pictures, fewer than the {count} that a step draws")
+        raise InputError(
+            f"--pictures {folder}: {len(paths)} pictures in colour, fewer than the {count} that a step draws"
+        )
     return Share(paths, count, weight)
 
 
@@ -111,8 +125,11 @@ def fit(model: Path, shares: Sequence[Share], out: Path, lpips: Lpips, how: Fit)
         how: it is fitted.
 
     Raises:
-        InputError: if it is no generator of HistoryNet, or a picture cannot be read.
+        InputError: if it is no generator of HistoryNet, a picture cannot be read, there is not enough memory, or the
+            new file cannot be written.
     """
+    if not out.parent.is_dir() or out.is_dir():
+        raise InputError(f"{out}: cannot be written there; name a file in a folder that exists")
     print(backend.start("cpu"), flush=True)
     import keras
 
@@ -130,7 +147,7 @@ def fit(model: Path, shares: Sequence[Share], out: Path, lpips: Lpips, how: Fit)
     print(f"{out}: its last layer is fitted to {count} pictures")
 
 
-def _look(network, share: Share, bar: streams.Progress) -> Iterator[_Seen]:
+def _look(network: "keras.Model", share: Share, bar: streams.Progress) -> Iterator[_Seen]:
     size = network.input_shape[1:3]
     for start in range(0, len(share.paths), _BATCH_SIZE):
         originals = [images.read_rgb(path) for path in share.paths[start : start + _BATCH_SIZE]]
@@ -160,7 +177,8 @@ def _descend(
             batch = [of[i] for of, n in zip(seen, drawn, strict=True) for i in rng.choice(len(of), n, replace=False)]
             for one in batch:
                 # One by one: their sizes differ.
-                (_loss(one, kernel, bias, lpips, how.colorfulness) / len(batch)).backward()
+                with lpips.enough_memory():
+                    (_loss(one, kernel, bias, lpips, how.colorfulness) / len(batch)).backward()
             adam.step()
             adam.zero_grad()
             schedule.step()
@@ -179,7 +197,7 @@ def _loss(
     original = torch.tensor(one.rgb.transpose(2, 0, 1), dtype=torch.float32) / 255
     result = render(one.features, one.luminance, kernel, bias)
     distance = lpips.distance(result[None], original[None])[0] / TYPICAL
-    error = torch.log(torch.mean((result - original) ** 2))
+    error = torch.log(torch.mean((result - original) ** 2).clamp(min=_LEAST_ERROR))
     share = _colorfulness(result) / _colorfulness(original).clamp(min=10)
     return distance + one.error * error - colorfulness * share
 
@@ -217,5 +235,5 @@ def _colorfulness(rgb: "torch.Tensor") -> "torch.Tensor":
     r, g, b = rgb * 255
     red_green, yellow_blue = r - g, (r + g) / 2 - b
     # A root has no gradient at 0.
-    spread = (red_green.var() + yellow_blue.var() + 1e-6).sqrt()
+    spread = (red_green.var(correction=0) + yellow_blue.var(correction=0) + 1e-6).sqrt()
     return spread + 0.3 * (red_green.mean() ** 2 + yellow_blue.mean() ** 2 + 1e-6).sqrt()

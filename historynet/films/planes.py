@@ -98,11 +98,14 @@ class Planes:
             own_aspect: of its pixels, as its decoder says.
 
         Returns:
-            uint8, or uint16 of 10 bits, (height, width).
+            uint8, or uint16 of 10 bits, (height, width); not to be written into, since it can be the frame's own
+            memory, which the decoder may still need.
         """
         luma = self._fitted(frame, own_aspect, self._plane, self._black())
         odd = [(0, side % 2) for side in luma.shape]
-        return np.pad(luma, odd, mode="edge") if any(side for _, side in odd) else luma
+        luma = np.pad(luma, odd, mode="edge") if any(side for _, side in odd) else luma
+        luma.flags.writeable = False
+        return luma
 
     def rgb(self, frame: av.VideoFrame, own_aspect: Fraction | None = None) -> np.ndarray:
         """A frame in its colours, upright, uint8 RGB (height, width, 3); odd sizes stay odd, else as `luma`."""
