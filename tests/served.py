@@ -20,6 +20,13 @@ from historynet.web.memory import resident
 from historynet.web.service import Service
 
 
+def wait_until(condition, seconds=20):
+    until = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < until
+        time.sleep(0.02)
+
+
 @contextlib.contextmanager
 def serve(folder, models, hosts=("127.0.0.1",), **limits):
     """A server with these models and limits; its address, and what stands behind it."""

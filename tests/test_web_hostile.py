@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import pytest
 from conftest import resident_bytes, write_picture
-from served import serve
+from served import serve, wait_until
 
 pytest.importorskip("fastapi", reason="the extra 'web' is not installed")
 
@@ -52,13 +52,6 @@ def is_well(browser, small):
     wait_until(lambda: not browser.session.uploading)
     wait_until(lambda: {path.name for path in browser.session.folder.iterdir()} == set(browser.session.inputs))
     return True
-
-
-def wait_until(condition, seconds=20):
-    until = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < until
-        time.sleep(0.02)
 
 
 # Paths and addresses

@@ -21,19 +21,12 @@ pytest.importorskip("fastapi", reason="the extra 'web' is not installed")
 
 import httpx
 from conftest import write_picture
-from served import serve
+from served import serve, wait_until
 
 from historynet.commands import web
 from historynet.web import archives, memory, models, previews, store, telling
 from historynet.web.line import Line, Ticket
 from historynet.web.refusals import for_people
-
-
-def wait_until(condition, seconds=20):
-    until = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < until
-        time.sleep(0.02)
 
 
 def waits(work):
@@ -199,18 +192,21 @@ def test_a_page_that_is_lost_is_waited_for_though_another_has_gone(at_hand, tmp_
         wait_until(lambda: session.ended)
 
 
-def test_what_goes_wrong_once_ends_no_removing(at_hand, tmp_path, monkeypatch):
+def test_what_goes_wrong_once_ends_no_removing(at_hand, tmp_path, monkeypatch, capsys):
     with serve(tmp_path / "web", at_hand, left_seconds=0.1) as browser:
         session, sweep, seen = browser.session, browser.service.store.sweep, []
 
         def fails_once():
             seen.append(1)
             if len(seen) == 1:
-                raise RuntimeError
+                raise PermissionError(errno.EACCES, "Permission denied", "somebody.jpg")
             sweep()
 
         monkeypatch.setattr(browser.service.store, "sweep", fails_once)
         wait_until(lambda: session.ended)
+    said = capsys.readouterr().err
+    assert "what nobody needs any more could not be removed (Permission denied); it is tried again" in said
+    assert "somebody" not in said
 
 
 def test_a_zip_file_breaks_off_where_a_file_is_missing(tmp_path):

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from conftest import ROOT, write_picture
 from PIL import ExifTags, Image
-from served import Browser, serve
+from served import Browser, serve, wait_until
 from test_films import make_film
 
 pytest.importorskip("fastapi", reason="the extra 'web' is not installed")
@@ -61,13 +61,6 @@ def picture(tmp_path, name="picture.png", seed=0, size=(40, 30)):
 
 def pixels(data):
     return cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
-
-
-def wait_until(condition, seconds=20):
-    until = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < until
-        time.sleep(0.02)
 
 
 # The same as the command

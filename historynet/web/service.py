@@ -1,14 +1,13 @@
 """What stands behind the addresses: sessions, orders and small copies, and the time that passes between requests."""
 
 import asyncio
-import logging
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 from historynet.errors import InputError
-from historynet.web import sessions
+from historynet.web import sessions, telling
 from historynet.web.limits import Limits
 from historynet.web.memory import Memory
 from historynet.web.models import Models
@@ -28,9 +27,6 @@ _LOOKS = 200
 
 _SWEEP = 1.0
 """Seconds between two looks at what is to be removed."""
-
-
-_log = logging.getLogger(__name__)
 
 
 class Service:
@@ -110,9 +106,10 @@ class Service:
             await asyncio.sleep(_SWEEP)
             try:
                 self.store.sweep()
-            except Exception:
-                # Whatever it is, the rest is to be removed later.
-                _log.exception("removing what is old")
+            except Exception as error:
+                # Whatever it is, the rest is to be removed later. An OSError's own text would name a file.
+                reason = getattr(error, "strerror", None) or type(error).__name__
+                telling.once(f"what nobody needs any more could not be removed ({reason}); it is tried again")
 
     def hang_up(self) -> None:
         """Ends the streams of events, and all work."""
