@@ -16,6 +16,7 @@ from historynet.pictures import images
         ("fidelity", ["nowhere"], "nowhere: no such folder of reference files"),
         ("profile", ["--nothing"], "unrecognized arguments: --nothing"),
         ("engines", ["--nothing"], "unrecognized arguments: --nothing"),
+        ("closeness", ["--nothing"], "unrecognized arguments: --nothing"),
         ("training", ["--nothing"], "unrecognized arguments: --nothing"),
         ("pipeline", ["--nothing"], "unrecognized arguments: --nothing"),
         ("runtimes", ["nowhere.keras", "nowhere"], "nowhere: "),

@@ -1,0 +1,171 @@
+"""Measures how far apart JAX and TensorFlow are after the same updates, and how far each is from float64.
+
+    python -m benchmarks.closeness [--runs 8] [--before 100]
+
+Small trainings of HistoryNet (width 1/32, pictures of 32x32, four noisy ones a batch, all losses), each from other
+initial weights. Each is trained in float64 by TensorFlow up to the point where it is to be taken up; from there it goes
+on for three updates in float32, on TensorFlow, on TensorFlow without oneDNN, which sums in another order, and on JAX;
+and in float64, which says what float32 can give. The figures are worst relative differences of losses. On the CPU.
+"""
+
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks import measuring
+from benchmarks.reference import with_alpha
+from historynet import errors
+from historynet.commands import running
+
+WEIGHTS = {"L_r": 1.0, "L_cls": 0.003, "L_par": 0.003, "L_g": 0.1, "L_info": 0.003}
+"""The paper's, section 3."""
+
+UPDATES = 3
+SAMPLES, SIZE, LABELS = 4, 32, 42
+ENGINES = {
+    "tensorflow": {"engine": "tensorflow", "onednn": True},
+    "without oneDNN": {"engine": "tensorflow", "onednn": False},
+    "jax": {"engine": "jax", "onednn": True},
+}
+"""Arguments of `backend.start`."""
+
+PAIRS = (
+    ("tensorflow", "jax"),
+    ("tensorflow", "without oneDNN"),
+    *(("float64", engine) for engine in ENGINES),
+)
+
+
+def make_system(seed: int, weights: Mapping[str, float] = WEIGHTS) -> Any:
+    """A small HistoryNet with the trainer's learning rate and random weights."""
+    import keras
+
+    from historynet.systems.historynet.classifier import build_classifier
+    from historynet.systems.historynet.discriminator import build_discriminator
+    from historynet.systems.historynet.generator import build_generator
+    from historynet.systems.historynet.system import HistoryNet, Options
+    from historynet.systems.historynet.variants import Architecture
+    from historynet.systems.optimizers import Adams
+
+    keras.utils.set_random_seed(seed)
+    architecture = Architecture("HistoryNet", image_size=SIZE, width=1 / 32)
+    return HistoryNet(
+        build_generator(architecture),
+        build_discriminator(architecture),
+        build_classifier(architecture),
+        generator_loss=weights,
+        penalty_weight=10.0,
+        options=Options(adams=Adams(learning_rate=2e-5, beta_1=0.5)),
+        architecture=architecture,
+        fields={},
+    )
+
+
+def make_batch(number: int) -> dict[str, np.ndarray]:
+    """The batch of an update: four of twelve noisy pictures."""
+    rng = np.random.default_rng(0)
+    fields = {name: rng.random((3 * SAMPLES, SIZE, SIZE, n)) for name, n in (("L", 1), ("ab", 2), ("parsing", 1))}
+    fields["label"] = np.eye(LABELS)[: 3 * SAMPLES]
+    fields |= {"label_weight": np.ones(3 * SAMPLES), "parsing_weight": np.ones(3 * SAMPLES)}
+    return {name: np.roll(value, number, axis=0)[:SAMPLES] for name, value in fields.items()}
+
+
+def update(
+    state: Path | str, precision: str, numbers: range, seed: int = 0, weights: Mapping[str, float] = WEIGHTS
+) -> list[dict[str, float]]:
+    """Updates all networks of a small HistoryNet, the penalty's random numbers given.
+
+    Args:
+        state: file of all that an update changes, networks and optimisers: what precedes these updates; if there is no
+            such file, it is written after them.
+        precision: Keras' floatx.
+        numbers: of the updates.
+        seed: of the initial weights, which count without a file.
+        weights: of the losses.
+
+    Returns:
+        The losses of each update.
+    """
+    import keras
+
+    from historynet.training.engine import Step
+
+    before = keras.config.floatx(), keras.config.dtype_policy()
+    keras.config.set_floatx(precision)
+    keras.config.set_dtype_policy(precision)
+    try:
+        system = make_system(seed, weights)
+        parts = *system.networks.values(), *system.optimizers.values()
+        variables = [variable for part in parts for variable in part.variables]
+        first = not Path(state).exists()
+        if not first:
+            with np.load(state) as arrays:
+                for i, variable in enumerate(variables):
+                    variable.assign(arrays[f"arr_{i}"].astype(variable.dtype))
+        system.phases = with_alpha(system.phases, np.linspace(0, 1, SAMPLES).reshape(SAMPLES, 1, 1, 1))
+        step = Step(system, seed=0)
+        losses = [step({name: a.astype(precision) for name, a in make_batch(i).items()}, i) for i in numbers]
+        if first:
+            np.savez(state, *[keras.ops.convert_to_numpy(variable) for variable in variables])
+        return losses
+    finally:
+        keras.config.set_floatx(before[0])
+        keras.config.set_dtype_policy(before[1])
+
+
+def differences(one: Sequence[Mapping[str, float]], other: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """The worst relative difference of each loss over the updates."""
+    ours, theirs = ({name: np.array([losses[name] for losses in run]) for name in one[0]} for run in (one, other))
+    return {name: float(np.max(np.abs(theirs[name] - values) / np.abs(values))) for name, values in ours.items()}
+
+
+def worst(apart: Mapping[str, float]) -> float:
+    """The largest of them; NaN if one is."""
+    return float(np.max(list(apart.values())))
+
+
+def make_worker(started: dict[str, Any], numbers: list[int], **case: Any) -> Callable[[], dict[str, Any]]:
+    """What makes the updates, in a process of its own."""
+    from historynet import backend
+
+    backend.start("cpu", **started)
+    return lambda: {"losses": update(numbers=range(*numbers), **case)}
+
+
+def on(engine: str, state: Path, precision: str, numbers: range, seed: int) -> list[dict[str, float]]:
+    """`update` in a process of its own."""
+    numbers = [numbers.start, numbers.stop]
+    case = {"started": ENGINES[engine], "state": str(state), "precision": precision, "numbers": numbers, "seed": seed}
+    with measuring.Worker("benchmarks.closeness", case) as worker:
+        return worker.turn()["losses"]
+
+
+def main(argv: Sequence[str]) -> int:
+    """Prints the figures and saves them as JSON; the exit code."""
+    if measuring.serve(make_worker):
+        return errors.DONE
+    parser = measuring.parser(__doc__, "closeness")
+    parser.add_argument("--runs", type=int, default=8, help="initial weights (default: 8)")
+    parser.add_argument("--before", type=int, default=100, help="updates before (default: 100)")
+    arguments = parser.parse_args(argv)
+    runs, before = (1, 1) if arguments.quick else (arguments.runs, arguments.before)
+    figures = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for seed in range(runs):
+            state = Path(folder) / f"{seed}.npz"
+            on("tensorflow", state, "float64", range(before), seed)
+            numbers = range(before, before + UPDATES)
+            found = {engine: on(engine, state, "float32", numbers, seed) for engine in ENGINES}
+            found["float64"] = on("tensorflow", state, "float64", numbers, seed)
+            apart = {f"{a}, {b}": differences(found[a], found[b]) for a, b in PAIRS}
+            figures[f"run {seed}"] = {name: worst(values) for name, values in apart.items()} | {"losses": [apart]}
+            print(seed, {name: f"{worst(values):.1e}" for name, values in apart.items()}, flush=True)
+    measuring.save(arguments.json, arguments, figures)
+    return errors.DONE
+
+
+if __name__ == "__main__":
+    running.run(main)
