@@ -74,20 +74,31 @@ def make_batch(number: int) -> dict[str, np.ndarray]:
 
 
 def update(
-    state: Path | str, precision: str, numbers: range, seed: int = 0, weights: Mapping[str, float] = WEIGHTS
+    numbers: range,
+    precision: str,
+    *,
+    start: Path | str | None = None,
+    end: Path | str | None = None,
+    seed: int = 0,
+    weights: Mapping[str, float] = WEIGHTS,
 ) -> list[dict[str, float]]:
     """Updates all networks of a small HistoryNet, the penalty's random numbers given.
 
     Args:
-        state: file of all that an update changes, networks and optimisers: what precedes these updates; if there is no
-            such file, it is written after them.
-        precision: Keras' floatx.
         numbers: of the updates.
-        seed: of the initial weights, which count without a file.
+        precision: Keras' floatx.
+        start: file of all that an update changes, networks and optimisers with their moments, to go on from; None to
+            begin at random weights.
+        end: file to write the same to, .npz.
+        seed: of the initial weights.
         weights: of the losses.
 
     Returns:
         The losses of each update.
+
+    Raises:
+        FileNotFoundError: if there is no `start`.
+        ValueError: if it is not of such a system.
     """
     import keras
 
@@ -98,18 +109,22 @@ def update(
     keras.config.set_dtype_policy(precision)
     try:
         system = make_system(seed, weights)
-        parts = *system.networks.values(), *system.optimizers.values()
-        variables = [variable for part in parts for variable in part.variables]
-        first = not Path(state).exists()
-        if not first:
-            with np.load(state) as arrays:
-                for i, variable in enumerate(variables):
-                    variable.assign(arrays[f"arr_{i}"].astype(variable.dtype))
         system.phases = with_alpha(system.phases, np.linspace(0, 1, SAMPLES).reshape(SAMPLES, 1, 1, 1))
         step = Step(system, seed=0)
+        # After the step is made, which gives the optimisers their moments.
+        variables = {variable.path: variable for part in system.networks.values() for variable in part.variables}
+        for name, optimizer in system.optimizers.items():
+            # Keras numbers the optimisers of a process, in a path's first part.
+            variables |= {f"{name} {one.path.partition('/')[2]}": one for one in optimizer.variables}
+        if start:
+            with np.load(start) as arrays:
+                if set(arrays.files) != set(variables):
+                    raise ValueError(f"{start}: of another system: {sorted(set(arrays.files) ^ set(variables))[:3]}")
+                for name, variable in variables.items():
+                    variable.assign(arrays[name].astype(variable.dtype))
         losses = [step({name: a.astype(precision) for name, a in make_batch(i).items()}, i) for i in numbers]
-        if first:
-            np.savez(state, *[keras.ops.convert_to_numpy(variable) for variable in variables])
+        if end:
+            np.savez(end, **{name: keras.ops.convert_to_numpy(one) for name, one in variables.items()})
         return losses
     finally:
         keras.config.set_floatx(before[0])
@@ -127,18 +142,17 @@ def worst(apart: Mapping[str, float]) -> float:
     return float(np.max(list(apart.values())))
 
 
-def make_worker(started: dict[str, Any], numbers: list[int], **case: Any) -> Callable[[], dict[str, Any]]:
-    """What makes the updates, in a process of its own."""
+def make_worker(started: dict[str, Any], span: list[int], **arguments: Any) -> Callable[[], dict[str, Any]]:
+    """What makes the updates, in a process of its own; the other arguments are `update`'s."""
     from historynet import backend
 
     backend.start("cpu", **started)
-    return lambda: {"losses": update(numbers=range(*numbers), **case)}
+    return lambda: {"losses": update(range(*span), **arguments)}
 
 
-def on(engine: str, state: Path, precision: str, numbers: range, seed: int) -> list[dict[str, float]]:
+def on(engine: str, numbers: range, precision: str, **arguments: Any) -> list[dict[str, float]]:
     """`update` in a process of its own."""
-    numbers = [numbers.start, numbers.stop]
-    case = {"started": ENGINES[engine], "state": str(state), "precision": precision, "numbers": numbers, "seed": seed}
+    case = {"started": ENGINES[engine], "span": [numbers.start, numbers.stop], "precision": precision, **arguments}
     with measuring.Worker("benchmarks.closeness", case) as worker:
         return worker.turn()["losses"]
 
@@ -155,11 +169,11 @@ def main(argv: Sequence[str]) -> int:
     figures = {}
     with tempfile.TemporaryDirectory() as folder:
         for seed in range(runs):
-            state = Path(folder) / f"{seed}.npz"
-            on("tensorflow", state, "float64", range(before), seed)
+            state = str(Path(folder) / f"{seed}.npz")
+            on("tensorflow", range(before), "float64", end=state, seed=seed)
             numbers = range(before, before + UPDATES)
-            found = {engine: on(engine, state, "float32", numbers, seed) for engine in ENGINES}
-            found["float64"] = on("tensorflow", state, "float64", numbers, seed)
+            found = {engine: on(engine, numbers, "float32", start=state) for engine in ENGINES}
+            found["float64"] = on("tensorflow", numbers, "float64", start=state)
             apart = {f"{a}, {b}": differences(found[a], found[b]) for a, b in PAIRS}
             figures[f"run {seed}"] = {name: worst(values) for name, values in apart.items()} | {"losses": [apart]}
             print(seed, {name: f"{worst(values):.1e}" for name, values in apart.items()}, flush=True)

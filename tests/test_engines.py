@@ -55,12 +55,12 @@ def on_the_other(*command, **environment):
     ],
 )
 def test_three_updates_give_the_other_engines_losses(tmp_path, precision, before, without):
-    state = tmp_path / "state.npz"
+    start = str(tmp_path / "start.npz")
     weights = {name: weight for name, weight in closeness.WEIGHTS.items() if name != without}
-    closeness.update(state, "float64" if before else precision, range(before), seed=SEED, weights=weights)
-    arguments = [str(state), precision, range(before, before + 3)]
-    ours = closeness.update(*arguments, weights=weights)
-    call = f"closeness.update(*{arguments}, weights={weights})"
+    closeness.update(range(before), "float64" if before else precision, end=start, seed=SEED, weights=weights)
+    numbers = range(before, before + 3)
+    ours = closeness.update(numbers, precision, start=start, weights=weights)
+    call = f"closeness.update({numbers}, {precision!r}, start={start!r}, weights={weights})"
     code = f"import json; from benchmarks import closeness; print(json.dumps({call}))"
     x64 = {"JAX_ENABLE_X64": "1"} if precision == "float64" else {}
     theirs = json.loads(on_the_other("-c", code, **x64).splitlines()[-1])
@@ -68,6 +68,13 @@ def test_three_updates_give_the_other_engines_losses(tmp_path, precision, before
     apart = closeness.differences(ours, theirs)
     print({name: f"{value:.1e}" for name, value in apart.items()})
     assert closeness.worst(apart) < 1e-4
+
+
+@pytest.mark.slow
+def test_what_the_updates_go_on_from_is_all_that_they_change(tmp_path):
+    whole = closeness.update(range(4), "float32", seed=SEED)
+    begun = closeness.update(range(2), "float32", end=tmp_path / "start.npz", seed=SEED)
+    assert [*begun, *closeness.update(range(2, 4), "float32", start=tmp_path / "start.npz")] == whole
 
 
 def losses(folder):
