@@ -17,6 +17,7 @@ from historynet.pictures import images
         ("profile", ["--nothing"], "unrecognized arguments: --nothing"),
         ("engines", ["--nothing"], "unrecognized arguments: --nothing"),
         ("closeness", ["--nothing"], "unrecognized arguments: --nothing"),
+        ("closeness", ["--runs", "0"], "--runs takes 1 or more"),
         ("training", ["--nothing"], "unrecognized arguments: --nothing"),
         ("pipeline", ["--nothing"], "unrecognized arguments: --nothing"),
         ("runtimes", ["nowhere.keras", "nowhere"], "nowhere: "),

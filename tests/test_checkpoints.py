@@ -119,6 +119,21 @@ def test_an_evaluation_that_was_lost_is_made_up_for(tmp_path, whole, capsys):
     ]
 
 
+def test_a_training_goes_on_where_its_tables_were_removed(tmp_path, whole):
+    """Between two epochs: the evaluation that is missing is made up for, without losses to draw."""
+    toy = first_toy()
+    with pytest.raises(LostError):
+        train(toy, toy_plan(tmp_path, toy, (1, 0), fail))
+    shutil.rmtree(tmp_path / "log")
+    again = Toy()
+    restore(newest(tmp_path), again)
+    train(again, toy_plan(tmp_path, again), Position(1, 0, 0, STEPS))
+    for a, b in zip(whole[0], weights_of(again), strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert len((tmp_path / "log/epochs.csv").read_text().splitlines()) == 1 + EPOCHS
+    assert (tmp_path / "log/losses.png").exists()
+
+
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
 def test_a_signal_saves_first(tmp_path, number, code, capfd):
     toy = first_toy()

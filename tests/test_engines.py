@@ -25,7 +25,7 @@ pytestmark = pytest.mark.engines
 NEEDS_FLOAT64 = pytest.mark.skipif(ENGINE == "jax", reason="JAX is started without float64")
 
 SEED = 6
-"""One of those whose three updates are steady in float32, as `benchmarks.closeness` shows."""
+"""The steadiest of eight in float32, by `benchmarks.closeness`; docs/fidelity.md has them all."""
 
 
 def on_the_other(*command, **environment):
@@ -50,7 +50,8 @@ def on_the_other(*command, **environment):
         # At first L_info is nearly 0, the difference of far larger numbers, and Adam's first update follows the signs
         # of gradients that are nearly 0: in float32 it differs by up to 2e-3 after any other order of summation.
         pytest.param("float64", 0, None, marks=NEEDS_FLOAT64),
-        # A training that goes on, with all losses. Where it is taken up was computed in float64: the same everywhere.
+        # A training that goes on, with all losses. Where it is taken up was computed in float64: nearly the same on any
+        # processor.
         pytest.param("float32", 100, None, marks=NEEDS_FLOAT64),
     ],
 )

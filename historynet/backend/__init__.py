@@ -47,8 +47,9 @@ def choose(name: str = DEFAULT) -> str:
         source = f"KERAS_BACKEND={name}"
     if name == DEFAULT:
         raise InputError(f"an engine is needed, and neither TensorFlow nor JAX is installed: {_EXTRAS}")
-    if not extras.is_installed(name):
-        raise InputError(f"{source}: {_ENGINES.get(name, name)} is not installed: {_EXTRAS}")
+    # Another engine of Keras' is refused by `start`.
+    if name in _ENGINES and not extras.is_installed(name):
+        raise InputError(f"{source}: {_ENGINES[name]} is not installed: {_EXTRAS}")
     os.environ["KERAS_BACKEND"] = name
     if name == "jax":
         # Otherwise it takes three quarters of a GPU's memory at once. Read when it meets the GPU.

@@ -242,7 +242,9 @@ class _Training:
                 losses = {
                     name: values for name, values in self._losses.columns.items() if name not in ("epoch", "step")
                 }
-                figures.plot_curves(losses, self._plan.log_dir / "losses.png", SMOOTHING)
+                # None where an evaluation is made up for whose losses' table is not there any more.
+                if losses:
+                    figures.plot_curves(losses, self._plan.log_dir / "losses.png", SMOOTHING)
                 self._note(epoch, self._run.evaluate(epoch))
 
     def _note(self, epoch: int, evaluation: Evaluation) -> None:
