@@ -19,7 +19,6 @@ from benchmarks import measuring
 from benchmarks.reference import with_alpha
 from historynet import errors
 from historynet.commands import running
-from historynet.errors import InputError
 
 WEIGHTS = {"L_r": 1.0, "L_cls": 0.003, "L_par": 0.003, "L_g": 0.1, "L_info": 0.003}
 """The paper's, section 3."""
@@ -170,7 +169,7 @@ def main(argv: Sequence[str]) -> int:
         arguments.runs = arguments.before = 1
     runs, before = arguments.runs, arguments.before
     if runs < 1 or before < 0:
-        raise InputError("--runs takes 1 or more, --before 0 or more")
+        raise errors.InputError("--runs takes 1 or more, --before 0 or more")
     figures = {}
     with tempfile.TemporaryDirectory() as folder:
         for seed in range(runs):

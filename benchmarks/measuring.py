@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from historynet import backend, errors, files, settings
+from historynet import backend, errors, extras, files, settings
 from historynet.errors import InputError
 from historynet.parallel import CORES
 
@@ -200,7 +200,7 @@ def save(path: Path, arguments: argparse.Namespace, figures: Mapping[str, Any]) 
         "machine": model[0].split(":")[1].strip() if model else platform.machine(),
         "cores": CORES,
         "python": platform.python_version(),
-        "tensorflow": version("tensorflow"),
+        **{name: version(name) for name in ("tensorflow", "jax", "keras") if extras.is_installed(name)},
         "opencv": version("opencv-python-headless"),
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
         "arguments": {name: str(value) for name, value in vars(arguments).items()},

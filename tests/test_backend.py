@@ -52,11 +52,19 @@ def test_jax_takes_memory_as_it_needs_it_unless_the_user_has_said_otherwise(befo
     assert os.environ["XLA_PYTHON_CLIENT_PREALLOCATE"] == "true"
 
 
-def test_an_engine_that_the_programs_do_not_run_on_is_refused_by_name(before_keras):
+@pytest.mark.parametrize("installed", [True, False])
+def test_an_engine_that_the_programs_do_not_run_on_is_refused_by_name(before_keras, installed):
     before_keras.setenv("KERAS_BACKEND", "torch")
-    before_keras.setattr(backend.extras, "is_installed", lambda name: name != "torch")
+    before_keras.setattr(backend.extras, "is_installed", lambda name: installed)
     with pytest.raises(InputError, match="KERAS_BACKEND=torch: the programs run on tensorflow or jax"):
         backend.start("cpu")
+
+
+def test_an_engine_that_is_not_there_is_refused_before_keras_is_imported(before_keras):
+    """`choose` alone, as the library's `Colorizer` calls it: Keras would end with a traceback."""
+    before_keras.setenv("KERAS_BACKEND", "JAX")
+    with pytest.raises(InputError, match="KERAS_BACKEND=JAX: the programs run on tensorflow or jax"):
+        backend.choose()
 
 
 def test_a_process_keeps_the_engine_that_keras_runs_on():

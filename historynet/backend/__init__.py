@@ -47,14 +47,22 @@ def choose(name: str = DEFAULT) -> str:
         source = f"KERAS_BACKEND={name}"
     if name == DEFAULT:
         raise InputError(f"an engine is needed, and neither TensorFlow nor JAX is installed: {_EXTRAS}")
-    # Another engine of Keras' is refused by `start`.
-    if name in _ENGINES and not extras.is_installed(name):
+    if not extras.is_installed(name):
+        if name not in _ENGINES:
+            raise _other(name)
         raise InputError(f"{source}: {_ENGINES[name]} is not installed: {_EXTRAS}")
     os.environ["KERAS_BACKEND"] = name
     if name == "jax":
         # Otherwise it takes three quarters of a GPU's memory at once. Read when it meets the GPU.
         os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
     return name
+
+
+def _other(name: str) -> InputError:
+    return InputError(
+        f"KERAS_BACKEND={name}: the programs run on {' or '.join(_ENGINES)}; set one of these, or name it with "
+        "--backend"
+    )
 
 
 def start(
@@ -81,10 +89,7 @@ def start(
     """
     name = choose(engine)
     if name not in _ENGINES:
-        raise InputError(
-            f"KERAS_BACKEND={name}: the programs run on {' or '.join(_ENGINES)}; set one of these, or name it with "
-            "--backend"
-        )
+        raise _other(name)
     with quiet():
         line = importlib.import_module(f"historynet.backend.on_{name}").start(gpu_id, strategy, onednn)
         if seed is not None:
