@@ -5,13 +5,16 @@
 Small trainings of HistoryNet (width 1/32, pictures of 32x32, four noisy ones a batch, all losses), each from other
 initial weights. Each is trained in float64 by TensorFlow up to the point where it is to be taken up; from there it goes
 on for three updates in float32, on TensorFlow, on TensorFlow without oneDNN, which sums in another order, and on JAX;
-and in float64, which says what float32 can give. The figures are worst relative differences of losses. On the CPU.
+and in float64 on both engines: whether they compute the same, and what float32 can give of it. The figures are worst
+relative differences of losses. On the CPU.
 """
 
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
 
@@ -36,7 +39,11 @@ PAIRS = (
     ("tensorflow", "jax"),
     ("tensorflow", "without oneDNN"),
     *(("float64", engine) for engine in ENGINES),
+    ("float64", "jax float64"),
 )
+
+BETA_2, SLOPE = float(np.float32(0.999)), float(np.float32(0.3))
+"""Adam's and the leaky ReLUs', as float32 has them: TensorFlow rounds the two to float32 in float64, JAX does not."""
 
 
 def make_system(seed: int, weights: Mapping[str, float] = WEIGHTS) -> Any:
@@ -52,16 +59,41 @@ def make_system(seed: int, weights: Mapping[str, float] = WEIGHTS) -> Any:
 
     keras.utils.set_random_seed(seed)
     architecture = Architecture("HistoryNet", image_size=SIZE, width=1 / 32)
+    networks = [build(architecture) for build in (build_generator, build_discriminator, build_classifier)]
+    for layer in (layer for network in networks for layer in network.layers):
+        if isinstance(layer, keras.layers.LeakyReLU):
+            layer.negative_slope = SLOPE
     return HistoryNet(
-        build_generator(architecture),
-        build_discriminator(architecture),
-        build_classifier(architecture),
+        *networks,
         generator_loss=weights,
         penalty_weight=10.0,
-        options=Options(adams=Adams(learning_rate=2e-5, beta_1=0.5)),
+        options=Options(adams=Adams(learning_rate=2e-5, beta_1=0.5, beta_2=BETA_2)),
         architecture=architecture,
         fields={},
     )
+
+
+@contextmanager
+def computing_in(precision: str) -> Iterator[None]:
+    """Keras' floatx and policy, also on JAX, which has to be told that there is float64."""
+    import keras
+    from keras.src.backend.common import dtypes
+
+    before = keras.config.floatx(), keras.config.dtype_policy()
+    keras.config.set_floatx(precision)
+    keras.config.set_dtype_policy(precision)
+    try:
+        if keras.backend.backend() == "jax" and precision == "float64":
+            import jax
+
+            # Keras promotes float64 to float32 on JAX, even where JAX has it: batches would be normalised in float32.
+            with jax.enable_x64(True), mock.patch.dict(dtypes.BIT64_TO_BIT32_DTYPE, float64="float64"):
+                yield
+        else:
+            yield
+    finally:
+        keras.config.set_floatx(before[0])
+        keras.config.set_dtype_policy(before[1])
 
 
 def make_batch(number: int) -> dict[str, np.ndarray]:
@@ -104,10 +136,7 @@ def update(
 
     from historynet.training.engine import Step
 
-    before = keras.config.floatx(), keras.config.dtype_policy()
-    keras.config.set_floatx(precision)
-    keras.config.set_dtype_policy(precision)
-    try:
+    with computing_in(precision):
         system = make_system(seed, weights)
         system.phases = with_alpha(system.phases, np.linspace(0, 1, SAMPLES).reshape(SAMPLES, 1, 1, 1))
         step = Step(system, seed=0)
@@ -126,9 +155,6 @@ def update(
         if end:
             np.savez(end, **{name: keras.ops.convert_to_numpy(one) for name, one in variables.items()})
         return losses
-    finally:
-        keras.config.set_floatx(before[0])
-        keras.config.set_dtype_policy(before[1])
 
 
 def differences(one: Sequence[Mapping[str, float]], other: Sequence[Mapping[str, float]]) -> dict[str, float]:
@@ -177,7 +203,10 @@ def main(argv: Sequence[str]) -> int:
             on("tensorflow", range(before), "float64", end=state, seed=seed)
             numbers = range(before, before + UPDATES)
             found = {engine: on(engine, numbers, "float32", start=state) for engine in ENGINES}
-            found["float64"] = on("tensorflow", numbers, "float64", start=state)
+            found |= {
+                "float64": on("tensorflow", numbers, "float64", start=state),
+                "jax float64": on("jax", numbers, "float64", start=state),
+            }
             apart = {f"{a}, {b}": differences(found[a], found[b]) for a, b in PAIRS}
             figures[f"run {seed}"] = {name: worst(values) for name, values in apart.items()} | {"losses": [apart]}
             print(seed, {name: f"{worst(values):.1e}" for name, values in apart.items()}, flush=True)
