@@ -189,8 +189,20 @@ def parser(doc: str, name: str) -> argparse.ArgumentParser:
     options.add_argument("--debug", action="store_true", help="show the traceback of an error")
     options.add_argument("--quick", action="store_true", help="small networks and few pictures: sees that it works")
     options.add_argument("--repeats", type=int, default=3, help="turns of each measurement (default: 3)")
-    options.add_argument("--json", type=Path, default=ROOT / f"RESULT/benchmarks/{name}.json", help="where figures go")
+    options.add_argument("--json", type=_file, default=ROOT / f"RESULT/benchmarks/{name}.json", help="where figures go")
     return options
+
+
+def _file(text: str) -> Path:
+    """A file that can be written, as far as its path says: after hours of measuring it is too late to say so."""
+    path = Path(text)
+    try:
+        files.check_folder(path.parent)
+    except InputError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+    if path.is_dir():
+        raise argparse.ArgumentTypeError(f"{path} is a folder; name a file in it")
+    return path
 
 
 def save(path: Path, arguments: argparse.Namespace, figures: Mapping[str, Any]) -> None:

@@ -18,6 +18,8 @@ from historynet.pictures import images
         ("engines", ["--nothing"], "unrecognized arguments: --nothing"),
         ("closeness", ["--nothing"], "unrecognized arguments: --nothing"),
         ("closeness", ["--runs", "0"], "--runs takes 1 or more"),
+        ("closeness", ["--json", "."], "argument --json: . is a folder; name a file in it"),
+        ("closeness", ["--json", "README.md/figures.json"], "README.md is no folder"),
         ("training", ["--nothing"], "unrecognized arguments: --nothing"),
         ("pipeline", ["--nothing"], "unrecognized arguments: --nothing"),
         ("runtimes", ["nowhere.keras", "nowhere"], "nowhere: "),

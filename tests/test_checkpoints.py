@@ -321,9 +321,15 @@ def test_a_damaged_checkpoint_is_named_and_the_one_before_is_used(tmp_path, dama
     assert Checkpoints(tmp_path, 2).newest(reports.append).position.steps == 1
     assert len(reports) == 1
     assert str(path) in reports[0]
+    assert reports[0].endswith("passed by; when a new one is saved, it is renamed to step000000002.npz.damaged")
+    reports.clear()
     shutil.copy(path, tmp_path / "step000000001.npz")
-    with pytest.raises(InputError, match="all checkpoints are damaged; --fresh"):
+    with pytest.raises(InputError, match="all checkpoints are damaged; --fresh removes them"):
         Checkpoints(tmp_path, 2).newest(reports.append)
+    # What --fresh removes is not renamed.
+    assert [re.sub(r" \(.*\)$", "", report) for report in reports] == [
+        f"{tmp_path}/step00000000{i}.npz: a damaged checkpoint" for i in (2, 1)
+    ]
 
 
 def contents(folder):
@@ -677,9 +683,12 @@ def test_a_run_that_is_started_again(mhmd, run, tmp_path):
     before, newest = sorted((tmp_path / "MODEL/checkpoints").iterdir())
     assert (before.stem, newest.stem) == ("step000000002", "step000000003")
 
-    code, out, err = start()
-    assert (code, err) == (0, "")
-    assert f"{newest}: this run is finished after 1 epochs; a higher --num-epochs continues it" in out
+    for dry in ([], ["--dry-run"]):
+        code, out, err = start(*dry)
+        assert (code, err) == (0, "")
+        assert f"{newest}: this run is finished after 1 epochs; a higher --num-epochs continues it" in out
+    assert out.splitlines()[-2] == "start"
+    assert start("--dry-run", "--fresh")[1].endswith("start\n  a new run, in place of the one that is there\n")
     other = shutil.copy(tmp_path / "MODEL/my_model_colorizationEpoch0.keras", tmp_path / "other.keras")
     for option, value in (
         ("--seed", 1),
@@ -687,10 +696,11 @@ def test_a_run_that_is_started_again(mhmd, run, tmp_path):
         ("--image-size", 64),
         ("--init-generator", other),
     ):
-        code, _, err = start(option, value)
-        assert code == 2
-        assert f"{option} " in err
-        assert "can change in a new run only" in err
+        for dry in ([], ["--dry-run"]):
+            code, _, err = start(option, value, *dry)
+            assert code == 2
+            assert f"{option} " in err
+            assert "can change in a new run only" in err
     code, _, err = start(script="SOURCE_Parsing/HistoryNet_Parsing.py")
     assert code == 2
     assert f"{newest}: a run of SOURCE_HistoryNet; name another run" in err
@@ -700,6 +710,12 @@ def test_a_run_that_is_started_again(mhmd, run, tmp_path):
     assert code == 2
     assert err.startswith(f"{newest}: a damaged checkpoint")
     assert "--batch-size 1: the run has 2, which can change between two epochs only" in err
+    code, out, err = start("--dry-run", "--learning-rate", 1e-5)
+    assert code == 0
+    assert err.startswith(f"{newest}: a damaged checkpoint")
+    assert out.endswith(
+        f"start\n  continuing from {before}: epoch 0, step 2\n    changed since: LEARNING_RATE 2e-05 -> 1e-05\n"
+    )
     code, out, err = start()
     assert code == 0
     assert err.startswith(f"{newest}: a damaged checkpoint")
@@ -732,10 +748,24 @@ def settings_in(folder):
 def test_a_whole_checkpoint_of_something_else_is_named(tmp_path, run):
     saved = Checkpoints(tmp_path / "checkpoints", 2)
     path = saved.save(first_toy(), Position(steps=1), run)
-    mine = {"program": "P", "settings": {}, "pictures": ""}
+    mine = {"program": "P", "settings": {}, "pictures": "", "engine": "jax"}
     with pytest.raises(InputError, match=f"^{path}: not a checkpoint of a training run"):
         runs.find_start(saved, settings_in(tmp_path), mine, fresh=False)
     assert runs.find_start(saved, settings_in(tmp_path), mine, fresh=True).checkpoint is None
+
+
+@pytest.mark.parametrize(
+    ("engine", "notes"), [("jax", []), ("tensorflow", ["changed since: the engine tensorflow -> jax"])]
+)
+def test_another_engine_is_named(tmp_path, monkeypatch, engine, notes):
+    """Also where no setting says so: KERAS_BACKEND does. Older checkpoints do not know theirs."""
+    saved, run = Checkpoints(tmp_path / "checkpoints", 2), {"program": "P", "settings": {}, "pictures": ""}
+    saved.save(first_toy(), Position(steps=1), run | {"engine": engine})
+    monkeypatch.setattr(runs, "changes", lambda *_, **__: {})
+    settings, mine = settings_in(tmp_path), run | {"engine": "jax"}
+    assert runs.find_start(saved, settings, mine, fresh=False).notes == notes
+    saved.save(first_toy(), Position(steps=2), run)
+    assert runs.find_start(saved, settings, mine, fresh=False).notes == []
 
 
 def test_damaged_checkpoints_make_no_room(tmp_path):

@@ -88,7 +88,7 @@ def test_a_training_goes_on_with_the_other_engine_and_back(tmp_path):
     assert run_here(SCRIPT, *arguments, "--num-epochs", 3) == 0
     arguments = [str(argument).replace(str(here), str(changing)) for argument in arguments]
     said = on_the_other(ROOT / SCRIPT, *arguments, "--num-epochs", 2, "--backend", OTHER)
-    assert "continuing from" in said
+    assert f"changed since: the engine {ENGINE} -> {OTHER}" in said
     assert run_here(SCRIPT, *arguments, "--num-epochs", 3) == 0
     one, other = losses(here), losses(changing)
     assert len(one) == len(other) == 9

@@ -49,7 +49,7 @@ def _train(
     parser.add_argument(
         "--dry-run",
         action="store_true",
-        help="show settings, data, networks, disk space and what would be downloaded, and stop",
+        help="show settings, data, networks, disk space, what would be downloaded and where it would start, and stop",
     )
     parser.add_argument(
         "--fresh", action="store_true", help="start over: remove MODEL_DIR's checkpoints and replace its models"
@@ -74,7 +74,7 @@ def _train(
     session = Session(program, run_settings, samples, fields, build)
     if arguments.dry_run:
         with keras_files.without_download():
-            session.show()
+            session.show(arguments.fresh)
         return errors.DONE
     return errors.SKIPPED if session.train(written, device, arguments.fresh) else errors.DONE
 

@@ -160,18 +160,24 @@ class Checkpoints:
                 the one before it.
         """
         self._damaged.clear()
-        paths = self.paths()
-        for path in paths:
+        damages = {}
+        for path in self.paths():
             try:
-                return _read(path)
+                whole = _read(path)
             except _DamagedError as error:
-                self._damaged.add(path)
-                report_damaged(
-                    f"{path}: a damaged checkpoint ({error}), passed by; when a new one is saved, it is renamed to "
-                    f"{path.name}{_ASIDE}"
-                )
-        if paths:
-            raise InputError(f"{self.folder}: all checkpoints are damaged; --fresh starts over, without them")
+                damages[path] = f"{path}: a damaged checkpoint ({error})"
+                continue
+            for damaged, damage in damages.items():
+                self._damaged.add(damaged)
+                report_damaged(f"{damage}, passed by; when a new one is saved, it is renamed to {damaged.name}{_ASIDE}")
+            return whole
+        for damage in damages.values():
+            report_damaged(damage)
+        if damages:
+            raise InputError(
+                f"{self.folder}: all checkpoints are damaged; --fresh removes them and starts over, move them away to "
+                "keep them"
+            )
         return None
 
     def clear(self) -> None:

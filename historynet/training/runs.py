@@ -64,7 +64,8 @@ def find_start(saved: Checkpoints, settings: Settings, run: Mapping[str, Any], f
     Args:
         saved: the run's checkpoints.
         settings: of this start.
-        run: the description of this run that its checkpoints hold: "program", "settings" and "pictures".
+        run: the description of this run that its checkpoints hold: "program", "settings", "pictures" and, since they
+            name it, "engine".
         fresh: whether the run is to start over.
 
     Raises:
@@ -83,7 +84,7 @@ def find_start(saved: Checkpoints, settings: Settings, run: Mapping[str, Any], f
             )
         return StartingPoint(None, Position(), [])
     position, before = checkpoint.position, checkpoint.run
-    if not before.keys() >= run.keys() or not isinstance(before["settings"], dict):
+    if not before.keys() >= run.keys() - {"engine"} or not isinstance(before["settings"], dict):
         raise InputError(
             f"{checkpoint.path}: not a checkpoint of a training run of this project; move it away, or name another run "
             "with --test-name or --model-dir"
@@ -95,6 +96,9 @@ def find_start(saved: Checkpoints, settings: Settings, run: Mapping[str, Any], f
         )
     changed = changes(before["settings"], settings, within_epoch=position.epoch_steps > 0)
     notes = [f"changed since: {name} {then} -> {now}" for name, (then, now) in changed.items()]
+    engine = before.get("engine", run["engine"])
+    if engine != run["engine"]:
+        notes.append(f"changed since: the engine {engine} -> {run['engine']}")
     if before["pictures"] != run["pictures"]:
         notes.append("changed since: the training pictures")
         if position.epoch_steps:

@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import keras
+
 from historynet import files
 from historynet.data import batches, varying
 from historynet.data.batches import Batch
@@ -52,6 +54,7 @@ class Session:
             "program": program,
             "settings": as_json(settings),
             "pictures": fingerprint(samples.names),
+            "engine": keras.backend.backend(),
         }
         self._steps = steps_per_epoch(settings, samples)
         self._weights = None
@@ -70,14 +73,18 @@ class Session:
         self._evaluator: Evaluator | None = None
         self._left_out: set[str] = set()
 
-    def show(self) -> None:
-        """Prints settings, data, networks and disk space.
+    def show(self, fresh: bool) -> None:
+        """Prints settings, data, networks, disk space and from where a training would start.
+
+        Args:
+            fresh: whether the run would start over.
 
         Raises:
-            InputError: if something is wrong with them.
+            InputError: if something is wrong with them, or the run could not go on from what there is.
         """
-        self._make_system()
         settings = self._settings
+        start, finished = self._find_start(fresh)
+        self._make_system()
         print("settings")
         for name, value in describe(settings, TRAIN):
             print(f"  {name:22} {value}")
@@ -99,6 +106,10 @@ class Session:
         print(f"  {'checkpoints':22} {space.checkpoints / 1e9:.2f} GB for {number}, and one more while it is written")
         print(f"  {'already used':22} {space.existing / 1e9:.2f} GB of these")
         print(f"  {'free':22} {space.free / 1e9:.2f} GB" + ("" if space.enough else ": not enough"))
+        print("start")
+        replaced = ", in place of the one that is there" if space.existing else ""
+        for line in [finished] if finished else _describe(start) or [f"a new run{replaced}"]:
+            print(f"  {line}")
 
     def train(self, written: Mapping[str, Any], device: str, fresh: bool) -> bool:
         """Trains to the end of the last epoch, from the newest checkpoint on if there is one.
@@ -117,14 +128,9 @@ class Session:
         """
         settings, is_chief = self._settings, self._workers.is_chief
         with runs.lock(settings.model_dir) if is_chief else contextlib.nullcontext():
-            start = runs.find_start(self._checkpoints, settings, self._description, fresh)
-            finished_epochs = start.position.epoch
-            finished = finished_epochs >= settings.num_epochs and runs.is_evaluated(settings, finished_epochs - 1)
-            if self._agree(start.position, finished):
-                print(
-                    f"{start.checkpoint.path}: this run is finished after {finished_epochs} epochs; a higher "
-                    "--num-epochs continues it, --fresh starts over"
-                )
+            start, finished = self._find_start(fresh)
+            if self._agree(start.position, bool(finished)):
+                print(finished)
                 return False
             self._make_system()
             self._check_space()
@@ -196,6 +202,21 @@ class Session:
                 raise TypeError(f"{self._system.name} does not colorize: it needs an evaluator of its own")
             self._evaluator = ColorizedPictures(self._settings, self._fields)
 
+    def _find_start(self, fresh: bool) -> tuple[runs.StartingPoint, str]:
+        """From where the run starts; and a line that says so if there is nothing left to train.
+
+        Raises:
+            InputError: if it cannot go on from what there is.
+        """
+        start = runs.find_start(self._checkpoints, self._settings, self._description, fresh)
+        epochs = start.position.epoch
+        if epochs < self._settings.num_epochs or not runs.is_evaluated(self._settings, epochs - 1):
+            return start, ""
+        return start, (
+            f"{start.checkpoint.path}: this run is finished after {epochs} epochs; a higher --num-epochs continues it, "
+            "--fresh starts over"
+        )
+
     def _agree(self, start: Position, finished: bool) -> bool:
         """Sees that all workers are about to do the same; whether the chief says that the run is finished.
 
@@ -241,10 +262,7 @@ class Session:
             if self._workers.is_chief:
                 self._checkpoints.clear()
             return
-        print(f"continuing from {start.checkpoint.path}: {start.checkpoint.position}")
-        for line in start.notes:
-            print(f"  {line}")
-        sys.stdout.flush()
+        print(*_describe(start), sep="\n", flush=True)
         restore(start.checkpoint, self._system)
 
     def _train_from(self, position: Position) -> None:
@@ -266,3 +284,11 @@ class Session:
         if str(error) not in self._left_out:
             self._left_out.add(str(error))
             print(f"left out: {error}", file=sys.stderr)
+
+
+def _describe(start: runs.StartingPoint) -> list[str]:
+    """Lines about the checkpoint that a run goes on from, and what changed since."""
+    checkpoint = start.checkpoint
+    if checkpoint is None:
+        return []
+    return [f"continuing from {checkpoint.path}: {checkpoint.position}", *(f"  {note}" for note in start.notes)]
