@@ -6,9 +6,11 @@ Small trainings of HistoryNet (width 1/32, pictures of 32x32, four noisy ones a 
 initial weights. Each is trained in float64 by TensorFlow up to the point where it is to be taken up; from there it goes
 on for three updates in float32, on TensorFlow, on TensorFlow without oneDNN, which sums in another order, and on JAX;
 and in float64 on both engines: whether they compute the same, and what float32 can give of it. The figures are worst
-relative differences of losses, and of those without nearly a pole. On the CPU.
+relative differences of losses, and of those without nearly a pole. On the CPU. A figure of float32 is one draw:
+another order of summation, as of another number of threads, gives another.
 """
 
+import os
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -45,12 +47,13 @@ PAIRS = (
     ("float64", "jax float64"),
 )
 
-BETA_2, SLOPE = float(np.float32(0.999)), float(np.float32(0.3))
-"""Adam's and the leaky ReLUs', as float32 has them: TensorFlow rounds the two to float32 in float64, JAX does not."""
-
 
 def make_system(seed: int, weights: Mapping[str, float] = WEIGHTS) -> Any:
-    """A small HistoryNet with the trainer's learning rate and random weights."""
+    """A small HistoryNet with the trainer's learning rate and random weights.
+
+    Adam's beta_2 and the leaky ReLUs' slope are the numbers that float32 has for theirs: in float64, too, TensorFlow
+    rounds the two so, and JAX does not.
+    """
     import keras
 
     from historynet.systems.historynet.classifier import build_classifier
@@ -65,12 +68,12 @@ def make_system(seed: int, weights: Mapping[str, float] = WEIGHTS) -> Any:
     networks = [build(architecture) for build in (build_generator, build_discriminator, build_classifier)]
     for layer in (layer for network in networks for layer in network.layers):
         if isinstance(layer, keras.layers.LeakyReLU):
-            layer.negative_slope = SLOPE
+            layer.negative_slope = float(np.float32(layer.negative_slope))
     return HistoryNet(
         *networks,
         generator_loss=weights,
         penalty_weight=10.0,
-        options=Options(adams=Adams(learning_rate=2e-5, beta_1=0.5, beta_2=BETA_2)),
+        options=Options(adams=Adams(learning_rate=2e-5, beta_1=0.5, beta_2=float(np.float32(Adams.beta_2)))),
         architecture=architecture,
         fields={},
     )
@@ -78,9 +81,12 @@ def make_system(seed: int, weights: Mapping[str, float] = WEIGHTS) -> Any:
 
 @contextmanager
 def computing_in(precision: str) -> Iterator[None]:
-    """Keras' floatx and policy, also on JAX, which has to be told that there is float64."""
+    """Keras' floatx and policy, also on JAX, which has to be told that there is float64.
+
+    Raises:
+        RuntimeError: if Keras would compute float64 in float32 all the same.
+    """
     import keras
-    from keras.src.backend.common import dtypes
 
     before = keras.config.floatx(), keras.config.dtype_policy()
     keras.config.set_floatx(precision)
@@ -88,9 +94,12 @@ def computing_in(precision: str) -> Iterator[None]:
     try:
         if keras.backend.backend() == "jax" and precision == "float64":
             import jax
+            from keras.src.backend.common import dtypes
 
             # Keras promotes float64 to float32 on JAX, even where JAX has it: batches would be normalised in float32.
             with jax.enable_x64(True), mock.patch.dict(dtypes.BIT64_TO_BIT32_DTYPE, float64="float64"):
+                if keras.backend.result_type("float64", "float32") != "float64":
+                    raise RuntimeError("this version of Keras does not compute in float64 on JAX")
                 yield
         else:
             yield
@@ -161,7 +170,13 @@ def update(
 
 
 def differences(one: Sequence[Mapping[str, float]], other: Sequence[Mapping[str, float]]) -> dict[str, float]:
-    """The worst relative difference of each loss over the updates."""
+    """The worst relative difference of each loss over the updates.
+
+    Raises:
+        ValueError: if there are not as many updates, or other losses, in one as in the other.
+    """
+    if [list(losses) for losses in one] != [list(losses) for losses in other]:
+        raise ValueError("not the same losses of as many updates")
     ours, theirs = ({name: np.array([losses[name] for losses in run]) for name in one[0]} for run in (one, other))
     return {name: float(np.max(np.abs(theirs[name] - values) / np.abs(values))) for name, values in ours.items()}
 
@@ -175,6 +190,8 @@ def make_worker(started: dict[str, Any], span: list[int], **arguments: Any) -> C
     """What makes the updates, in a process of its own; the other arguments are `update`'s."""
     from historynet import backend
 
+    # Whatever the environment says.
+    os.environ["TF_ENABLE_ONEDNN_OPTS"] = str(int(started["onednn"]))
     backend.start("cpu", **started)
     return lambda: {"losses": update(range(*span), **arguments)}
 
@@ -214,6 +231,7 @@ def main(argv: Sequence[str]) -> int:
             run = {name: worst(values) for name, values in apart.items()}
             run |= {f"{name}, no pole": worst(values, NEARLY_POLES) for name, values in apart.items()}
             print(f"run {seed}", {name: f"{value:.1e}" for name, value in run.items()}, flush=True)
+            # In a list, which is saved and not printed.
             figures[f"run {seed}"] = run | {"losses": [apart]}
     measuring.save(arguments.json, arguments, figures)
     return errors.DONE

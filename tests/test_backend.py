@@ -1,6 +1,7 @@
 """Which engine computes: --backend, KERAS_BACKEND, what is installed; JAX gives TensorFlow's colours."""
 
 import os
+import re
 import subprocess
 import sys
 
@@ -60,10 +61,12 @@ def test_an_engine_that_the_programs_do_not_run_on_is_refused_by_name(before_ker
         backend.start("cpu")
 
 
-def test_an_engine_that_is_not_there_is_refused_before_keras_is_imported(before_keras):
+@pytest.mark.parametrize("name", ["JAX", "torch", "os", "no.such", ".x"])
+def test_what_is_no_engine_or_not_there_is_refused_before_keras_is_imported(before_keras, name):
     """`choose` alone, as the library's `Colorizer` calls it: Keras would end with a traceback."""
-    before_keras.setenv("KERAS_BACKEND", "JAX")
-    with pytest.raises(InputError, match="KERAS_BACKEND=JAX: the programs run on tensorflow or jax"):
+    before_keras.setenv("KERAS_BACKEND", name)
+    before_keras.setattr(backend.extras, "is_installed", lambda name: name == "os")
+    with pytest.raises(InputError, match=f"KERAS_BACKEND={re.escape(name)}: the programs run on tensorflow or jax"):
         backend.choose()
 
 

@@ -16,6 +16,9 @@ DEFAULT = "default"
 _ENGINES = {"tensorflow": "TensorFlow", "jax": "JAX"}
 """Keras' names of those that the programs run on, and their own."""
 
+_OTHERS = ("torch", "numpy", "openvino")
+"""Keras' other engines. They may run what a caller of the library does with Keras besides."""
+
 CHOICES = (DEFAULT, *_ENGINES)
 """What --backend takes."""
 
@@ -34,7 +37,7 @@ def choose(name: str = DEFAULT) -> str:
         name: one of CHOICES.
 
     Raises:
-        InputError: if it is not installed, none is, or Keras runs on another already.
+        InputError: if it is not installed, none is, it is no engine, or Keras runs on another already.
     """
     if "keras" in sys.modules:
         current = importlib.import_module("keras").backend.backend()
@@ -47,9 +50,9 @@ def choose(name: str = DEFAULT) -> str:
         source = f"KERAS_BACKEND={name}"
     if name == DEFAULT:
         raise InputError(f"an engine is needed, and neither TensorFlow nor JAX is installed: {_EXTRAS}")
+    if name not in _ENGINES and not (name in _OTHERS and extras.is_installed(name)):
+        raise _other(name)
     if not extras.is_installed(name):
-        if name not in _ENGINES:
-            raise _other(name)
         raise InputError(f"{source}: {_ENGINES[name]} is not installed: {_EXTRAS}")
     os.environ["KERAS_BACKEND"] = name
     if name == "jax":
