@@ -1,8 +1,7 @@
-"""Files and folders: complete or not there at all, JSON, and who may write where."""
+"""Files and folders: complete or not there at all, JSON, what may be written."""
 
 import contextlib
 import errno
-import fcntl
 import json
 import os
 import stat
@@ -15,15 +14,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from historynet.errors import BusyError, HistoryNetError, InputError, PictureError, reason, translated
+from historynet.errors import HistoryNetError, InputError, PictureError, reason, translated
 
 _UNFINISHED = ".unfinished-"
 
 _LONGEST_JSON = 16 << 20
 """Bytes; the settings and records of a run have some thousand."""
-
-_WITHOUT_LOCKS = frozenset({errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL, errno.EBADF})
-"""What file systems answer that know no locks; the last is NFS's answer, where a folder cannot be locked."""
 
 
 def reading(path: Path, kind: type[InputError] = InputError) -> contextlib.AbstractContextManager[None]:
@@ -262,71 +258,6 @@ def check_folder(folder: Path) -> None:
     nearest = next(path for path in (folder, *folder.absolute().parents) if os.path.lexists(path))
     if not nearest.is_dir():
         raise InputError(f"{folder}: cannot be written to ({nearest} is no folder)")
-
-
-@contextlib.contextmanager
-def lock(folder: Path, otherwise: str) -> Iterator[None]:
-    """Sees that no other process works in a folder, which is made if need be.
-
-    A process that ends, however it ends, releases its lock. On a file system that knows no locks nobody is kept out.
-
-    Args:
-        folder: the folder that this process alone may use within the context.
-        otherwise: what is said after the folder's name if another process uses it.
-
-    Raises:
-        BusyError: if another process uses it.
-        InputError: if the folder cannot be written to, or not be locked.
-    """
-    handle = None
-    while handle is None:
-        handle = _open_locked(folder, otherwise)
-    try:
-        # Only now: in a folder that another process is about to remove a probe would be in its way.
-        make_folder(folder)
-        yield
-    finally:
-        os.close(handle)
-
-
-def _open_locked(folder: Path, otherwise: str) -> int | None:
-    """Opens a folder, made if need be, and locks it; None if its owner removed it between the two."""
-    with writing(folder, "written to"):
-        folder.mkdir(parents=True, exist_ok=True)
-    with writing(folder, "locked"), contextlib.ExitStack() as stack:
-        try:
-            handle = os.open(folder, os.O_RDONLY)
-        except FileNotFoundError:
-            return None
-        stack.callback(os.close, handle)
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise BusyError(f"{folder}: {otherwise}") from error
-        except OSError as error:
-            if error.errno not in _WITHOUT_LOCKS:
-                raise
-        # The lock of a removed folder keeps nobody out of the next one of that name.
-        with contextlib.suppress(FileNotFoundError):
-            if os.path.samestat(os.fstat(handle), folder.stat()):
-                stack.pop_all()
-                return handle
-    return None
-
-
-def wait_to_lock(handle: int) -> None:
-    """Waits until no other process or thread holds the lock of an open file; closing it releases the lock.
-
-    On a file system that knows no locks nobody waits.
-
-    Raises:
-        OSError: if it cannot be locked otherwise.
-    """
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-    except OSError as error:
-        if error.errno not in _WITHOUT_LOCKS:
-            raise
 
 
 def remove_unfinished(folder: Path) -> None:

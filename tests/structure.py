@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = "historynet"
 
 ROOMS = (
-    *("errors", "extras", "parallel", "files", "spread", "streams", "backend", "clusters"),
+    *("errors", "extras", "parallel", "files", "locks", "spread", "streams", "backend", "clusters"),
     *("settings", "pictures", "weights", "systems", "runtimes", "colorizing", "films", "comparing", "data"),
     *("collecting", "training"),
     *("experiments", "web", "commands"),

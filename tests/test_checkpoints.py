@@ -1,5 +1,6 @@
 """What survives an interruption: checkpoints, tables, and a run that goes on as if nothing had been."""
 
+import contextlib
 import dataclasses
 import errno
 import json
@@ -21,6 +22,7 @@ from test_commands import TRAIN
 from test_step import make_system
 from toy import Numbers, Toy, ToyRun, evaluation, train
 
+from historynet import locks
 from historynet.data.batches import batches as make_batches
 from historynet.errors import InputError, NotFiniteError, StoppedError
 from historynet.systems.optimizers import Adams
@@ -153,17 +155,28 @@ def test_a_signal_saves_first(tmp_path, number, code, capfd):
     assert signal.getsignal(number) is before
 
 
-def test_a_signal_ends_the_evaluation_at_once(tmp_path):
+def in_a_layer(function):
+    keras.layers.Lambda(lambda x: function() or x)(np.zeros(1, np.float32))
+
+
+def in_a_call_that_passes_errors_by(function):
+    with contextlib.suppress(Exception):
+        function()
+
+
+@pytest.mark.parametrize("called", [lambda function: function(), in_a_layer, in_a_call_that_passes_errors_by])
+def test_a_signal_ends_the_evaluation_at_once(tmp_path, called):
     toy = first_toy()
     plan = toy_plan(tmp_path, toy)
 
     def evaluate(epoch):
-        os.kill(os.getpid(), signal.SIGTERM)
+        called(lambda: os.kill(os.getpid(), signal.SIGTERM))
         pytest.fail("the evaluation went on")
 
     plan.evaluate = evaluate
-    with pytest.raises(StoppedError, match="step000000004.npz"):
+    with pytest.raises(StoppedError, match=r"^stopped by SIGTERM; .*step000000004.npz") as end:
         train(toy, plan)
+    assert end.value.exit_code == 143
 
 
 def test_minutes_count_too(tmp_path):
@@ -687,8 +700,12 @@ def test_a_run_that_is_started_again(mhmd, run, tmp_path):
         code, out, err = start(*dry)
         assert (code, err) == (0, "")
         assert f"{newest}: this run is finished after 1 epochs; a higher --num-epochs continues it" in out
-    assert out.splitlines()[-2] == "start"
-    assert start("--dry-run", "--fresh")[1].endswith("start\n  a new run, in place of the one that is there\n")
+    assert f"start\n  {newest}: this run is finished" in out
+    assert "start\n  a new run, in place of another\ndisk space" in start("--dry-run", "--fresh")[1]
+    with locks.lock(tmp_path / "MODEL", ""):
+        code, out, err = start("--dry-run")
+        assert (code, out.splitlines()[-1]) == (2, "start")
+        assert err.startswith(f"error: {tmp_path}/MODEL: another process is training there")
     other = shutil.copy(tmp_path / "MODEL/my_model_colorizationEpoch0.keras", tmp_path / "other.keras")
     for option, value in (
         ("--seed", 1),
@@ -713,9 +730,9 @@ def test_a_run_that_is_started_again(mhmd, run, tmp_path):
     code, out, err = start("--dry-run", "--learning-rate", 1e-5)
     assert code == 0
     assert err.startswith(f"{newest}: a damaged checkpoint")
-    assert out.endswith(
-        f"start\n  continuing from {before}: epoch 0, step 2\n    changed since: LEARNING_RATE 2e-05 -> 1e-05\n"
-    )
+    assert (
+        f"start\n  continuing from {before}: epoch 0, step 2\n    changed since: LEARNING_RATE 2e-05 -> 1e-05\ndisk"
+    ) in out
     code, out, err = start()
     assert code == 0
     assert err.startswith(f"{newest}: a damaged checkpoint")
@@ -777,6 +794,28 @@ def test_damaged_checkpoints_make_no_room(tmp_path):
     saved = Checkpoints(folder, 2)
     assert saved.newest(lambda message: None).path == whole
     assert runs.disk_space(settings_in(tmp_path), toy, saved).existing == whole.stat().st_size
+
+
+def test_a_checkpoint_that_goes_while_space_is_counted_takes_none(tmp_path, monkeypatch):
+    """A training runs beside a --dry-run."""
+    save_some(tmp_path / "checkpoints", [1, 2])
+    saved = Checkpoints(tmp_path / "checkpoints", 2)
+    paths = saved.paths()
+    monkeypatch.setattr(saved, "paths", lambda: paths)
+    paths[1].unlink()
+    assert runs.disk_space(settings_in(tmp_path), first_toy(), saved).existing == paths[0].stat().st_size
+
+
+@pytest.mark.parametrize("dry", [(), ("--dry-run",)])
+def test_what_a_run_could_not_write_is_said_before_networks_are_made(mhmd, run, monkeypatch, tmp_path, dry):
+    (tmp_path / "MODEL").mkdir()
+    (tmp_path / "MODEL/run.json").write_text("{")
+    code, _, err = run(TRAIN, *train_arguments(mhmd, *dry))
+    assert (code, err) == (2, f"error: {tmp_path}/MODEL/run.json: not the record of earlier starts; move it away\n")
+    (tmp_path / "MODEL/run.json").unlink()
+    (tmp_path / "MODEL/checkpoints").touch()
+    code, _, err = run(TRAIN, *train_arguments(mhmd, *dry))
+    assert (code, err.count("MODEL/checkpoints is no folder")) == (2, 1)
 
 
 def test_two_processes_cannot_train_in_one_folder(mhmd, run, tmp_path):

@@ -421,10 +421,10 @@ def test_a_full_disk_ends_the_run_and_the_next_goes_on(made, collected, tmp_path
 
 
 def test_a_folder_that_another_process_uses(made, tmp_path, run):
-    with film_folders.files.lock(tmp_path / "frames/film", ""):
+    with film_folders.locks.lock(tmp_path / "frames/film", ""):
         code, _, err = run(COLLECT, made, "--work", tmp_path)
     assert code == 3 and "left out: film: " in err and "another process reads this film" in err
-    with film_folders.files.lock(tmp_path / "frames", ""):
+    with film_folders.locks.lock(tmp_path / "frames", ""):
         code, _, err = run(COLLECT, made, "--work", tmp_path)
     assert code == 2 and "another process is collecting there" in err
 

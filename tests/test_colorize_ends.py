@@ -11,7 +11,7 @@ import pytest
 from conftest import write_picture
 from test_films import make_film
 
-from historynet import files
+from historynet import locks
 from historynet.colorizing.colorizer import Colorizer
 
 COLORIZE = "SOURCE_HistoryNet/colorization.py"
@@ -115,7 +115,7 @@ def test_a_stop_among_pictures_counts_what_is_written(arguments, run, tmp_path, 
 
 
 def test_a_film_that_another_process_is_making_is_skipped_by_name(arguments, run, tmp_path):
-    with files.lock(tmp_path / "out/.a_reconstructed.mp4.unfinished", "this test is"):
+    with locks.lock(tmp_path / "out/.a_reconstructed.mp4.unfinished", "this test is"):
         ended, printed, messages = run(*arguments)
     assert ended == 3
     assert "2 colorized" in printed

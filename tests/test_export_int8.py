@@ -10,7 +10,7 @@ from conftest import write_picture
 
 from historynet.commands import export, models
 from historynet.comparing import metrics
-from historynet.errors import InputError, StoppedError, translated
+from historynet.errors import InputError, translated
 from historynet.pictures import images
 from historynet.runtimes import exporting
 
@@ -94,19 +94,15 @@ def test_weights_of_others_are_not_replaced(tmp_path):
     assert (tmp_path / "a.bin").read_bytes() == b"somebody's"
 
 
-@pytest.mark.parametrize("by_keras", [False, True])
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
-def test_a_signal_ends_it_and_leaves_nothing(tmp_path, monkeypatch, capsys, number, code, by_keras):
-    """Also where Keras has made an error of its own of it."""
+def test_a_signal_ends_it_and_leaves_nothing(tmp_path, monkeypatch, capsys, number, code):
+    """Also where Keras makes an error of its own of one that is raised while it calls a layer."""
     pytest.importorskip("tf2onnx", reason="tf2onnx is not installed")
 
     def stopped(network, made, target):
         made.write_bytes(b"begun")
-        with translated(Exception if by_keras else (), lambda error: InputError(f"calling a layer: {error}")):
-            try:
-                signal.raise_signal(number)
-            except StoppedError as error:
-                raise (ValueError(error) if by_keras else error) from error
+        with translated(Exception, lambda error: InputError(f"calling a layer: {error}")):
+            signal.raise_signal(number)
 
     monkeypatch.setattr(exporting, "_export_as_keras_does", stopped)
     monkeypatch.setattr("sys.argv", ["weights", "export", "shipped", str(tmp_path / "a.onnx")])

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from conftest import ROOT
 
-from historynet import errors, files
+from historynet import errors, files, locks
 from historynet.errors import BusyError, InputError, PictureError
 
 
@@ -83,7 +83,7 @@ def test_a_place_where_nothing_can_be_written_is_named(tmp_path):
             files.make_folder(folder)
         with pytest.raises(InputError, match=rf"^{folder}/a.txt: cannot be written \(.+\)$"):
             files.write_text(folder / "a.txt", "")
-        with pytest.raises(InputError, match=rf"^{folder}: cannot be written to \(.+\)$"), files.lock(folder, ""):
+        with pytest.raises(InputError, match=rf"^{folder}: cannot be written to \(.+\)$"), locks.lock(folder, ""):
             pytest.fail("locked")
     assert contents(tmp_path) == {"file": b""}
 
@@ -161,8 +161,8 @@ def test_json_that_cannot_be_read_is_not_called_damaged(tmp_path, monkeypatch):
 HOLD = """
 import sys, time
 from pathlib import Path
-from historynet import files
-with files.lock(Path(sys.argv[1]), "taken"):
+from historynet import locks
+with locks.lock(Path(sys.argv[1]), "taken"):
     print("locked", flush=True)
     time.sleep(60)
 """
@@ -175,14 +175,14 @@ def test_a_folder_is_anothers_until_that_is_killed(tmp_path):
             assert other.stdout.readline() == "locked\n"
             with (
                 pytest.raises(BusyError, match=rf"^{folder}: another works there$"),
-                files.lock(folder, "another works there"),
+                locks.lock(folder, "another works there"),
             ):
                 pytest.fail("locked twice")
         finally:
             other.send_signal(signal.SIGKILL)
     before = len(list(Path("/proc/self/fd").iterdir()))
     for _ in range(2):
-        with files.lock(folder, "-"), pytest.raises(BusyError), files.lock(folder, "-"):
+        with locks.lock(folder, "-"), pytest.raises(BusyError), locks.lock(folder, "-"):
             pytest.fail("locked twice")
     assert len(list(Path("/proc/self/fd").iterdir())) == before
     assert contents(folder) == {}
@@ -203,10 +203,10 @@ def test_the_lock_of_a_folder_that_its_owner_just_removed_is_not_taken_for_the_n
         flock(handle, operation)
 
     monkeypatch.setattr(fcntl, "flock", remove_first)
-    with pytest.raises(BusyError), files.lock(folder, "-"):
+    with pytest.raises(BusyError), locks.lock(folder, "-"):
         pytest.fail("locked what the third process has locked")
     os.close(owners[0])
-    with files.lock(folder, "-"):
+    with locks.lock(folder, "-"):
         pass
 
 
@@ -221,18 +221,18 @@ def test_a_folder_that_its_owner_just_removed_is_made_again(tmp_path, monkeypatc
         return real(*arguments, **options)
 
     monkeypatch.setattr(module, name, remove_first)
-    with files.lock(folder, "-"):
+    with locks.lock(folder, "-"):
         assert removed
         (folder / "a.txt").write_text("")
-        with pytest.raises(BusyError), files.lock(folder, "-"):
+        with pytest.raises(BusyError), locks.lock(folder, "-"):
             pytest.fail("locked twice")
 
 
 def test_who_is_kept_out_leaves_nothing_in_the_folder(tmp_path):
     """The owner may be removing it."""
-    with files.lock(tmp_path, "-"):
+    with locks.lock(tmp_path, "-"):
         before = tmp_path.stat().st_mtime_ns
-        with pytest.raises(BusyError), files.lock(tmp_path, "-"):
+        with pytest.raises(BusyError), locks.lock(tmp_path, "-"):
             pytest.fail("locked twice")
         assert tmp_path.stat().st_mtime_ns == before
 
@@ -255,7 +255,7 @@ def test_a_file_system_without_locks_keeps_nobody_out(tmp_path, monkeypatch, num
         raise OSError(number, os.strerror(number))
 
     monkeypatch.setattr(fcntl, "flock", refuse)
-    with files.lock(tmp_path, "-"), files.lock(tmp_path, "-"):
+    with locks.lock(tmp_path, "-"), locks.lock(tmp_path, "-"):
         pass
 
 
@@ -266,7 +266,7 @@ def test_another_failure_of_a_lock_is_not_taken_for_such_a_file_system(tmp_path,
     monkeypatch.setattr(fcntl, "flock", refuse)
     with (
         pytest.raises(InputError, match=rf"^{tmp_path}: cannot be locked \(Input/output error\)"),
-        files.lock(tmp_path, "-"),
+        locks.lock(tmp_path, "-"),
     ):
         pytest.fail("locked")
 

@@ -297,8 +297,8 @@ def test_a_film_that_another_process_makes_is_an_error_of_that_film_alone(tmp_pa
         make_film(tmp_path / f"{name}.mp4")
     folder = tmp_path / ".a_result.mp4.unfinished"
     script = (
-        "import sys; from pathlib import Path; from historynet import files\n"
-        f"with files.lock(Path({str(folder)!r}), 'busy'):\n"
+        "import sys; from pathlib import Path; from historynet import locks\n"
+        f"with locks.lock(Path({str(folder)!r}), 'busy'):\n"
         f"    (Path({str(folder)!r}) / '000000.nut').write_text('of the other')\n"
         "    print('locked', flush=True); sys.stdin.read()\n"
     )

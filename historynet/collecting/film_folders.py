@@ -14,7 +14,7 @@ from typing import Any
 import av
 import cv2
 
-from historynet import files
+from historynet import files, locks
 from historynet.collecting import candidates, manifest, persons
 from historynet.collecting.bars import find_bars
 from historynet.collecting.film_list import Film as Listed
@@ -107,7 +107,7 @@ def collect(job: Job, progress: Callable[[int], object] = lambda count: None) ->
     folder = manifest.frames_of(job.work, job.film.file_key)
     path = job.film.path
     try:
-        with files.lock(folder, "another process reads this film; wait until it has ended"):
+        with locks.lock(folder, "another process reads this film; wait until it has ended"):
             return _collect(job, folder, progress)
     except (BusyError, PictureError) as error:
         reason = str(error)

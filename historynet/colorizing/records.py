@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from historynet import files
+from historynet import files, locks
 from historynet.colorizing.results import name_unfinished
 from historynet.errors import InputError, PictureError
 
@@ -256,7 +256,7 @@ class Records:
                     # Whoever may write results there may record them.
                     with contextlib.suppress(OSError):
                         os.fchmod(file, folder.stat().st_mode & 0o666)
-                files.wait_to_lock(file)
+                locks.wait_to_lock(file)
             yield file
 
     def _find(self, result: Path) -> dict[str, Any] | None:

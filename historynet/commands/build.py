@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from historynet import errors, files, settings, streams
+from historynet import errors, files, locks, settings, streams
 from historynet.collecting import (
     answers,
     building,
@@ -101,7 +101,7 @@ def build(resolved: MHMDSettings, private: bool, replace: bool) -> int:
     """
     from historynet.collecting import assembling, masks
 
-    with files.lock(resolved.out, "another process is building there; wait until it has ended"):
+    with locks.lock(resolved.out, "another process is building there; wait until it has ended"):
         assembled = assembling.assemble(resolved, masks.made_by(resolved.work), private)
         for note in assembled.notes:
             print(one_line(f"note: {note}"), file=sys.stderr)
@@ -147,7 +147,7 @@ class _Way:
             InputError: before anything is made, if films, labels, detector or parser cannot be used.
         """
         self._check()
-        with files.lock(self._settings.work, "another process is building there; wait until it has ended"):
+        with locks.lock(self._settings.work, "another process is building there; wait until it has ended"):
             files.write_json(self._config, self._written)
             skipped = False
             for code in self._steps():
@@ -191,7 +191,7 @@ class _Way:
     def _labels(self) -> Iterator[int]:
         kept = Kept(self._settings)
         if self._labelled:
-            with files.lock(kept.folder, "another process is labelling there; wait until it has ended"):
+            with locks.lock(kept.folder, "another process is labelling there; wait until it has ended"):
                 count, new, other = given_labels.take(kept, self._labelled)
             print("\n" + one_line(f"# {self._labelled}: {count} labels, {new} of them new"), flush=True)
             if other:

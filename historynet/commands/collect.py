@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from historynet import errors, files, settings
+from historynet import errors, locks, settings
 from historynet.clusters import Cluster, spread_with_ray
 from historynet.collecting import film_list, labels, persons, rows
 from historynet.collecting.candidates import NO_SHOT
@@ -86,7 +86,7 @@ def collect_films(
     for note in film_list.notes(listed):
         print(one_line(f"note: {note}"), file=sys.stderr)
     work, options = resolved.work, Options.of(resolved)
-    with files.lock(work / "frames", "another process is collecting there; wait until it has ended"):
+    with locks.lock(work / "frames", "another process is collecting there; wait until it has ended"):
         film_list.write(work / film_list.NAME, listed)
         jobs = [Job(film, work, options, keep_versions) for film in listed]
         with Stop() as stop, stop.at_once(STOPPED):

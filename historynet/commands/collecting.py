@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from historynet import errors, files, films, streams
+from historynet import errors, files, films, locks, streams
 from historynet.collecting import jobs, records
 from historynet.collecting.jobs import Job, Progress, Result
 from historynet.collecting.records import Named, Record
@@ -76,7 +76,7 @@ def collect(arguments: argparse.Namespace, folder: Path, options: Any, way: Way)
     """
     kind = way.record
     paths = list_inputs(arguments.films, folder, arguments.recursive, films.EXTENSIONS, kind="films")
-    with files.lock(folder, "another process is making frames there; wait until it has ended"):
+    with locks.lock(folder, "another process is making frames there; wait until it has ended"):
         known, readable, skipped = records.read_all(folder, kind), *_readable(paths)
         named, same = records.name_films(readable, known, way.distinguish)
         tests = _find_tests(named, arguments.test_films)

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from historynet import errors, files, settings, streams
+from historynet import errors, locks, settings, streams
 from historynet.clusters import Cluster, digests, library_versions, spread_with_ray
 from historynet.collecting import answers, measuring, selecting
 from historynet.collecting.answers import Notebook
@@ -60,7 +60,7 @@ def _run(config: Path, argv: Sequence[str]) -> int:
         return _check(kept)
     # Nothing is made where there are no pictures yet.
     _ = kept.pictures
-    with files.lock(kept.folder, "another process is labelling there; wait until it has ended"):
+    with locks.lock(kept.folder, "another process is labelling there; wait until it has ended"):
         if arguments.action == "draw":
             return _draw(kept)
         if arguments.action == "rest":

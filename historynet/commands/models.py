@@ -42,14 +42,8 @@ def _models(argv: Sequence[str]) -> int:
         inspect_exported(arguments.file)
         return errors.DONE
     if arguments.action == "export":
-        with Stop() as stop:
-            try:
-                with stop.at_once(_STOPPED):
-                    export.export(arguments.model, arguments.target, arguments.backend, arguments.int8)
-            except InputError:
-                # Keras makes an error of its own of whatever comes while it calls a layer.
-                stop.check(_STOPPED)
-                raise
+        with Stop() as stop, stop.at_once(_STOPPED):
+            export.export(arguments.model, arguments.target, arguments.backend, arguments.int8)
         return errors.DONE
     backend.start("cpu", engine=arguments.backend)
     if arguments.action == "inspect":

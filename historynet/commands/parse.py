@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
-from historynet import errors, files, settings, streams
+from historynet import errors, locks, settings, streams
 from historynet.clusters import Cluster, digests, library_versions, spread_with_ray
 from historynet.collecting import (
     correcting,
@@ -102,7 +102,7 @@ def add_options(parser: settings.Parser) -> None:
 
 
 def _locked(work: Path) -> contextlib.AbstractContextManager[None]:
-    return files.lock(work / masks.FOLDER, "another process is parsing there; wait until it has ended")
+    return locks.lock(work / masks.FOLDER, "another process is parsing there; wait until it has ended")
 
 
 def make(resolved: MHMDSettings, workers: int, gpu: str, backend: str, address: str | None = None) -> int:

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from historynet import errors, files, settings, streams
+from historynet import errors, locks, settings, streams
 from historynet.collecting import imagenet64, voc
 from historynet.collecting.pictures import Counts
 from historynet.commands.running import one_line, run
@@ -78,7 +78,7 @@ def _parser(description: str) -> settings.Parser:
 def _alone(folder: Path) -> Iterator[None]:
     """Within it no other process makes pictures in a folder, and a signal ends this one at once."""
     with (
-        files.lock(folder, "another process is making pictures there; wait until it has ended"),
+        locks.lock(folder, "another process is making pictures there; wait until it has ended"),
         Stop() as stop,
         stop.at_once(_STOPPED),
     ):

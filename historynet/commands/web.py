@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from historynet import backend, errors, extras, files, settings
+from historynet import backend, errors, extras, locks, settings
 from historynet.commands import running
 from historynet.errors import InputError
 from historynet.training.stopping import Stop
@@ -160,7 +160,7 @@ def _folder() -> Iterator[Path]:
 
 
 def _locked(folder: Path) -> contextlib.AbstractContextManager[None]:
-    return files.lock(folder, "another server uses it")
+    return locks.lock(folder, "another server uses it")
 
 
 def _server(arguments: argparse.Namespace, folder: Path, listening: socket.socket) -> "serving.Server":

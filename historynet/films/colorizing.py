@@ -15,7 +15,7 @@ from pathlib import Path
 import av
 import numpy as np
 
-from historynet import files
+from historynet import files, locks
 from historynet.colorizing.colorizer import Colorizer
 from historynet.colorizing.records import Records, identify
 from historynet.colorizing.results import name_unfinished
@@ -116,7 +116,7 @@ def colorize_film(
             return InputError(f"{result}: cannot be written ({reason(error)})")
         return PictureError(f"{source}: damaged so that no film can be made of it ({reason(error)})")
 
-    with files.lock(folder, "another process is making this film's result there; wait until it has ended"):
+    with locks.lock(folder, "another process is making this film's result there; wait until it has ended"):
         try:
             with translated((av.FFmpegError, MemoryError), explain):
                 with naming():

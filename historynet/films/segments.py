@@ -77,7 +77,7 @@ class WorkFolder:
     """Finished segments, 000000.nut and so on, and the place behind the last.
 
     Args:
-        folder: an existing folder, which no other process may use (`files.lock`).
+        folder: an existing folder, which no other process may use (`locks.lock`).
         record: all that the segments depend on; segments with another record are removed.
 
     Attributes:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import historynet
-from historynet import files
+from historynet import files, locks
 from historynet.errors import InputError
 from historynet.settings import Settings, changes
 from historynet.systems.system import System
@@ -30,17 +30,28 @@ _REPLACES = "replaces"
 _LIBRARIES = ("tensorflow", "jax", "keras", "numpy", "opencv-python-headless", "h5py", "tensorboard")
 
 
+_LOCKED = (
+    "another process is training there; wait until it has ended, or name another run with --test-name or --model-dir"
+)
+
+
 def lock(folder: Path) -> contextlib.AbstractContextManager[None]:
     """Sees that no other process trains in a folder, which is made if need be. A killed process releases its lock.
 
     Raises:
         InputError: if one does, or the folder cannot be written to.
     """
-    return files.lock(
-        folder,
-        "another process is training there; wait until it has ended, or name another run with --test-name or "
-        "--model-dir",
-    )
+    return locks.lock(folder, _LOCKED)
+
+
+def check_unlocked(folder: Path) -> None:
+    """Sees the same, and changes nothing.
+
+    Raises:
+        InputError: if another process trains there.
+    """
+    if locks.is_locked(folder):
+        raise InputError(f"{folder}: {_LOCKED}")
 
 
 @dataclass(frozen=True)
@@ -72,6 +83,8 @@ def find_start(saved: Checkpoints, settings: Settings, run: Mapping[str, Any], f
         InputError: if the checkpoints are of another program, all damaged, or of settings that cannot change; if there
             are models of an earlier run, but no checkpoint; or if what is there cannot be read.
     """
+    # What `record_start` adds to, before networks are made.
+    _read_starts(settings.model_dir)
     if fresh:
         return StartingPoint(None, Position(), [])
     checkpoint = saved.newest(lambda message: print(message, file=sys.stderr))
@@ -154,9 +167,17 @@ def disk_space(settings: Settings, system: System, saved: Checkpoints) -> Space:
     return Space(
         models=4 * parameters * math.ceil(settings.num_epochs / settings.save_networks_every),
         checkpoints=checkpoints.size(system) * (settings.keep_checkpoints + 1),
-        existing=sum(path.stat().st_size for path in existing),
+        existing=sum(map(_size, existing)),
         free=shutil.disk_usage(folder).free,
     )
+
+
+def _size(path: Path) -> int:
+    """Bytes of a file; 0 if a training that runs has removed it since it was listed."""
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
 
 
 def record_start(

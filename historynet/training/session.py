@@ -62,6 +62,7 @@ class Session:
             self._weights = varying.read_weights(settings.sample_weights, samples.names)
             self._description["pictures"] = fingerprint([*samples.names, *map(str, self._weights)])
         self._checkpoints = Checkpoints(settings.model_dir / run_files.CHECKPOINTS, settings.keep_checkpoints)
+        self._folders = settings.model_dir, self._checkpoints.folder, settings.out_dir, settings.log_dir
         self._workers = Workers()
         replicas = self._workers.replicas
         if settings.batch_size < settings.accumulate * replicas:
@@ -74,7 +75,7 @@ class Session:
         self._left_out: set[str] = set()
 
     def show(self, fresh: bool) -> None:
-        """Prints settings, data, networks, disk space and from where a training would start.
+        """Prints settings, data, networks, from where a training would start, and disk space.
 
         Args:
             fresh: whether the run would start over.
@@ -83,7 +84,13 @@ class Session:
             InputError: if something is wrong with them, or the run could not go on from what there is.
         """
         settings = self._settings
-        start, finished = self._find_start(fresh)
+        problem, start, finished = None, None, ""
+        try:
+            runs.check_unlocked(settings.model_dir)
+            start, finished = self._find_start(fresh)
+        except InputError as error:
+            # Said in its place, at the end.
+            problem = error
         self._make_system()
         print("settings")
         for name, value in describe(settings, TRAIN):
@@ -99,6 +106,11 @@ class Session:
         print("networks")
         for name, network in self._system.networks.items():
             print(f"  {name:22} {network.count_params():,} parameters")
+        print("start", flush=True)
+        if problem:
+            raise problem
+        for line in [finished] if finished else _describe(start) or ["a new run" + ", in place of another" * fresh]:
+            print(f"  {line}")
         space = runs.disk_space(settings, self._system, self._checkpoints)
         print(f"disk space in {settings.model_dir}")
         print(f"  {'models':22} {space.models / 1e9:.2f} GB for {settings.num_epochs} epochs")
@@ -106,10 +118,6 @@ class Session:
         print(f"  {'checkpoints':22} {space.checkpoints / 1e9:.2f} GB for {number}, and one more while it is written")
         print(f"  {'already used':22} {space.existing / 1e9:.2f} GB of these")
         print(f"  {'free':22} {space.free / 1e9:.2f} GB" + ("" if space.enough else ": not enough"))
-        print("start")
-        replaced = ", in place of the one that is there" if space.existing else ""
-        for line in [finished] if finished else _describe(start) or [f"a new run{replaced}"]:
-            print(f"  {line}")
 
     def train(self, written: Mapping[str, Any], device: str, fresh: bool) -> bool:
         """Trains to the end of the last epoch, from the newest checkpoint on if there is one.
@@ -137,7 +145,7 @@ class Session:
             if is_chief:
                 epoch = {"steps": self._steps, "batch_size": settings.batch_size, "pictures": len(self._samples)}
                 runs.record_start(settings.model_dir, written, device, start, epoch)
-                for folder in (settings.model_dir, self._checkpoints.folder, settings.out_dir, settings.log_dir):
+                for folder in self._folders:
                     files.make_folder(folder)
                     files.remove_unfinished(folder)
             self._print_start()
@@ -206,8 +214,10 @@ class Session:
         """From where the run starts; and a line that says so if there is nothing left to train.
 
         Raises:
-            InputError: if it cannot go on from what there is.
+            InputError: if it cannot go on from what there is, or a file stands where a folder is to be made.
         """
+        for folder in self._folders:
+            files.check_folder(folder)
         start = runs.find_start(self._checkpoints, self._settings, self._description, fresh)
         epochs = start.position.epoch
         if epochs < self._settings.num_epochs or not runs.is_evaluated(self._settings, epochs - 1):

@@ -12,7 +12,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from historynet import files, streams
+from historynet import files, locks, streams
 from historynet.data.mhmd import PARSING_SUFFIX, find_parsing
 from historynet.errors import PictureError
 from historynet.experiments.pool import filters, listing
@@ -166,7 +166,7 @@ def write(
     """
     place = shutil.copyfile if copy else os.symlink
     unfinished = out.with_name(f".unfinished-{out.name}")
-    with files.lock(out.parent, "another process makes a data set here"), files.writing(out):
+    with locks.lock(out.parent, "another process makes a data set here"), files.writing(out):
         shutil.rmtree(unfinished, ignore_errors=True)
         train = unfinished / "dataset_train"
         for folder, ones in ((train, chosen[TRAINED]), (unfinished / VALIDATION, chosen[VALIDATION])):

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from historynet import files
+from historynet import files, locks
 from historynet.errors import InputError
 from historynet.experiments.pool import fetching, sources
 from historynet.experiments.pool.sources import Part, Source
@@ -79,7 +79,7 @@ def of_repositories(cache: Path, unclear: bool, say: Callable[[str], None]) -> l
         InputError: if one cannot be fetched.
     """
     found = {}
-    with files.lock(cache, "another process fetches into it"):
+    with locks.lock(cache, "another process fetches into it"):
         for source in sources.POOL:
             if not (source.stated or unclear):
                 continue
