@@ -47,7 +47,7 @@ def on_the_other(*command, **environment):
         # In float32 L_info is at first nearly 0, the difference of far larger numbers, and Adam's first update follows
         # the signs of gradients that are nearly 0: it differs by up to 2e-3 after any other order of summation.
         ("float32", 0, "L_info", 3, 1e-4),
-        # All losses. Run 6 is the steadiest of those in docs/fidelity.md, and 1e-4 does not hold for each of them.
+        # All losses. Run 6 is a steady one of those in docs/fidelity.md: 1e-4 does not hold for each of them.
         ("float32", 100, None, 6, 1e-4),
     ],
 )
