@@ -157,6 +157,7 @@ def test_a_signal_saves_first(tmp_path, number, code, capfd):
 
 def in_a_layer(function):
     keras.layers.Lambda(lambda x: function() or x)(np.zeros(1, np.float32))
+    pytest.fail("the evaluation went on")
 
 
 def in_a_call_that_passes_errors_by(function):
@@ -164,16 +165,16 @@ def in_a_call_that_passes_errors_by(function):
         function()
 
 
-@pytest.mark.parametrize("called", [lambda function: function(), in_a_layer, in_a_call_that_passes_errors_by])
+def nowhere_else(function):
+    function()
+    pytest.fail("the evaluation went on")
+
+
+@pytest.mark.parametrize("called", [nowhere_else, in_a_layer, in_a_call_that_passes_errors_by])
 def test_a_signal_ends_the_evaluation_at_once(tmp_path, called):
     toy = first_toy()
     plan = toy_plan(tmp_path, toy)
-
-    def evaluate(epoch):
-        called(lambda: os.kill(os.getpid(), signal.SIGTERM))
-        pytest.fail("the evaluation went on")
-
-    plan.evaluate = evaluate
+    plan.evaluate = lambda epoch: called(lambda: os.kill(os.getpid(), signal.SIGTERM))
     with pytest.raises(StoppedError, match=r"^stopped by SIGTERM; .*step000000004.npz") as end:
         train(toy, plan)
     assert end.value.exit_code == 143
@@ -370,6 +371,17 @@ def test_what_the_machine_cannot_read_is_not_damaged(tmp_path, monkeypatch, erro
             Checkpoints(tmp_path, 1).newest(pytest.fail)
     assert contents(tmp_path) == before
     assert Checkpoints(tmp_path, 1).newest(pytest.fail).path == path
+
+
+def test_a_damaged_checkpoint_is_named_also_if_the_one_before_cannot_be_read(tmp_path, monkeypatch):
+    save_some(tmp_path, [1, 2])
+    whole, newest = (tmp_path / f"step00000000{i}.npz" for i in (1, 2))
+    newest.write_bytes(newest.read_bytes()[:-1])
+    fail_where_read(monkeypatch, whole, range(1), OSError(errno.EIO, os.strerror(errno.EIO)))
+    reports = []
+    with pytest.raises(InputError, match=f"^{whole}: cannot be read"):
+        Checkpoints(tmp_path, 2).newest(reports.append)
+    assert [report.split(" (")[0] for report in reports] == [f"{newest}: a damaged checkpoint"]
 
 
 def test_a_checkpoint_that_fails_while_its_arrays_are_taken_is_named(tmp_path, monkeypatch):

@@ -10,7 +10,6 @@ from keras import ops
 from test_settings import resolve
 from toy import Toy
 
-from benchmarks.closeness import WEIGHTS
 from historynet.errors import NotFiniteError
 from historynet.systems.historynet import losses
 from historynet.systems.historynet.classifier import build_classifier
@@ -194,6 +193,9 @@ def test_toy_is_compiled_once(scaled):
     # It is heard at all.
     step({"L": np.ones((3, 1), np.float32)}, 3)
     assert compiled
+
+
+WEIGHTS = {"L_r": 1.0, "L_cls": 0.003, "L_par": 0.003, "L_g": 0.1, "L_info": 0.003}
 
 
 def make_system(

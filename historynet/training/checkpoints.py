@@ -79,9 +79,9 @@ class _DamagedError(InputError):
 class Checkpoints:
     """The checkpoints of a run: a folder with the newest few of them.
 
-    One that is found to be damaged is never deleted. When the training that goes on without it saves its own, the
-    damaged one gets the name `step000001234.npz.damaged`: memory or a cable may be what is damaged, and most of the
-    arrays of a damaged file can be taken out of it.
+    One that is found to be damaged is not deleted, but by `clear`. When the training that goes on without it saves its
+    own, the damaged one gets the name `step000001234.npz.damaged`, and `clear` leaves it: memory or a cable may be what
+    is damaged, and most of the arrays of a damaged file can be taken out of it.
 
     Args:
         folder: made when the first one is saved.
@@ -167,6 +167,10 @@ class Checkpoints:
             except _DamagedError as error:
                 damages[path] = f"{path}: a damaged checkpoint ({error})"
                 continue
+            except InputError:
+                for damage in damages.values():
+                    report_damaged(damage)
+                raise
             for damaged, damage in damages.items():
                 self._damaged.add(damaged)
                 report_damaged(f"{damage}, passed by; when a new one is saved, it is renamed to {damaged.name}{_ASIDE}")

@@ -109,7 +109,8 @@ class Session:
         print("start", flush=True)
         if problem:
             raise problem
-        for line in [finished] if finished else _describe(start) or ["a new run" + ", in place of another" * fresh]:
+        replaces = bool(self._checkpoints.paths() or run_files.list_models(settings.model_dir))
+        for line in [finished] if finished else _describe(start) or ["a new run" + ", in place of another" * replaces]:
             print(f"  {line}")
         space = runs.disk_space(settings, self._system, self._checkpoints)
         print(f"disk space in {settings.model_dir}")

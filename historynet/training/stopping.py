@@ -10,10 +10,6 @@ from historynet.errors import StoppedError
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
-class _Signal(BaseException):
-    """No Exception: Keras makes another error of one that is raised within a layer, others pass it by."""
-
-
 class Stop:
     """A context in which the two signals are only noted; further ones change nothing.
 
@@ -59,7 +55,12 @@ class Stop:
         try:
             self.check(saved)
             yield
-        except _Signal:
+        except Exception:
+            # Keras makes an error of its own of one that is raised within a layer.
+            self.check(saved)
+            raise
+        else:
+            # Or it was passed by, as all that is raised within a destructor is.
             self.check(saved)
         finally:
             self._saved = None
@@ -69,7 +70,7 @@ class Stop:
             return
         self.requested = signal.Signals(number)
         if self._saved is not None:
-            raise _Signal
+            self.check(self._saved)
         # Not print: the signal may have come in the middle of one. And whoever reads it may have gone.
         with contextlib.suppress(OSError):
             os.write(2, f"\n{self.requested.name}: saving a checkpoint after this step\n".encode())
