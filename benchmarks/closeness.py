@@ -6,8 +6,9 @@ Small trainings of HistoryNet (width 1/32, pictures of 32x32, four noisy ones a 
 initial weights. Each is trained in float64 by TensorFlow up to the point where it is to be taken up; from there it goes
 on for three updates in float32, on TensorFlow, on TensorFlow without oneDNN, which sums in another order, and on JAX;
 and in float64 on both engines: whether they compute the same, and what float32 can give of it. The figures are worst
-relative differences of losses, and of those without nearly a pole. On the CPU. A figure of float32 is one draw:
-another order of summation, as of another number of threads, gives another.
+relative differences of losses: of how many runs they are within 1e-4, their median and the largest, with all losses and
+without those that have nearly a pole. On the CPU. A run of float32 is one draw: another order of summation, as of
+another number of threads, gives another.
 """
 
 import os
@@ -186,6 +187,19 @@ def worst(apart: Mapping[str, float], without: Sequence[str] = ()) -> float:
     return float(np.max([value for name, value in apart.items() if name not in without]))
 
 
+def summary(runs: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """Of `differences` of several runs: how many are within 1e-4, the median and the largest, by their worst loss."""
+    figures = {}
+    for which, without in (("", ()), (", no pole", NEARLY_POLES)):
+        values = np.array([worst(apart, without) for apart in runs])
+        figures |= {
+            f"within 1e-4{which}": int(np.sum(values < 1e-4)),
+            f"median{which}": float(np.median(values)),
+            f"largest{which}": float(np.max(values)),
+        }
+    return figures
+
+
 def make_worker(started: dict[str, Any], span: list[int], **arguments: Any) -> Callable[[], dict[str, Any]]:
     """What makes the updates, in a process of its own; the other arguments are `update`'s."""
     from historynet import backend
@@ -216,7 +230,7 @@ def main(argv: Sequence[str]) -> int:
     runs, before = arguments.runs, arguments.before
     if runs < 1 or before < 0:
         raise errors.InputError("--runs takes 1 or more, --before 0 or more")
-    figures = {}
+    apart = []
     with tempfile.TemporaryDirectory() as folder:
         for seed in range(runs):
             state = str(Path(folder) / f"{seed}.npz")
@@ -227,13 +241,11 @@ def main(argv: Sequence[str]) -> int:
                 "float64": on("tensorflow", numbers, "float64", start=state),
                 "jax float64": on("jax", numbers, "float64", start=state),
             }
-            apart = {f"{a}, {b}": differences(found[a], found[b]) for a, b in PAIRS}
-            run = {name: worst(values) for name, values in apart.items()}
-            run |= {f"{name}, no pole": worst(values, NEARLY_POLES) for name, values in apart.items()}
-            print(f"run {seed}", {name: f"{value:.1e}" for name, value in run.items()}, flush=True)
-            # In a list, which is saved and not printed.
-            figures[f"run {seed}"] = run | {"losses": [apart]}
-    measuring.save(arguments.json, arguments, figures)
+            apart.append({f"{a}, {b}": differences(found[a], found[b]) for a, b in PAIRS})
+            print(f"run {seed}", {pair: f"{worst(values):.1e}" for pair, values in apart[-1].items()}, flush=True)
+    figures = {pair: summary([run[pair] for run in apart]) for pair in apart[0]}
+    # Lists are saved and not printed.
+    measuring.save(arguments.json, arguments, figures | {"runs": apart})
     return errors.DONE
 
 

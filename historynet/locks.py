@@ -40,11 +40,14 @@ def lock(folder: Path, otherwise: str) -> Iterator[None]:
 
 
 def is_locked(folder: Path) -> bool:
-    """Whether another process works in a folder (`lock`). Changes nothing; False if it cannot be told."""
+    """Whether another process works in a folder (`lock`); False if it cannot be told.
+
+    Nothing is written. While this looks, for some microseconds, a `lock` of another process would be refused.
+    """
     with contextlib.suppress(OSError):
         handle = os.open(folder, os.O_RDONLY)
         try:
-            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            _flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
             return True
         finally:
@@ -63,7 +66,7 @@ def _open_locked(folder: Path, otherwise: str) -> int | None:
             return None
         stack.callback(os.close, handle)
         try:
-            wait_to_lock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise BusyError(f"{folder}: {otherwise}") from error
         # The lock of a removed folder keeps nobody out of the next one of that name.
@@ -74,7 +77,7 @@ def _open_locked(folder: Path, otherwise: str) -> int | None:
     return None
 
 
-def wait_to_lock(handle: int, operation: int = fcntl.LOCK_EX) -> None:
+def wait_to_lock(handle: int) -> None:
     """Waits until no other process or thread holds the lock of an open file; closing it releases the lock.
 
     On a file system that knows no locks nobody waits.
@@ -82,6 +85,10 @@ def wait_to_lock(handle: int, operation: int = fcntl.LOCK_EX) -> None:
     Raises:
         OSError: if it cannot be locked otherwise.
     """
+    _flock(handle, fcntl.LOCK_EX)
+
+
+def _flock(handle: int, operation: int) -> None:
     try:
         fcntl.flock(handle, operation)
     except OSError as error:

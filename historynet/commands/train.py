@@ -49,7 +49,7 @@ def _train(
     parser.add_argument(
         "--dry-run",
         action="store_true",
-        help="show settings, data, networks, disk space, what would be downloaded and where it would start, and stop",
+        help="show settings, data, networks, disk space, downloads and where it would start, and stop",
     )
     parser.add_argument(
         "--fresh", action="store_true", help="start over: remove MODEL_DIR's checkpoints and replace its models"

@@ -43,7 +43,8 @@ class Session:
         build: makes the system.
 
     Raises:
-        InputError: if the samples do not fill a batch, or a batch is too small for the devices.
+        InputError: if the samples do not fill a batch, a batch is too small for the devices, or a file stands where a
+            folder is to be made.
     """
 
     def __init__(
@@ -63,6 +64,8 @@ class Session:
             self._description["pictures"] = fingerprint([*samples.names, *map(str, self._weights)])
         self._checkpoints = Checkpoints(settings.model_dir / run_files.CHECKPOINTS, settings.keep_checkpoints)
         self._folders = settings.model_dir, self._checkpoints.folder, settings.out_dir, settings.log_dir
+        for folder in self._folders:
+            files.check_folder(folder)
         self._workers = Workers()
         replicas = self._workers.replicas
         if settings.batch_size < settings.accumulate * replicas:
@@ -75,7 +78,7 @@ class Session:
         self._left_out: set[str] = set()
 
     def show(self, fresh: bool) -> None:
-        """Prints settings, data, networks, from where a training would start, and disk space.
+        """Prints settings, data, networks, disk space, and from where a training would start.
 
         Args:
             fresh: whether the run would start over.
@@ -89,7 +92,7 @@ class Session:
             runs.check_unlocked(settings.model_dir)
             start, finished = self._find_start(fresh)
         except InputError as error:
-            # Said in its place, at the end.
+            # Said in its place, after the rest.
             problem = error
         self._make_system()
         print("settings")
@@ -106,12 +109,6 @@ class Session:
         print("networks")
         for name, network in self._system.networks.items():
             print(f"  {name:22} {network.count_params():,} parameters")
-        print("start", flush=True)
-        if problem:
-            raise problem
-        replaces = bool(self._checkpoints.paths() or run_files.list_models(settings.model_dir))
-        for line in [finished] if finished else _describe(start) or ["a new run" + ", in place of another" * replaces]:
-            print(f"  {line}")
         space = runs.disk_space(settings, self._system, self._checkpoints)
         print(f"disk space in {settings.model_dir}")
         print(f"  {'models':22} {space.models / 1e9:.2f} GB for {settings.num_epochs} epochs")
@@ -119,6 +116,12 @@ class Session:
         print(f"  {'checkpoints':22} {space.checkpoints / 1e9:.2f} GB for {number}, and one more while it is written")
         print(f"  {'already used':22} {space.existing / 1e9:.2f} GB of these")
         print(f"  {'free':22} {space.free / 1e9:.2f} GB" + ("" if space.enough else ": not enough"))
+        print("start", flush=True)
+        if problem:
+            raise problem
+        new = "a new run, in place of another" if space.existing else "a new run"
+        lines = [finished] if finished else _describe(start) or [new]
+        print(*(f"  {line}" for line in lines), sep="\n")
 
     def train(self, written: Mapping[str, Any], device: str, fresh: bool) -> bool:
         """Trains to the end of the last epoch, from the newest checkpoint on if there is one.
@@ -215,10 +218,8 @@ class Session:
         """From where the run starts; and a line that says so if there is nothing left to train.
 
         Raises:
-            InputError: if it cannot go on from what there is, or a file stands where a folder is to be made.
+            InputError: if it cannot go on from what there is.
         """
-        for folder in self._folders:
-            files.check_folder(folder)
         start = runs.find_start(self._checkpoints, self._settings, self._description, fresh)
         epochs = start.position.epoch
         if epochs < self._settings.num_epochs or not runs.is_evaluated(self._settings, epochs - 1):

@@ -49,7 +49,7 @@ class Stop:
         """Within it a signal need not wait, since all is saved that there is to save.
 
         Raises:
-            StoppedError: where the signal comes.
+            StoppedError: where the signal comes; at the end if what ran then passed it by.
         """
         self._saved = saved
         try:
